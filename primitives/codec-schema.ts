@@ -1,0 +1,184 @@
+import { maybeFromHex, toHex } from './bytes.ts'
+import type { Fault, JsonValue, Parsed, Schema, SchemaShape, Value } from './codec-types.ts'
+
+const wrong = (rule: string): Fault => ({ path: '', rule })
+const at = (step: string, fault: Fault): Fault => ({ path: fault.path === '' ? step : fault.path.startsWith('[') ? `${step}${fault.path}` : `${step}.${fault.path}`, rule: fault.rule })
+const asIs = <T extends Value>(value: T): Value => value
+
+function leaf<T extends Value>(shape: SchemaShape, fits: (value: unknown) => boolean, rule: string): Schema<T> {
+  const fault = wrong(rule)
+  return {
+    shape,
+    check: (value) => (fits(value) ? undefined : fault),
+    toWire: asIs,
+    toJson: (value) => value as JsonValue,
+    fromJson: (json) => (fits(json) ? { value: json as T } : { fault }),
+  }
+}
+
+export const boolean: Schema<boolean> = leaf({ kind: 'boolean' }, (v) => typeof v === 'boolean', 'must be true or false')
+/** Integer in [0, 2^32), a number in code. */
+export const u32: Schema<number> = leaf({ kind: 'u32' }, (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 0xffffffff && !Object.is(v, -0), 'must be an integer from 0 to 4294967295')
+
+function bigInteger(kind: 'u64' | 'i64', min: bigint, max: bigint): Schema<bigint> {
+  const fault = wrong(`must be an integer from ${min} to ${max}`)
+  const fits = (value: unknown): value is bigint => typeof value === 'bigint' && value >= min && value <= max
+  return {
+    shape: { kind },
+    check: (value) => (fits(value) ? undefined : fault),
+    toWire: asIs,
+    toJson: (value) => value.toString(),
+    fromJson: (json) => {
+      if (typeof json !== 'string' || !/^-?(0|[1-9][0-9]{0,19})$/.test(json) || json === '-0') return { fault: wrong('must be a decimal string') }
+      const value = BigInt(json)
+      return fits(value) ? { value } : { fault }
+    },
+  }
+}
+/** Integers that may exceed 32 bits: a bigint in code, nine bytes on the wire, a decimal string in JSON. */
+export const u64: Schema<bigint> = bigInteger('u64', 0n, 2n ** 64n - 1n)
+export const i64: Schema<bigint> = bigInteger('i64', -(2n ** 63n), 2n ** 63n - 1n)
+
+function byteString(shape: SchemaShape, fits: (length: number) => boolean, rule: string): Schema<Uint8Array> {
+  const fault = wrong(rule)
+  return {
+    shape,
+    check: (value) => (value instanceof Uint8Array && fits(value.length) ? undefined : fault),
+    toWire: asIs,
+    toJson: (value) => toHex(value),
+    fromJson: (json) => {
+      const value = typeof json === 'string' ? maybeFromHex(json) : undefined
+      if (value === undefined) return { fault: wrong('must be lower-case hex') }
+      return fits(value.length) ? { value } : { fault }
+    },
+  }
+}
+/** Exactly `length` bytes. */
+export const fixedBytes = (length: number): Schema<Uint8Array> => byteString({ kind: 'fixedBytes', length }, (n) => n === length, `must be ${length} bytes`)
+/** At most `max` bytes. */
+export const bytes = ({ max }: { readonly max: number }): Schema<Uint8Array> => byteString({ kind: 'bytes', max }, (n) => n <= max, `must be at most ${max} bytes`)
+
+/** Well-formed text of at most `max` UTF-16 units; never in a call's arguments (DESIGN §5.12). */
+export function text({ max, pattern }: { readonly max: number; readonly pattern?: RegExp }): Schema<string> {
+  return leaf({ kind: 'text', max }, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
+}
+
+/** One of a closed list of words. */
+export function oneOf<const W extends readonly string[]>(...values: W): Schema<W[number]> {
+  const known = new Set<unknown>(values)
+  return leaf<W[number]>({ kind: 'oneOf', values }, (v) => typeof v === 'string' && known.has(v), `must be one of ${values.join(', ')}`)
+}
+
+export function optional<T>(of: Schema<T>): Schema<T | null> {
+  return {
+    shape: { kind: 'optional', of: of.shape },
+    check: (value) => (value === null ? undefined : of.check(value)),
+    toWire: (value) => (value === null ? null : of.toWire(value)),
+    toJson: (value) => (value === null ? null : of.toJson(value)),
+    fromJson: (json) => (json === null || json === undefined ? { value: null } : of.fromJson(json)),
+  }
+}
+
+export function array<T>(of: Schema<T>, { max, min = 0 }: { readonly max: number; readonly min?: number }): Schema<T[]> {
+  const outOfRange = wrong(`must be a list of ${min} to ${max} items`)
+  const fits = (value: unknown): value is unknown[] => Array.isArray(value) && value.length >= min && value.length <= max
+  return {
+    shape: { kind: 'array', of: of.shape, min, max },
+    check: (value) => {
+      if (!fits(value)) return outOfRange
+      for (let i = 0; i < value.length; i++) {
+        const fault = of.check(value[i])
+        if (fault !== undefined) return at(`[${i}]`, fault)
+      }
+      return undefined
+    },
+    toWire: (value) => value.map((item) => of.toWire(item)),
+    toJson: (value) => value.map((item) => of.toJson(item)),
+    fromJson: (json) => {
+      if (!fits(json)) return { fault: outOfRange }
+      const value: T[] = []
+      for (let i = 0; i < json.length; i++) {
+        const item = of.fromJson(json[i])
+        if ('fault' in item) return { fault: at(`[${i}]`, item.fault) }
+        value.push(item.value)
+      }
+      return { value }
+    },
+  }
+}
+
+type Fields = Readonly<Record<string, Schema<unknown>>>
+type StructOf<F> = { readonly [K in keyof F]: F[K] extends Schema<infer T> ? T : never }
+
+const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+
+/** A map with exactly these members, written in byte order of their names. */
+export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
+  const names = Object.keys(fields).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
+  const members = names.map((name) => [name, fields[name]!] as const)
+  const known = new Set(names)
+  const checkNames = (value: unknown): Fault | undefined => {
+    if (!isPlainObject(value)) return wrong('must be a map')
+    for (const name of Object.keys(value)) if (!known.has(name)) return at(name.slice(0, 64), wrong('is not a member of this map'))
+    return undefined
+  }
+  return {
+    shape: { kind: 'struct', fields: Object.fromEntries(members.map(([name, schema]) => [name, schema.shape])) },
+    check: (value) => {
+      const fault = checkNames(value)
+      if (fault !== undefined) return fault
+      for (const [name, schema] of members) {
+        const inner = schema.check((value as Record<string, unknown>)[name])
+        if (inner !== undefined) return at(name, inner)
+      }
+      return undefined
+    },
+    toWire: (value) => {
+      const out: Record<string, Value> = {}
+      for (const [name, schema] of members) out[name] = schema.toWire((value as Record<string, unknown>)[name])
+      return out
+    },
+    toJson: (value) => Object.fromEntries(members.map(([name, schema]) => [name, schema.toJson((value as Record<string, unknown>)[name])])),
+    fromJson: (json): Parsed<StructOf<F>> => {
+      const fault = checkNames(json)
+      if (fault !== undefined) return { fault }
+      const out: Record<string, unknown> = {}
+      for (const [name, schema] of members) {
+        const inner = schema.fromJson((json as Record<string, unknown>)[name])
+        if ('fault' in inner) return { fault: at(name, inner.fault) }
+        out[name] = inner.value
+      }
+      return { value: out as StructOf<F> }
+    },
+  }
+}
+
+type VariantOf<F extends Fields> = { [K in keyof F & string]: { readonly kind: K; readonly value: F[K] extends Schema<infer T> ? T : never } }[keyof F & string]
+
+/** One of several named forms: `{kind, value}`. */
+export function variant<F extends Fields>(options: F): Schema<VariantOf<F>> {
+  const kinds = Object.keys(options)
+  const rule = wrong(`must be {kind, value} with kind one of ${kinds.join(', ')}`)
+  const pick = (value: unknown): Schema<unknown> | undefined => {
+    if (!isPlainObject(value) || typeof value['kind'] !== 'string' || Object.keys(value).length !== 2 || !('value' in value)) return undefined
+    return Object.hasOwn(options, value['kind']) ? (options[value['kind']] as Schema<unknown>) : undefined
+  }
+  return {
+    shape: { kind: 'variant', options: Object.fromEntries(kinds.map((kind) => [kind, options[kind]!.shape])) },
+    check: (value) => {
+      const schema = pick(value)
+      if (schema === undefined) return rule
+      const fault = schema.check((value as { value: unknown }).value)
+      return fault === undefined ? undefined : at('value', fault)
+    },
+    toWire: (value) => ({ kind: value.kind, value: (options[value.kind] as Schema<unknown>).toWire(value.value) }),
+    toJson: (value) => ({ kind: value.kind, value: (options[value.kind] as Schema<unknown>).toJson(value.value) }),
+    fromJson: (json): Parsed<VariantOf<F>> => {
+      const schema = pick(json)
+      if (schema === undefined) return { fault: rule }
+      const inner = schema.fromJson((json as { value: unknown }).value)
+      if ('fault' in inner) return { fault: at('value', inner.fault) }
+      return { value: { kind: (json as { kind: string }).kind, value: inner.value } as VariantOf<F> }
+    },
+  }
+}

@@ -1,0 +1,30 @@
+/** What msgpack is handed: plain values only. */
+export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | { readonly [key: string]: Value }
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
+
+/** Why a value does not fit: where (dotted path, array positions in brackets) and which rule. */
+export interface Fault { readonly path: string; readonly rule: string }
+export type Parsed<T> = { readonly value: T } | { readonly fault: Fault }
+
+/** Describes a schema from outside, for documentation and for tests that walk schemas. */
+export type SchemaShape =
+  | { readonly kind: 'struct'; readonly fields: Readonly<Record<string, SchemaShape>> }
+  | { readonly kind: 'variant'; readonly options: Readonly<Record<string, SchemaShape>> }
+  | { readonly kind: 'array'; readonly of: SchemaShape; readonly min: number; readonly max: number }
+  | { readonly kind: 'optional'; readonly of: SchemaShape }
+  | { readonly kind: 'oneOf'; readonly values: readonly string[] }
+  | { readonly kind: 'fixedBytes'; readonly length: number }
+  | { readonly kind: 'bytes'; readonly max: number }
+  | { readonly kind: 'text'; readonly max: number }
+  | { readonly kind: 'u32' | 'u64' | 'i64' | 'boolean' }
+
+/** One type of the codec. `check` first; `toWire` may rely on a checked value. Decoded values have the same shape as encoded ones. */
+export interface Schema<T> {
+  readonly shape: SchemaShape
+  check(value: unknown): Fault | undefined
+  toWire(value: T): Value
+  toJson(value: T): JsonValue
+  fromJson(json: unknown): Parsed<T>
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never

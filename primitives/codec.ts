@@ -1,0 +1,80 @@
+import { Packr } from 'msgpackr'
+import { compareBytes, maybeFromHex, toHex } from './bytes.ts'
+import { SteleError } from './error.ts'
+import type { Fault, JsonValue, Schema, Value } from './codec-types.ts'
+
+export * from './codec-types.ts'
+export * from './codec-schema.ts'
+
+/** Every limit of the codec. A decoder given no limit of its own refuses more than this. */
+export const CODEC_LIMITS = { bytesMax: 2 * 1024 * 1024 } as const
+
+// The options make msgpackr minimal and closed: plain maps with minimal length, no records, no extension types,
+// no toJSON, decoded bytes copied so that a small field does not pin a network buffer (ADR 0002).
+const packr = new Packr({
+  useRecords: false, variableMapSize: true, mapsAsObjects: true, moreTypes: false,
+  structuredClone: false, useToJSON: false, copyBuffers: true, int64AsType: 'bigint',
+})
+
+function refuse(code: string, message: string, fault: Fault): never {
+  throw new SteleError({ code, message, details: { path: fault.path === '' ? '(root)' : fault.path, rule: fault.rule } })
+}
+
+/**
+ * Canonical bytes of `value`: msgpack, map keys in byte order, smallest integer forms, u64/i64 always nine bytes.
+ * Equal values have equal bytes on every machine. Throws `CODEC_VALUE_INVALID` naming the path and the rule.
+ */
+export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
+  const fault = schema.check(value)
+  if (fault !== undefined) refuse('CODEC_VALUE_INVALID', 'the value does not fit its schema', fault)
+  return pack(schema.toWire(value))
+}
+
+function pack(wire: Value): Uint8Array {
+  // The copy frees the result from msgpackr's shared output buffer.
+  return new Uint8Array(packr.pack(wire))
+}
+
+/**
+ * The value of canonical `bytes`; exactly the bytes that `encode` gives are accepted, so no second encoding of a value exists.
+ * Throws `CODEC_TOO_LARGE`, `CODEC_MALFORMED` (not msgpack), `CODEC_VALUE_INVALID` (path and rule) or `CODEC_NOT_CANONICAL`.
+ */
+export function decode<T>(schema: Schema<T>, bytes: Uint8Array, limits: { readonly maxBytes?: number } = {}): T {
+  const bytesMax = limits.maxBytes ?? CODEC_LIMITS.bytesMax
+  if (bytes.length > bytesMax) {
+    throw new SteleError({ code: 'CODEC_TOO_LARGE', message: 'more bytes than allowed here', details: { bytes: bytes.length, bytesMax } })
+  }
+  const wire = unpack(bytes)
+  const fault = schema.check(wire)
+  if (fault !== undefined) refuse('CODEC_VALUE_INVALID', 'the bytes do not fit their schema', fault)
+  const value = wire as T
+  if (compareBytes(pack(schema.toWire(value)), bytes) !== 0) {
+    throw new SteleError({ code: 'CODEC_NOT_CANONICAL', message: 'the bytes are not the canonical encoding of their value' })
+  }
+  return value
+}
+
+function unpack(bytes: Uint8Array): unknown {
+  try {
+    // A plain view: msgpackr hands out Buffers for Buffer input, and two kinds of bytes in one program compare badly.
+    return packr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
+  } catch (cause) {
+    throw new SteleError({ code: 'CODEC_MALFORMED', message: 'the bytes are not msgpack', cause })
+  }
+}
+
+/** JSON form for people and RPC: bytes as lower-case hex, u64/i64 as decimal strings, the rest as it is. */
+export function toJson<T>(schema: Schema<T>, value: T): JsonValue {
+  return schema.toJson(value)
+}
+
+/** Inverse of `toJson`. Unknown members are refused: they are nearly always typing errors. Throws `CODEC_VALUE_INVALID`. */
+export function fromJson<T>(schema: Schema<T>, json: unknown): T {
+  const result = schema.fromJson(json)
+  if ('fault' in result) refuse('CODEC_VALUE_INVALID', 'the JSON does not fit its schema', result.fault)
+  const fault = schema.check(result.value)
+  if (fault !== undefined) refuse('CODEC_VALUE_INVALID', 'the JSON does not fit its schema', fault)
+  return result.value
+}
+
+export { maybeFromHex, toHex }

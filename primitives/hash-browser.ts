@@ -1,0 +1,15 @@
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
+
+/** SHA-256 (FIPS 180-4), 32 bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return nobleSha256(bytes)
+}
+
+/** SHA-256 over data that arrives in pieces. */
+export function sha256Stream(): { update(bytes: Uint8Array): void; digest(): Uint8Array } {
+  const state = nobleSha256.create()
+  return {
+    update: (bytes) => { state.update(bytes) },
+    digest: () => state.digest(),
+  }
+}

@@ -1,0 +1,33 @@
+import { sha256, sha256Stream } from '#hash'
+import { concatBytes, utf8Bytes } from './bytes.ts'
+
+export { sha256, sha256Stream }
+
+/** What a hash or signature is for. Every hashed or signed byte string starts with one of these, so no value of one kind is ever taken for another. */
+export type Domain =
+  | 'genesis' | 'genesis-account' | 'node-keys' | 'member-set' | 'parameters'
+  | 'tx-id' | 'tx-sign' | 'block-header' | 'header-sign' | 'attestation' | 'vote'
+  | 'storage-receipt' | 'blob' | 'section' | 'details' | 'signed-head' | 'rpc-request' | 'record-key' | 'deny-basis' | 'replay-minute'
+
+const prefixes = new Map<Domain, Uint8Array>()
+
+/** `length ‖ "stele/<domain>/v1"`: the length byte makes prefixes of different domains impossible to confuse. */
+export function domainPrefix(domain: Domain): Uint8Array {
+  let prefix = prefixes.get(domain)
+  if (prefix === undefined) {
+    const name = utf8Bytes(`stele/${domain}/v1`)
+    prefix = concatBytes(Uint8Array.of(name.length), name)
+    prefixes.set(domain, prefix)
+  }
+  return prefix
+}
+
+/** The bytes that are signed or hashed: domain prefix ‖ parts, in order. All parts but the last have a fixed length at every caller. */
+export function domainBytes(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(domainPrefix(domain), ...parts)
+}
+
+/** Domain-separated SHA-256, 32 bytes. */
+export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
+  return sha256(domainBytes(domain, ...parts))
+}
