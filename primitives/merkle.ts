@@ -78,7 +78,7 @@ export function inclusionPath(index: number, leaves: readonly Uint8Array[]): Uin
 
 /** RFC 9162 §2.1.3.2. Never true for size 0 or an index outside the tree. Indexes and sizes are safe integers. */
 export function verifyInclusion(index: number, size: number, leaf: Uint8Array, path: readonly Uint8Array[], root: Uint8Array): boolean {
-  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size) return false
+  if (!Number.isSafeInteger(index) || !Number.isSafeInteger(size) || index < 0 || index >= size || leaf.length !== 32) return false
   let fn = index
   let sn = size - 1
   let r = leaf
