@@ -9,11 +9,10 @@ import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
 const bytes = (base64: string | null): Uint8Array => new Uint8Array(Buffer.from(base64 ?? '', 'base64'))
 const files = (folder: string): string[] => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.json')).map((name) => join(folder, name))
 
-t.test('the published RFC 9162 cases hold, wantErr honoured', (t) => {
-  const archive = corpusPath('vectors/rfc6962/transparency-dev-merkle-testdata.tar.gz')
-  if (archive === undefined) return t.skip(CORPUS_ABSENT), t.end()
+const archive = corpusPath('vectors/rfc6962/transparency-dev-merkle-testdata.tar.gz')
+t.test('the published RFC 9162 cases hold, wantErr honoured', { skip: archive === undefined ? CORPUS_ABSENT : false }, (t) => {
   const folder = t.testdir()
-  execFileSync('tar', ['xzf', archive, '-C', folder])
+  execFileSync('tar', ['xzf', archive!, '-C', folder])
   let counted = 0
   for (const file of files(join(folder, 'testdata/inclusion'))) {
     const c = JSON.parse(readFileSync(file, 'utf8')) as { leafIdx: number; treeSize: number; root: string; leafHash: string; proof: string[] | null; wantErr: boolean }
@@ -28,7 +27,7 @@ t.test('the published RFC 9162 cases hold, wantErr honoured', (t) => {
     counted++
   }
   t.ok(counted > 150, `${counted} cases ran`)
-  return t.end()
+  t.end()
 })
 
 const leaves = Array.from({ length: 70 }, (_, i) => utf8Bytes(`leaf ${i}`))
