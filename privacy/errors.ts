@@ -1,0 +1,21 @@
+/** Codes of privacy/: what each means and what to do next. docs/errors.md is generated from these tables. */
+export const PRIVACY_ERRORS = {
+  TAG_INPUT_INVALID: 'A tag key has the wrong length, or a kind, system or value holds a zero character; correct the input.',
+  SECTION_INPUT_INVALID: 'A key, salt, id or size given to section encryption has the wrong length or range; correct the input.',
+  SECTION_TOO_LARGE: 'The section is larger than a section may be; split it into several sections.',
+  SECTION_SECRET_USED: 'The same section secret was offered for a second encryption; draw a fresh one, a key encrypts one section once.',
+  SECTION_BLOB_MISMATCH: 'The chunk hashes do not give the blob id on the ledger; fetch the list from another vault.',
+  SECTION_COMMITMENT_MISMATCH: 'Key, salt, digest or place do not give the commitment on the ledger; the sealed key is not the key of this section.',
+  SECTION_CHUNK_MISMATCH: 'A chunk is not the one the commitment covers (damaged, swapped or reordered); fetch it from another vault.',
+  SECTION_TRUNCATED: 'The stream ended before the last chunk; resume from the chunk named in the details.',
+  SECTION_EXTRA_CHUNK: 'The stream went on after the last chunk; its source is faulty.',
+  SECTION_DECRYPT_FAILED: 'A chunk that matches the commitment does not open under this key; the writer of the record encrypted it wrongly.',
+  SECTION_DIGEST_MISMATCH: 'The plaintext is not what the commitment covers; discard everything that was read.',
+  SEAL_INPUT_INVALID: 'A key to seal to, or the thing to seal, has the wrong length or form; correct the input.',
+  SEAL_OPEN_FAILED: 'The sealed bytes do not open: another key, another request, or altered bytes.',
+  DETAILS_NOT_RECIPIENT: 'The sealed details were not sealed to this key.',
+  DETAILS_HASH_MISMATCH: 'The sealed details are not the ones the decision on the ledger commits to.',
+  DETAILS_MALFORMED: 'The sealed details opened, but what is inside is not audit details.',
+} as const
+
+export type PrivacyErrorCode = keyof typeof PRIVACY_ERRORS
