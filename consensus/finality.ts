@@ -1,0 +1,202 @@
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { attestationBytes, attestationSchema } from '../primitives/certificate.ts'
+import type { Attestation, AttestationContent, Certificate } from '../primitives/certificate.ts'
+import { decode, encode } from '../primitives/codec.ts'
+import { SteleError } from '../primitives/error.ts'
+import { certificateQuorum, memberSetHash } from '../primitives/member-set.ts'
+import type { MemberSet } from '../primitives/member-set.ts'
+import type { Logger } from '../primitives/ports.ts'
+import type { SignatureItem, Signer } from '../primitives/signature.ts'
+
+/** How many heights beside the newest committed one may gather attestations at a time, and how far ahead of it. */
+const GATHERED_HEIGHTS_MAX = 512
+const AHEAD_MAX = 4096
+
+export interface FinalityPorts {
+  /** Durable before the signature leaves: resolves after the sync that covers the record. */
+  readonly persistAttestation: (attestation: Uint8Array, height: number) => Promise<void>
+  readonly broadcast: (attestation: Uint8Array) => void
+  readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
+  /** A new certificate; heights ascend. */
+  readonly onCertificate: (certificate: Certificate) => void
+  /** Two attestations of one node at one height: evidence, both as canonical bytes. */
+  readonly onEvidence: (node: number, first: Uint8Array, second: Uint8Array) => void
+  readonly onFailure: (error: unknown) => void
+  readonly logger: Logger
+}
+
+export interface FinalityOptions {
+  readonly chain: Uint8Array
+  readonly members: MemberSet
+  readonly node: number
+  readonly signer: Signer
+  /** The newest attestation this node ever made durable, from its ledger. */
+  readonly lastAttested: Attestation | undefined
+  readonly newestCertificate: Certificate | undefined
+}
+
+interface Gathering { readonly byNode: Map<number, Attestation> }
+
+/**
+ * Attests to committed blocks and gathers the others' attestations into certificates (DESIGN §5.7).
+ * One attestation at a time is under way; when several blocks were committed meanwhile, the roundest height among them and the newest
+ * are attested, so that members who skip differently still meet at common heights.
+ */
+export class Finality {
+  readonly #options: FinalityOptions
+  readonly #ports: FinalityPorts
+  readonly #memberSetHash: Uint8Array
+  readonly #quorum: number
+  /** Committed blocks that wait to be attested or certified, ascending by height. */
+  readonly #committed = new Map<number, AttestationContent>()
+  readonly #gathered = new Map<number, Gathering>()
+  #lastAttested: Attestation | undefined
+  #certificate: Certificate | undefined
+  #newestCommitted = 0
+  #attesting = false
+  #stopped = false
+
+  constructor(options: FinalityOptions, ports: FinalityPorts) {
+    this.#options = options
+    this.#ports = ports
+    this.#memberSetHash = memberSetHash(options.chain, options.members)
+    this.#quorum = certificateQuorum(options.members.voters.length)
+    this.#lastAttested = options.lastAttested
+    this.#certificate = options.newestCertificate
+  }
+
+  get newestCertificate(): Certificate | undefined { return this.#certificate }
+  /** Height up to which every block is final. */
+  get finalHeight(): number { return this.#certificate === undefined ? 0 : Number(this.#certificate.content.height) }
+  get lastAttested(): Attestation | undefined { return this.#lastAttested }
+  get #attestedHeight(): number { return this.#lastAttested === undefined ? 0 : Number(this.#lastAttested.content.height) }
+
+  /** Tells of a committed and executed block; heights ascend by one. Throws `ATTESTATION_CONFLICT` when it contradicts what was attested. */
+  committed(content: AttestationContent): void {
+    const height = Number(content.height)
+    const attested = this.#lastAttested
+    if (attested !== undefined && attested.content.height === content.height && !equalBytes(attested.content.block, content.block)) {
+      throw new SteleError({ code: 'ATTESTATION_CONFLICT', message: 'the committed chain contradicts what this node attested', details: { height, attested: toHex(attested.content.block), committed: toHex(content.block) } })
+    }
+    this.#newestCommitted = height
+    if (height > this.finalHeight) this.#committed.set(height, content)
+    while (this.#committed.size > GATHERED_HEIGHTS_MAX) this.#forget(this.#committed.keys().next().value!)
+    this.#tryCertify(height)
+    void this.#attest()
+  }
+
+  /** Takes an attestation from the wire. The returned word says what the sender deserves. */
+  async receive(bytes: Uint8Array): Promise<'accept' | 'ignore' | 'reject'> {
+    let attestation: Attestation
+    try {
+      attestation = decode(attestationSchema, bytes, { maxBytes: 1024 })
+    } catch {
+      return 'reject' // Members never send what does not decode; the peer's score carries the fault.
+    }
+    const { content, node } = attestation
+    const voter = this.#options.members.voters.find((candidate) => candidate.node === node)
+    if (content.v !== 1 || voter === undefined || content.epoch !== this.#options.members.epoch || !equalBytes(content.memberSet, this.#memberSetHash)) return 'reject'
+    const height = Number(content.height)
+    if (height <= this.finalHeight || height > this.#newestCommitted + AHEAD_MAX) return 'ignore'
+    const known = this.#gathered.get(height)?.byNode.get(node)
+    if (known !== undefined && sameContent(known.content, content)) return 'ignore'
+    const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: attestationBytes(this.#options.chain, content), signature: attestation.signature }])
+    if (valid !== true) return 'reject'
+    return this.#keep(attestation)
+  }
+
+  /** Sends the newest attestation again, for a peer that connected or a leader that changed. */
+  repeat(): Uint8Array | undefined {
+    return this.#lastAttested === undefined ? undefined : encode(attestationSchema, this.#lastAttested)
+  }
+
+  /** Takes over a certificate that someone else gathered and the caller has verified. */
+  adopt(certificate: Certificate): void {
+    this.#certified(certificate)
+  }
+
+  stop(): void { this.#stopped = true }
+
+  #keep(attestation: Attestation): 'accept' | 'ignore' {
+    const height = Number(attestation.content.height)
+    const gathering = this.#gathered.get(height) ?? { byNode: new Map() }
+    const known = gathering.byNode.get(attestation.node)
+    if (known !== undefined) {
+      if (!sameContent(known.content, attestation.content)) this.#ports.onEvidence(attestation.node, encode(attestationSchema, known), encode(attestationSchema, attestation))
+      return 'ignore'
+    }
+    gathering.byNode.set(attestation.node, attestation)
+    this.#gathered.set(height, gathering)
+    while (this.#gathered.size > GATHERED_HEIGHTS_MAX) this.#gathered.delete(Math.min(...this.#gathered.keys()))
+    this.#tryCertify(height)
+    return 'accept'
+  }
+
+  /** Certifies a height once a quorum attests to the very block committed here. */
+  #tryCertify(height: number): void {
+    const content = this.#committed.get(height)
+    const gathering = this.#gathered.get(height)
+    if (content === undefined || gathering === undefined || height <= this.finalHeight) return
+    const agreeing = [...gathering.byNode.values()].filter((attestation) => sameContent(attestation.content, content))
+    if (agreeing.length < this.#quorum) return
+    const signatures = agreeing.map(({ node, signature }) => ({ node, signature })).sort((a, b) => a.node - b.node)
+    this.#certified({ content, signatures })
+  }
+
+  #certified(certificate: Certificate): void {
+    const height = Number(certificate.content.height)
+    if (height <= this.finalHeight) return
+    this.#certificate = certificate
+    for (const old of [...this.#committed.keys()]) if (old <= height) this.#committed.delete(old)
+    for (const old of [...this.#gathered.keys()]) if (old <= height) this.#gathered.delete(old)
+    this.#ports.onCertificate(certificate)
+  }
+
+  #forget(height: number): void {
+    this.#committed.delete(height)
+    this.#gathered.delete(height)
+  }
+
+  async #attest(): Promise<void> {
+    if (this.#attesting || this.#stopped) return
+    this.#attesting = true
+    try {
+      for (let next = this.#nextToAttest(); next !== undefined && !this.#stopped; next = this.#nextToAttest()) await this.#attestTo(next)
+    } catch (error) {
+      this.#ports.onFailure(error)
+    } finally {
+      this.#attesting = false
+    }
+  }
+
+  /** The roundest height above the last attested one: members that skip differently still meet there. */
+  #nextToAttest(): AttestationContent | undefined {
+    let best: number | undefined
+    for (const height of this.#committed.keys()) {
+      if (height <= this.#attestedHeight) continue
+      if (best === undefined || roundness(height) >= roundness(best)) best = height
+    }
+    return best === undefined ? undefined : this.#committed.get(best)
+  }
+
+  async #attestTo(content: AttestationContent): Promise<void> {
+    const signature = this.#options.signer.sign(attestationBytes(this.#options.chain, content))
+    const attestation: Attestation = { content, node: this.#options.node, signature }
+    const bytes = encode(attestationSchema, attestation)
+    this.#lastAttested = attestation // Set before the write: nothing else is ever signed at this height, written or not.
+    await this.#ports.persistAttestation(bytes, Number(content.height))
+    if (this.#stopped) return
+    this.#ports.broadcast(bytes)
+    if (Number(content.height) > this.finalHeight) this.#keep(attestation)
+  }
+}
+
+function roundness(height: number): number {
+  let zeros = 0
+  for (let rest = height; rest % 2 === 0 && rest > 0; rest /= 2) zeros++
+  return zeros
+}
+
+function sameContent(a: AttestationContent, b: AttestationContent): boolean {
+  return a.height === b.height && a.epoch === b.epoch && a.term === b.term && equalBytes(a.block, b.block) && equalBytes(a.stateRoot, b.stateRoot) && equalBytes(a.memberSet, b.memberSet)
+}

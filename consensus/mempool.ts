@@ -1,0 +1,88 @@
+import { toHex } from '../primitives/bytes.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+
+/** Bounds of the mempool, in transactions and bytes. Too small refuses bursts; too large lets one burst delay everyone. */
+export interface MempoolOptions { readonly transactionsMax: number; readonly bytesMax: number }
+export const DEFAULT_MEMPOOL: MempoolOptions = { transactionsMax: 10_000, bytesMax: 32 * 1024 * 1024 }
+
+/**
+ * Admitted transactions that wait for a block, in order of arrival. Everything in here has verified signatures.
+ * A transaction is `waiting`, or `cut` into a block that is not yet committed; a block that is dropped gives its transactions back.
+ */
+export class Mempool {
+  readonly #options: MempoolOptions
+  readonly #waiting = new Map<string, Transaction>()
+  readonly #cut = new Map<string, Transaction>()
+  #bytes = 0
+
+  constructor(options: MempoolOptions = DEFAULT_MEMPOOL) {
+    this.#options = options
+  }
+
+  get size(): number { return this.#waiting.size + this.#cut.size }
+  get waiting(): number { return this.#waiting.size }
+  get bytes(): number { return this.#bytes }
+
+  has(id: Uint8Array): boolean {
+    const key = toHex(id)
+    return this.#waiting.has(key) || this.#cut.has(key)
+  }
+
+  /** Adds a verified transaction. Returns false when it is already here. Throws `CONSENSUS_BUSY` when full: nothing is evicted. */
+  add(transaction: Transaction): boolean {
+    const key = toHex(transaction.id)
+    if (this.#waiting.has(key) || this.#cut.has(key)) return false
+    if (this.size >= this.#options.transactionsMax || this.#bytes + transaction.bytes.length > this.#options.bytesMax) {
+      throw new SteleError({ code: 'CONSENSUS_BUSY', message: 'too many transactions wait for their block', details: { waiting: this.size, transactionsMax: this.#options.transactionsMax }, retryable: true })
+    }
+    this.#waiting.set(key, transaction)
+    this.#bytes += transaction.bytes.length
+    return true
+  }
+
+  /** The oldest waiting transactions, up to `countMax` and `bytesMax`. They stay until `markCut` or `remove`. */
+  *peek(countMax: number, bytesMax: number): Generator<Transaction> {
+    let count = 0
+    let bytes = 0
+    for (const transaction of this.#waiting.values()) {
+      bytes += transaction.bytes.length
+      if (count++ >= countMax || bytes > bytesMax) return
+      yield transaction
+    }
+  }
+
+  markCut(id: Uint8Array): void {
+    const key = toHex(id)
+    const transaction = this.#waiting.get(key)
+    if (transaction === undefined) return
+    this.#waiting.delete(key)
+    this.#cut.set(key, transaction)
+  }
+
+  /** Takes back what a dropped block had cut; it goes to the end of the queue. */
+  restore(id: Uint8Array): void {
+    const key = toHex(id)
+    const transaction = this.#cut.get(key)
+    if (transaction === undefined) return
+    this.#cut.delete(key)
+    this.#waiting.set(key, transaction)
+  }
+
+  /** Forgets a transaction: committed, expired or no longer includable. */
+  remove(id: Uint8Array): void {
+    const key = toHex(id)
+    const transaction = this.#waiting.get(key) ?? this.#cut.get(key)
+    if (transaction === undefined) return
+    this.#waiting.delete(key)
+    this.#cut.delete(key)
+    this.#bytes -= transaction.bytes.length
+  }
+
+  /** Removes every waiting transaction whose last valid time lies before `timeMs`; returns their ids. */
+  expire(timeMs: bigint): Uint8Array[] {
+    const expired = [...this.#waiting.values()].filter(({ body }) => body.validUntil < timeMs).map(({ id }) => id)
+    for (const id of expired) this.remove(id)
+    return expired
+  }
+}

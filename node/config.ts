@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Value } from 'typebox/value'
+import { LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
+import { SteleError, errorCode } from '../primitives/error.ts'
+import { nearestWord } from './nearest-word.ts'
+
+const closed = { additionalProperties: false } as const
+const port = (description: string, value: number) => Type.Integer({ minimum: 0, maximum: 65535, default: value, description })
+
+/**
+ * The one configuration file of a node. Descriptions say what gets worse at either end; docs/configuration.md is made from this table.
+ * What must be equal on all nodes is a chain parameter in genesis, never an option here.
+ */
+export const configSchema = Type.Object({
+  version: Type.Literal(1, { description: 'format of this file' }),
+  node: Type.Integer({ minimum: 1, maximum: 0xffffffff, description: 'this node\'s id in genesis; never reused' }),
+  genesis: Type.String({ minLength: 1, description: 'path of the genesis file, relative to this file' }),
+  dataDir: Type.String({ minLength: 1, description: 'folder of ledger, state and vault, relative to this file; one process at a time' }),
+  keystore: Type.String({ minLength: 1, description: 'encrypted node keys (transport and attestation), mode 0600' }),
+  passphraseFile: Type.Optional(Type.String({ minLength: 1, description: 'file whose first line opens the keystore; else STELE_PASSPHRASE_FILE, else a prompt' })),
+  p2p: Type.Object({
+    listen: Type.Array(Type.String({ pattern: '^/' }), { minItems: 1, maxItems: 8, default: ['/ip4/127.0.0.1/tcp/9000'], description: 'multiaddresses to listen on; genesis says where others dial' }),
+  }, { ...closed, default: {} }),
+  rpc: Type.Object({
+    host: Type.String({ default: '127.0.0.1', description: 'address of the RPC listener; anything but loopback needs allowInsecure behind a TLS proxy' }),
+    port: port('RPC port; 0 takes any free one', 8545),
+    allowInsecure: Type.Boolean({ default: false, description: 'permit plain HTTP beyond loopback (only behind a proxy that does TLS)' }),
+    requestsPerMinute: Type.Integer({ minimum: 1, maximum: 100_000_000, default: 600_000, description: 'RPC requests per minute and caller; too small refuses bursts, too large lets one caller crowd out others' }),
+  }, { ...closed, default: {} }),
+  admin: Type.Object({
+    host: Type.String({ default: '127.0.0.1', description: 'address of health and metrics' }),
+    port: port('port of /livez, /readyz and /metrics; 0 takes any free one', 8546),
+  }, { ...closed, default: {} }),
+  consensus: Type.Object({
+    tickMs: Type.Integer({ minimum: 10, maximum: 10_000, default: 100, description: 'heartbeat interval in ms; smaller notices a lost leader sooner and costs idle traffic' }),
+    electionTicks: Type.Integer({ minimum: 5, maximum: 1000, default: 10, description: 'ticks without a leader before an election (jittered up to twice); too small elects needlessly under load' }),
+  }, { ...closed, default: {} }),
+  mempool: Type.Object({
+    transactionsMax: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 10_000, description: 'waiting transactions; too small refuses bursts, too large delays everyone' }),
+    bytesMax: Type.Integer({ minimum: 65_536, maximum: 1_073_741_824, default: 33_554_432, description: 'bytes of waiting transactions' }),
+  }, { ...closed, default: {} }),
+  verifier: Type.Object({
+    threads: Type.Integer({ minimum: 0, maximum: 64, default: 1, description: 'signature verification threads; 0 verifies on the event loop' }),
+  }, { ...closed, default: {} }),
+  vault: Type.Object({
+    bytesMax: Type.Integer({ minimum: 1_048_576, maximum: Number.MAX_SAFE_INTEGER, default: 107_374_182_400, description: 'bytes of ciphertext this node will hold; a full vault refuses, never evicts' }),
+  }, { ...closed, default: {} }),
+  log: Type.Object({
+    level: Type.Enum(['debug', 'info', 'warn', 'error'], { default: 'info', description: 'least severity that is written' }),
+  }, { ...closed, default: {} }),
+}, closed)
+export type Config = Static<typeof configSchema>
+
+const compiled = Compile(configSchema)
+
+/**
+ * Reads, completes and checks a configuration file. Paths in the result are absolute; the result is frozen.
+ * Throws `CONFIG_UNREADABLE`, `CONFIG_SYNTAX` or `CONFIG_INVALID` naming key, line and rule.
+ */
+export function loadConfig(path: string): Config {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new SteleError({ code: 'CONFIG_UNREADABLE', message: 'the configuration file cannot be read', details: { path, reason: errorCode(cause) }, cause })
+  }
+  return parseConfig(text, path)
+}
+
+export function parseConfig(text: string, path: string): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const [syntax] = document.errors
+  if (syntax !== undefined) {
+    const { line, col } = lines.linePos(syntax.pos[0])
+    throw new SteleError({ code: 'CONFIG_SYNTAX', message: 'the configuration file is not YAML', details: { path, line, column: col, reason: syntax.message.split('\n')[0] } })
+  }
+  const config = Value.Default(configSchema, Value.Clone(document.toJS({ maxAliasCount: 0 }))) as unknown
+  if (!compiled.Check(config)) throw configFault(config, document, lines, path)
+  return deepFreeze(withAbsolutePaths(config, dirname(resolve(path))))
+}
+
+function configFault(config: unknown, document: Document, lines: LineCounter, path: string): SteleError {
+  const [first] = compiled.Errors(config)
+  const keys = (first?.instancePath ?? '').split('/').slice(1)
+  // A closed object gives every key it does not know the schema `false`.
+  const extra = first?.keyword === 'boolean' ? keys.at(-1) : undefined
+  const node: unknown = document.getIn(keys, true)
+  const range = typeof node === 'object' && node !== null && 'range' in node ? (node.range as [number, number, number] | null | undefined) : undefined
+  const line = range === null || range === undefined ? undefined : lines.linePos(range[0]).line
+  const suggestion = extra === undefined ? undefined : nearestWord(extra, knownKeys(keys.slice(0, -1)))
+  return new SteleError({
+    code: 'CONFIG_INVALID', message: 'the configuration file breaks a rule',
+    details: { path, key: keys.join('.') || '(root)', ...(line === undefined ? {} : { line }), rule: extra === undefined ? first?.message ?? 'does not fit' : 'unknown key', ...(suggestion === undefined ? {} : { didYouMean: suggestion }) },
+  })
+}
+
+function knownKeys(at: readonly string[]): string[] {
+  let schema: { properties?: Record<string, unknown> } = configSchema
+  for (const step of at) schema = (schema.properties?.[step] ?? {}) as { properties?: Record<string, unknown> }
+  return Object.keys(schema.properties ?? {})
+}
+
+function withAbsolutePaths(config: Config, base: string): Config {
+  const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(base, path))
+  return {
+    ...config, genesis: absolute(config.genesis), dataDir: absolute(config.dataDir), keystore: absolute(config.keystore),
+    ...(config.passphraseFile === undefined ? {} : { passphraseFile: absolute(config.passphraseFile) }),
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  return Object.freeze(value)
+}

@@ -1,0 +1,100 @@
+import { Worker } from 'node:worker_threads'
+import { LRUCache } from 'lru-cache'
+import { concatBytes, toHex } from '../primitives/bytes.ts'
+import { SteleError } from '../primitives/error.ts'
+import { sha256 } from '../primitives/hash.ts'
+import { verify } from '../primitives/signature.ts'
+import type { SignatureItem } from '../primitives/signature.ts'
+import { packItems } from './verify-packing.ts'
+
+/** Threads that verify, signatures per message to a thread, and positive verdicts remembered. */
+export interface VerifierOptions { readonly threads: number; readonly batchMax: number; readonly verdictsMax: number }
+export const DEFAULT_VERIFIER: VerifierOptions = { threads: 1, batchMax: 256, verdictsMax: 65_536 }
+
+/** Below this many signatures the trip to a thread costs more than the check itself. */
+const INLINE_MAX = 2
+
+interface Waiting { readonly resolve: (verdicts: Uint8Array) => void; readonly reject: (error: unknown) => void }
+
+/**
+ * Signature verification off the event loop, in batches, with a cache of positive verdicts keyed by the hash of (key, message, signature) in full.
+ * Implements consensus' Verifier. The verdict is pure mathematics; who may use which key is decided in execution (DESIGN §5.3).
+ */
+export class VerifierPool {
+  readonly #options: VerifierOptions
+  readonly #workers: Worker[] = []
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #verdicts: LRUCache<string, true>
+  #next = 0
+  #stopped = false
+
+  constructor(options: VerifierOptions = DEFAULT_VERIFIER) {
+    this.#options = options
+    this.#verdicts = new LRUCache({ max: options.verdictsMax })
+  }
+
+  start(): void {
+    while (this.#workers.length < this.#options.threads) {
+      const worker = new Worker(new URL('./verify-worker.ts', import.meta.url), { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } })
+      worker.on('message', ({ id, verdicts }: { id: number; verdicts: Uint8Array }) => {
+        this.#waiting.get(id)?.resolve(verdicts)
+        this.#waiting.delete(id)
+      })
+      worker.on('error', (cause) => this.#fail(new SteleError({ code: 'VERIFIER_FAILED', message: 'a verification thread ended', cause })))
+      worker.unref()
+      this.#workers.push(worker)
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#fail(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+
+  /** True when this very signature was found valid before. Synchronous: execution asks this first. */
+  knows(item: SignatureItem): boolean {
+    return this.#verdicts.has(verdictKey(item))
+  }
+
+  /** One verdict per item, in order. Known ones cost a hash. */
+  async verifyBatch(items: readonly SignatureItem[]): Promise<boolean[]> {
+    const keys = items.map(verdictKey)
+    const verdicts = keys.map((key) => this.#verdicts.has(key))
+    const open = items.flatMap((_, i) => (verdicts[i] ? [] : [i]))
+    const parts: Promise<void>[] = []
+    for (let at = 0; at < open.length; at += this.#options.batchMax) {
+      const part = open.slice(at, at + this.#options.batchMax)
+      parts.push(this.#check(part.map((i) => items[i]!)).then((found) => part.forEach((i, k) => {
+        if (found[k] !== 1) return
+        verdicts[i] = true
+        this.#verdicts.set(keys[i]!, true)
+      })))
+    }
+    await Promise.all(parts)
+    return verdicts
+  }
+
+  #check(items: readonly SignatureItem[]): Promise<Uint8Array> {
+    if (this.#workers.length === 0 || items.length <= INLINE_MAX) {
+      return Promise.resolve(Uint8Array.from(items, ({ publicKey, message, signature }) => (verify(publicKey, message, signature) ? 1 : 0)))
+    }
+    if (this.#stopped) return Promise.reject(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
+    return new Promise((resolve, reject) => {
+      const id = this.#next++
+      const packed = packItems(items)
+      this.#waiting.set(id, { resolve, reject })
+      this.#workers[id % this.#workers.length]!.postMessage({ id, packed }, [packed.buffer])
+    })
+  }
+
+  #fail(error: SteleError): void {
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}
+
+function verdictKey({ publicKey, message, signature }: SignatureItem): string {
+  return toHex(sha256(concatBytes(publicKey, signature, message)))
+}
