@@ -1,0 +1,290 @@
+/**
+ * What the node's JSON-RPC methods take and give, as types alone: the client and the dashboard see them without importing the server.
+ * Bytes are lower-case hex, u64 decimal strings, heights and times (ms, UTC) numbers. The schemas that check them live in rpc/; a test compares.
+ */
+
+/** The committed block whose state an answer shows. */
+export interface AsOf { readonly height: number; readonly hash: string; readonly term: number }
+
+/** One page of a list; all pages of one query show the state at the same height. `nextCursor` is null on the last. */
+export interface Page<T> { readonly items: readonly T[]; readonly nextCursor: string | null; readonly asOf: AsOf }
+export interface PageParams { readonly cursor?: string; readonly limit?: number; readonly order?: 'newest' | 'oldest' }
+
+export type TxStatusName = 'unknown' | 'pending' | 'included' | 'committed' | 'final' | 'failed' | 'expired'
+export interface RpcTxStatus {
+  readonly id: string
+  readonly status: TxStatusName
+  readonly height: number | null
+  readonly position: number | null
+  /** Result code of the contract once it is in a block: `OK` or why it had no effect. */
+  readonly code: string | null
+  readonly final: boolean
+  readonly asOf: AsOf
+}
+export interface RpcTxReceipt {
+  readonly id: string
+  readonly status: 'included' | 'committed' | 'final' | 'failed'
+  readonly height: number
+  readonly position: number
+  readonly code: string
+  readonly cost: number
+  readonly events: readonly { readonly contract: string; readonly name: string; readonly data: string }[]
+  /** Canonical bytes of a receipt bundle (primitives/receipt.ts); null until the block is final. */
+  readonly bundle: string | null
+  readonly asOf: AsOf
+}
+
+export interface RpcChainInfo {
+  readonly chain: string
+  readonly epoch: number
+  readonly genesis: string
+  readonly versions: { readonly software: string; readonly rpc: number; readonly wire: number; readonly storage: number }
+  readonly members: number
+  readonly nodes: number
+  readonly certificateQuorum: number
+  readonly asOf: AsOf
+}
+export interface RpcBlockSummary {
+  readonly height: number
+  readonly hash: string
+  readonly parent: string
+  readonly term: number
+  readonly epoch: number
+  readonly timeMs: number
+  readonly proposer: number | null
+  readonly transactions: number
+  readonly stateRoot: string
+  readonly txRoot: string
+  readonly eventRoot: string
+  readonly final: boolean
+}
+export interface RpcChainHead { readonly committed: RpcBlockSummary; readonly final: { readonly height: number; readonly hash: string }; readonly asOf: AsOf }
+export interface RpcBlock {
+  readonly summary: RpcBlockSummary
+  readonly header: string
+  readonly signature: string | null
+  readonly finality: string | null
+  readonly transactions: readonly string[] | null
+  readonly receipts: readonly string[] | null
+  readonly asOf: AsOf
+}
+export interface RpcStateProof {
+  readonly key: string
+  readonly value: string | null
+  readonly presence: 'present' | 'absent'
+  readonly height: number
+  readonly proof: string
+  readonly asOf: AsOf
+}
+
+export interface RpcAccount {
+  readonly id: string
+  readonly kind: 'institution' | 'patient' | 'clinician' | 'researcher' | 'device' | 'service' | 'auditor'
+  readonly member: number
+  readonly suspended: boolean
+  readonly enrolledAt: number
+  readonly signKeys: readonly { readonly key: string; readonly from: number }[]
+  readonly sealKeys: readonly { readonly key: string; readonly from: number }[]
+  readonly attributes: readonly { readonly attribute: 'role' | 'specialty' | 'organisation' | 'licence'; readonly value: number; readonly until: number }[]
+  readonly asOf: AsOf
+}
+export interface RpcMember {
+  readonly member: number
+  readonly name: string
+  readonly account: string
+  readonly operatorKey: string
+  readonly nodes: readonly { readonly node: number; readonly attestationKey: string; readonly peer: string | null; readonly voter: boolean }[]
+  readonly sealKey: string | null
+  readonly status: 'active' | 'pending' | 'removed'
+  readonly attributes: readonly string[]
+}
+
+export interface RpcConsent {
+  readonly id: string
+  readonly version: number
+  readonly status: 'active' | 'revoked' | 'tombstone'
+  readonly grantee: { readonly account: string | null; readonly member: number | null } | null
+  readonly from: number
+  readonly until: number
+  readonly requires: readonly (readonly string[])[]
+  readonly classes: readonly string[]
+  readonly purposes: readonly string[]
+  readonly actions: readonly string[]
+  readonly confidentialityMax: 'U' | 'L' | 'M' | 'N' | 'R' | 'V'
+  readonly seq: string
+  readonly changedBy: string
+  readonly changedAt: number
+}
+
+export interface RpcSection {
+  readonly commitment: string
+  readonly blob: string
+  readonly size: string
+  readonly class: 'clinical' | 'summary' | 'imaging' | 'device' | 'claim' | 'research' | 'genomic'
+  readonly confidentiality: 'U' | 'L' | 'M' | 'N' | 'R' | 'V'
+  readonly tags: readonly string[]
+}
+export interface RpcRecordVersion {
+  readonly record: string
+  readonly version: number
+  readonly subject: string
+  readonly sections: readonly RpcSection[]
+  readonly custodians: readonly number[]
+  readonly provenance: { readonly activity: 'create' | 'import' | 'correct' | 'append'; readonly author: string; readonly source: string; readonly recordedAt: number }
+  readonly receipts: readonly { readonly node: number; readonly signature: string }[]
+  readonly registeredBy: string
+  readonly registeredAt: number
+}
+
+export interface RpcDecision {
+  readonly request: string
+  readonly requester: string
+  readonly subject: string
+  readonly record: string
+  readonly version: number
+  readonly sections: readonly number[]
+  readonly action: string
+  readonly purpose: string
+  readonly decision: 'permit' | 'deny'
+  readonly basis: string
+  readonly until: number
+  readonly readerKey: string
+  readonly detailsHash: string
+}
+export interface RpcAuditEntry {
+  readonly height: number
+  readonly position: number
+  readonly timeMs: number
+  readonly decision: RpcDecision
+  readonly final: boolean
+  readonly details: string | null
+  readonly bundle: string | null
+}
+export interface RpcPermit { readonly height: number; readonly position: number; readonly timeMs: number; readonly decision: RpcDecision; readonly bundle: string }
+export interface RpcPermits { readonly items: readonly RpcPermit[]; readonly next: { readonly height: number; readonly position: number }; readonly asOf: AsOf }
+export interface RpcReleaseCheck {
+  readonly request: string
+  readonly nonce: string
+  readonly heads: readonly { readonly member: number; readonly node: number; readonly height: number; readonly hash: string; readonly term: number; readonly timeMs: number; readonly signature: string }[]
+  readonly needed: number
+  readonly release: boolean
+  readonly code: string
+  readonly checkedAt: { readonly height: number; readonly hash: string; readonly timeMs: number }
+  readonly asOf: AsOf
+}
+
+export interface RpcBlobStatus {
+  readonly blob: string
+  readonly size: string
+  readonly chunks: number
+  /** Ranges [first, last] still to be sent; the first 1,024 of them. */
+  readonly missing: readonly (readonly [number, number])[]
+  readonly complete: boolean
+}
+export interface RpcStorageReceipts {
+  readonly record: string
+  readonly version: number
+  readonly receipts: readonly { readonly node: number; readonly member: number; readonly signature: string }[]
+  readonly needed: number
+  readonly asOf: AsOf
+}
+export type MailboxKind = 'key' | 'details'
+export interface RpcMailboxItem { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly size: number; readonly storedAt: number }
+export interface RpcMailboxEntry { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string; readonly storedAt: number }
+
+export type NodeRole = 'leader' | 'follower' | 'candidate' | 'learner'
+export interface RpcClusterNode {
+  readonly node: number
+  readonly member: number
+  readonly name: string
+  readonly role: NodeRole | 'unreachable'
+  readonly reachable: boolean
+  readonly term: number | null
+  readonly height: number | null
+  readonly finalHeight: number | null
+  readonly lag: number | null
+  readonly version: string | null
+  readonly uptimeMs: number | null
+  readonly problems: readonly string[]
+}
+export interface RpcClusterStatus {
+  readonly chain: string
+  readonly leader: number | null
+  readonly term: number
+  readonly height: number
+  readonly finalHeight: number
+  readonly quorum: { readonly voters: number; readonly reachable: number; readonly writes: number; readonly finality: number; readonly failuresLeft: number }
+  readonly nodes: readonly RpcClusterNode[]
+  readonly asOf: AsOf
+}
+export interface RpcNodeInfo {
+  readonly node: number
+  readonly member: number
+  readonly name: string
+  readonly chain: string
+  readonly role: NodeRole
+  readonly mode: 'normal' | 'repair' | 'fenced' | 'stopping'
+  readonly leader: number | null
+  readonly term: number
+  readonly versions: { readonly software: string; readonly rpc: number; readonly wire: number; readonly storage: number }
+  readonly startedAt: number
+  readonly peers: number
+  readonly mempool: number
+  readonly peer: string
+  readonly listen: readonly string[]
+  readonly asOf: AsOf
+}
+
+type Method<P, R> = { readonly params: P; readonly result: R }
+
+/** Methods that anyone may call. */
+export interface PublicMethods {
+  tx_send: Method<{ readonly transaction: string }, RpcTxStatus>
+  tx_status: Method<{ readonly id: string }, RpcTxStatus>
+  tx_wait: Method<{ readonly id: string; readonly until?: 'committed' | 'final'; readonly timeoutMs?: number }, RpcTxStatus>
+  tx_receipt: Method<{ readonly id: string }, RpcTxReceipt>
+  chain_info: Method<Record<string, never>, RpcChainInfo>
+  chain_head: Method<Record<string, never>, RpcChainHead>
+  identity_members: Method<Record<string, never>, { readonly items: readonly RpcMember[]; readonly asOf: AsOf }>
+  cluster_status: Method<Record<string, never>, RpcClusterStatus>
+  node_info: Method<Record<string, never>, RpcNodeInfo>
+  'rpc.discover': Method<Record<string, never>, unknown>
+}
+
+/** Methods whose parameters carry `auth`, a signed request (primitives/request.ts). The types leave it out: the client adds it. */
+export interface SignedMethods {
+  chain_proof: Method<{ readonly key: string; readonly height?: number }, RpcStateProof>
+  identity_account: Method<{ readonly account: string }, RpcAccount>
+  consent_list: Method<{ readonly patient: string } & PageParams, Page<RpcConsent>>
+  record_list: Method<{ readonly subject: string } & PageParams, Page<RpcRecordVersion>>
+  record_history: Method<{ readonly record: string } & PageParams, Page<RpcRecordVersion>>
+  access_audit: Method<{ readonly subject: string } & PageParams, Page<RpcAuditEntry>>
+  access_permits: Method<{ readonly after: { readonly height: number; readonly position: number }; readonly limit?: number; readonly waitMs?: number }, RpcPermits>
+  access_releaseCheck: Method<{ readonly request: string; readonly nonce: string }, RpcReleaseCheck>
+  vault_begin: Method<{ readonly blob: string; readonly size: string; readonly chunkRoot: string }, RpcBlobStatus>
+  vault_status: Method<{ readonly blob: string }, RpcBlobStatus>
+  vault_commit: Method<{ readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, RpcStorageReceipts>
+  vault_mailbox_put: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string }, Record<string, unknown>>
+  vault_mailbox_get: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, RpcMailboxEntry>
+  vault_mailbox_delete: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, Record<string, unknown>>
+  vault_mailbox_list: Method<{ readonly request: string }, { readonly items: readonly RpcMailboxItem[] }>
+}
+
+/** Methods that take `auth` when the caller has it and show more then: block bodies need a member role. */
+export interface OptionallySignedMethods {
+  chain_block: Method<{ readonly height?: number; readonly hash?: string; readonly bodies?: boolean }, RpcBlock>
+}
+
+export type RpcMethods = PublicMethods & SignedMethods & OptionallySignedMethods
+export type RpcMethod = keyof RpcMethods
+export type RpcParams<M extends RpcMethod> = RpcMethods[M]['params']
+export type RpcResult<M extends RpcMethod> = RpcMethods[M]['result']
+
+/** What stands in `error.data` of a refusal: our code to match on, and what helps. */
+export interface RpcErrorData {
+  readonly code: string
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly retryable?: boolean
+  readonly retryAfterMs?: number
+  readonly traceId?: string
+}
