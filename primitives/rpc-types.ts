@@ -283,8 +283,12 @@ export type RpcResult<M extends RpcMethod> = RpcMethods[M]['result']
 /** What stands in `error.data` of a refusal: our code to match on, and what helps. */
 export interface RpcErrorData {
   readonly code: string
-  readonly details?: Readonly<Record<string, unknown>>
-  readonly retryable?: boolean
-  readonly retryAfterMs?: number
-  readonly traceId?: string
+  readonly retryable: boolean
+  readonly retryAfterMs: number | null
+  readonly hint: string
+  readonly details: readonly { readonly path: string; readonly message: string }[]
+  /** Address of the leader, when another node could have answered. */
+  readonly leader?: string
+  readonly traceId: string
+  readonly docs: string
 }

@@ -1,0 +1,29 @@
+import { toHex } from '../../primitives/bytes.ts'
+import type { CallArgs, CallName, ContractName } from '../../primitives/calls/index.ts'
+import type { RpcTxStatus } from '../../primitives/rpc-types.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import type { Client, SignedOptions } from '../create-client.ts'
+import { buildTransaction } from '../transaction.ts'
+import type { RequestOptions } from '../transports/transport.ts'
+
+export interface SendOptions extends SignedOptions {
+  /** ms since the epoch. */
+  readonly validUntilMs?: number
+  readonly salt?: Uint8Array
+}
+
+/** Sends signed bytes; sending them again is harmless and answers with the present status. A timeout means "unknown", never "failed". */
+export function sendRawTransaction(client: Client, transaction: Pick<Transaction, 'bytes'>, options?: RequestOptions): Promise<RpcTxStatus> {
+  return client.call('tx_send', { transaction: toHex(transaction.bytes) }, options)
+}
+
+/** Builds, signs and sends one contract call. Returns the transaction, whose `id` names it from now on, and its status at the door. */
+export async function sendTransaction<C extends ContractName, N extends CallName<C>>(
+  client: Client, call: { readonly contract: C; readonly call: N; readonly args: CallArgs<C, N> }, options: SendOptions = {},
+): Promise<{ readonly transaction: Transaction; readonly status: RpcTxStatus }> {
+  const { account, validUntilMs, salt, ...request } = options
+  const transaction = buildTransaction(
+    { chain: client.chain.id, account: client.signer(account), ...call, ...(validUntilMs !== undefined && { validUntilMs }), ...(salt && { salt }) }, client,
+  )
+  return { transaction, status: await sendRawTransaction(client, transaction, request) }
+}
