@@ -1,0 +1,3 @@
+export const ACCESS_CODES = {
+  SECTIONS_UNORDERED: 'the section numbers must be strictly ascending',
+} as const

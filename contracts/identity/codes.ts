@@ -1,0 +1,16 @@
+export const IDENTITY_CODES = {
+  CALLER_NOT_INSTITUTION: 'only a member institution\'s own account may make this call',
+  CALLER_NOT_ENROLLER: 'only the institution that enrolled the account may make this call',
+  ACCOUNT_NOT_FOUND: 'the account named in the arguments does not exist',
+  ACCOUNT_NOT_SUSPENDABLE: 'an institution\'s own account is not suspended by a call; that is a matter of membership',
+  KEY_ALGORITHM_UNKNOWN: 'the signing key names an algorithm other than Ed25519 (1)',
+  KEY_EXISTS: 'the account already holds this key',
+  KEY_NOT_FOUND: 'the account does not hold this key',
+  KEY_LAST: 'the last key of a role stays: add the new one first, remove the old one from the next block on',
+  KEYS_TOO_MANY: 'the account holds as many keys of this role as it may; remove one first',
+  SEQ_TOO_LOW: 'seq must be above the last one used by the account\'s consent and key writes',
+  SEQ_TOO_HIGH: 'seq is more than 65,536 above the last one',
+  ATTRIBUTE_VALUE_UNKNOWN: 'the value is not in the attribute\'s code table, or names no member',
+  ATTRIBUTE_NOT_FOUND: 'this member has not certified the attribute',
+  UNTIL_PASSED: 'the end of the attribute does not lie after block time',
+} as const

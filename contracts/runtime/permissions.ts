@@ -1,0 +1,28 @@
+/**
+ * Contract × table → read or write; what is not listed is closed. One table, so that a reviewer sees in one place who can change
+ * what: only `consent` writes consents, only `records` writes records, and `access` writes nothing at all.
+ */
+export const PERMISSIONS = {
+  identity: {
+    'membership.members': 'read', 'identity.accounts': 'write', 'identity.attributes': 'write', 'identity.sequences': 'write',
+  },
+  consent: {
+    'membership.members': 'read', 'identity.accounts': 'read', 'identity.sequences': 'write',
+    'consent.consents': 'write', 'consent.earlier': 'write', 'consent.pairs': 'write', 'consent.tombstones': 'write', 'consent.counts': 'write', 'consent.lists': 'write',
+  },
+  records: {
+    'membership.members': 'read', 'membership.nodes': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
+    'consent.consents': 'read', 'consent.pairs': 'read',
+    'records.records': 'write', 'records.versions': 'write', 'records.sections': 'write', 'records.counts': 'write', 'records.lists': 'write',
+  },
+  access: {
+    'identity.accounts': 'read', 'identity.attributes': 'read', 'consent.consents': 'read', 'consent.pairs': 'read',
+    'records.records': 'read', 'records.versions': 'read', 'records.sections': 'read',
+  },
+} as const satisfies Record<string, Record<string, 'read' | 'write'>>
+
+/** What `contract` may do with the table `namespace.name`. */
+export function permissionOf(contract: string, table: { readonly contract: string, readonly name: string }): 'none' | 'read' | 'write' {
+  const row: Readonly<Record<string, 'read' | 'write'>> | undefined = Object.hasOwn(PERMISSIONS, contract) ? PERMISSIONS[contract as keyof typeof PERMISSIONS] : undefined
+  return row?.[`${table.contract}.${table.name}`] ?? 'none'
+}

@@ -1,0 +1,178 @@
+import { SteleError } from '../../primitives/error.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import type { Receipt } from '../../primitives/receipt.ts'
+import type { Registry } from './registry.ts'
+
+const MINUTE_MS = 60_000n
+/** Live ids a chain keeps at most; more are refused, never evicted (DESIGN §5.5). About 80 bytes of memory each. */
+export const LIVE_IDS_MAX = 4_000_000
+
+export function minuteOf(timeMs: bigint): bigint {
+  return timeMs / MINUTE_MS
+}
+
+/** One character per byte: half the memory of hex, and equal bytes give equal strings. */
+function keyOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes)
+}
+
+/** Ids and claims of a stretch of blocks, ids grouped by the minute in which they expire. */
+class Entries {
+  readonly ids = new Map<bigint, Set<string>>()
+  readonly claims = new Map<string, bigint>()
+
+  addId(key: string, minute: bigint): void {
+    let bucket = this.ids.get(minute)
+    if (bucket === undefined) this.ids.set(minute, (bucket = new Set()))
+    bucket.add(key)
+  }
+
+  /** Ids that expire in `minute` or later. */
+  countFrom(minute: bigint): number {
+    let count = 0
+    for (const [at, bucket] of this.ids) if (at >= minute) count += bucket.size
+    return count
+  }
+
+  prune(timeMs: bigint): void {
+    const minute = minuteOf(timeMs)
+    for (const at of this.ids.keys()) if (at < minute) this.ids.delete(at)
+    for (const [key, until] of this.claims) if (until <= timeMs) this.claims.delete(key)
+  }
+}
+
+/** What execution asks: exact, at any layer. */
+export interface ReplayView {
+  /** True when a transaction with this id, valid until then, is in the chain below. The id is the hash of a body that names its account, so this is keyed (account, id). */
+  hasId(id: Uint8Array, validUntil: bigint): boolean
+  /** True while a claim on `key` is in force at block time `timeMs`. */
+  isClaimed(key: Uint8Array, timeMs: bigint): boolean
+  /** Live ids at block time `timeMs`. */
+  liveIds(timeMs: bigint): number
+}
+
+/** A contract version's claims of one receipt are added in event order. */
+function claimsOf(registry: Registry, height: bigint, receipt: Receipt): { key: Uint8Array, untilMs: bigint }[] {
+  return receipt.events.flatMap(({ contract, name, data }) => [...(registry.contract(contract, height)?.claims?.(name, data) ?? [])])
+}
+
+/** A block whose effects the window remembers. */
+export interface WindowBlock { readonly height: bigint; readonly timeMs: bigint; readonly transactions: readonly Transaction[]; readonly receipts: readonly Receipt[] }
+
+/**
+ * Recent transaction ids and claims, outside the state tree: derivable from the blocks of the last ten minutes, whose ids the tree
+ * commits to by one running hash per minute. Committed blocks live in the base; each speculative block is a layer over its parent.
+ */
+export class ReplayWindow implements ReplayView {
+  private readonly entries = new Entries()
+
+  hasId(id: Uint8Array, validUntil: bigint): boolean {
+    return this.has(keyOf(id), minuteOf(validUntil))
+  }
+
+  isClaimed(key: Uint8Array, timeMs: bigint): boolean {
+    return (this.claimEnd(keyOf(key)) ?? 0n) > timeMs
+  }
+
+  liveIds(timeMs: bigint): number {
+    return this.count(minuteOf(timeMs))
+  }
+
+  /** A layer for a block on top of the committed ones. */
+  layer(): WindowLayer {
+    return new WindowLayer(this)
+  }
+
+  /** Adds committed blocks, oldest first: after a restart, those whose time is within the chain's lifetime limit of the head's time. */
+  rebuild(registry: Registry, blocks: Iterable<WindowBlock>): void {
+    for (const block of blocks) {
+      const layer = this.layer()
+      block.transactions.forEach((transaction, i) => layer.add(registry, block.height, transaction, block.receipts[i]!))
+      layer.flush(block.timeMs)
+    }
+  }
+
+  has(key: string, minute: bigint): boolean {
+    return this.entries.ids.get(minute)?.has(key) ?? false
+  }
+
+  claimEnd(key: string): bigint | undefined {
+    return this.entries.claims.get(key)
+  }
+
+  count(minute: bigint): number {
+    return this.entries.countFrom(minute)
+  }
+
+  /** Takes over a flushed layer's entries and forgets what block time has passed. */
+  absorb(added: { readonly ids: Map<bigint, Set<string>>, readonly claims: Map<string, bigint> }, timeMs: bigint): void {
+    for (const [minute, keys] of added.ids) for (const key of keys) this.entries.addId(key, minute)
+    for (const [key, until] of added.claims) this.entries.claims.set(key, until)
+    this.entries.prune(timeMs)
+  }
+}
+
+/** What one block in progress adds. Dropping the object forgets the block; `flush` makes it part of the base. */
+export class WindowLayer implements ReplayView {
+  private below: ReplayWindow | WindowLayer
+  private added: Entries | undefined = new Entries()
+
+  constructor(below: ReplayWindow | WindowLayer) {
+    this.below = below
+  }
+
+  hasId(id: Uint8Array, validUntil: bigint): boolean {
+    return this.has(keyOf(id), minuteOf(validUntil))
+  }
+
+  isClaimed(key: Uint8Array, timeMs: bigint): boolean {
+    return (this.claimEnd(keyOf(key)) ?? 0n) > timeMs
+  }
+
+  liveIds(timeMs: bigint): number {
+    return this.count(minuteOf(timeMs))
+  }
+
+  /** A layer for a block on top of this one. */
+  layer(): WindowLayer {
+    return new WindowLayer(this)
+  }
+
+  /** Remembers an included transaction and the claims of its receipt. */
+  add(registry: Registry, height: bigint, transaction: Transaction, receipt: Receipt): void {
+    if (this.added === undefined) throw new SteleError({ code: 'WINDOW_LAYER_ORDER', message: 'a flushed layer takes no more transactions' })
+    this.added.addId(keyOf(transaction.id), minuteOf(transaction.body.validUntil))
+    for (const { key, untilMs } of claimsOf(registry, height, receipt)) {
+      const name = keyOf(key)
+      const until = this.claimEnd(name)
+      if (until === undefined || until < untilMs) this.added.claims.set(name, untilMs)
+    }
+  }
+
+  /** Called when the block is committed, oldest layer first; twice is harmless. `timeMs`: the block's time. */
+  flush(timeMs: bigint): void {
+    if (this.added === undefined) return
+    const base = this.parent()
+    if (!(base instanceof ReplayWindow)) throw new SteleError({ code: 'WINDOW_LAYER_ORDER', message: 'the layer below is not committed yet' })
+    base.absorb(this.added, timeMs)
+    this.added = undefined
+  }
+
+  has(key: string, minute: bigint): boolean {
+    return (this.added?.ids.get(minute)?.has(key) ?? false) || this.parent().has(key, minute)
+  }
+
+  claimEnd(key: string): bigint | undefined {
+    return this.added?.claims.get(key) ?? this.parent().claimEnd(key)
+  }
+
+  count(minute: bigint): number {
+    return (this.added?.countFrom(minute) ?? 0) + this.parent().count(minute)
+  }
+
+  /** The nearest layer below that still holds entries; flushed ones are skipped and let go, so chains stay as short as the pipeline. */
+  private parent(): ReplayWindow | WindowLayer {
+    while (this.below instanceof WindowLayer && this.below.added === undefined) this.below = this.below.below
+    return this.below
+  }
+}
