@@ -1,0 +1,57 @@
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { decodeBlock, decodeHeader, headerSigningBytes } from '../primitives/block.ts'
+import type { BlockEnvelope, BlockHeader } from '../primitives/block.ts'
+import { SteleError } from '../primitives/error.ts'
+import { merkleRoot } from '../primitives/merkle.ts'
+import type { MemberSet } from '../primitives/member-set.ts'
+import type { SignatureItem } from '../primitives/signature.ts'
+import { decodeTransaction } from '../primitives/transaction.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import type { Tip } from './executed-block.ts'
+
+/** What a chain fixes for every header. */
+export interface HeaderRules {
+  readonly chain: Uint8Array
+  readonly members: MemberSet
+  readonly memberSet: Uint8Array
+  readonly parameters: Uint8Array
+}
+
+export interface ReadBlock {
+  readonly envelope: BlockEnvelope
+  readonly header: BlockHeader
+  readonly transactions: readonly Transaction[]
+  /** The proposer's signature over the header. */
+  readonly proposal: SignatureItem
+}
+
+function refuse(rule: string, details: Record<string, unknown> = {}): never {
+  throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule, ...details } })
+}
+
+/** Reads a block entry strictly: shape, transactions, transaction root, proposer. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
+export function readBlock(data: Uint8Array, rules: HeaderRules): ReadBlock {
+  const envelope = decodeBlock(data)
+  const header = decodeHeader(envelope.header)
+  if (header.v !== 1) refuse('header version must be 1', { version: header.v })
+  if (!equalBytes(header.chain, rules.chain)) refuse('the header names another chain')
+  const proposer = rules.members.voters.find(({ node }) => node === header.proposer)
+  if (proposer === undefined) refuse('the proposer is a voter', { proposer: header.proposer })
+  if (!equalBytes(merkleRoot(envelope.transactions), header.txRoot)) refuse('the transaction root is that of the transactions', { height: Number(header.height) })
+  const transactions = envelope.transactions.map((bytes) => decodeTransaction(bytes, rules.chain))
+  const proposal = { publicKey: proposer.attestationKey, message: headerSigningBytes(rules.chain, envelope.header), signature: envelope.signature }
+  return { envelope, header, transactions, proposal }
+}
+
+/** Checks a header against its parent and the entry that carries it. Throws `BLOCK_INVALID` naming the rule. */
+export function checkHeader(header: BlockHeader, tip: Tip, term: number, rules: HeaderRules): void {
+  const height = Number(header.height)
+  if (height !== tip.height + 1) refuse('heights ascend by one', { height, expected: tip.height + 1 })
+  if (!equalBytes(header.parent, tip.hash)) refuse('the parent is the block before', { height, parent: toHex(header.parent), expected: toHex(tip.hash) })
+  if (header.term !== term) refuse('the header\'s term is its entry\'s', { height, term: header.term, expected: term })
+  if (header.epoch !== rules.members.epoch) refuse('the epoch is the chain\'s', { height, epoch: header.epoch })
+  if (header.timeMs < tip.timeMs) refuse('block time never goes back', { height })
+  if (!equalBytes(header.historyRoot, tip.history.root())) refuse('the history root covers all earlier blocks', { height })
+  if (!equalBytes(header.memberSet, rules.memberSet)) refuse('the member set is the active one', { height })
+  if (!equalBytes(header.parameters, rules.parameters)) refuse('the parameters are the active ones', { height })
+}

@@ -1,0 +1,52 @@
+import { Command, CommanderError } from 'commander'
+import { SteleError } from '../primitives/error.ts'
+import { EXIT, explain, printJson, say } from './output.ts'
+import { STELE_VERSION } from './version.ts'
+
+/** Every command registers itself here; heavy modules are loaded when a command runs, so that `--help` and `--version` stay quick. */
+const COMMANDS = ['keygen', 'init', 'start', 'custodian', 'dev', 'status', 'tx', 'consent', 'record', 'access', 'audit', 'verify'] as const
+
+type CommandModule = { readonly register: (program: Command) => void }
+
+/** Runs the command line; returns the exit code. 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification failed. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const program = new Command('stele')
+  program
+    .description('Permissioned ledger node for sharing medical data between institutions')
+    .version(STELE_VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .addHelpText('after', `
+Examples:
+  stele dev --nodes 4                     four local nodes in one command; Ctrl-C stops all
+  stele status --cluster                  leader, term, height and lag of every node
+  stele verify --data DIR                 re-hash a data folder from genesis
+  stele verify receipt receipt.json --genesis genesis.json
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification failed`)
+  for (const name of COMMANDS) {
+    const { register } = (await import(`./commands/${name}.ts`)) as CommandModule
+    register(program)
+  }
+  try {
+    await program.parseAsync(argv)
+    return Number(process.exitCode ?? EXIT.ok)
+  } catch (error) {
+    return report(error, argv.includes('--json'))
+  }
+}
+
+function report(error: unknown, json: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (json && error instanceof SteleError) printJson({ error: { code: error.code, message: error.message, details: error.details, retryable: error.retryable } })
+  else say(`stele: ${explain(error)}`)
+  return exitCodeOf(error)
+}
+
+function exitCodeOf(error: unknown): number {
+  const code = error instanceof SteleError ? error.code : ''
+  if (code.startsWith('USAGE_')) return EXIT.usage
+  if (code === 'NO_LEADER' || code === 'CLIENT_UNREACHABLE' || code === 'NODE_UNREACHABLE') return EXIT.notReady
+  if (code.startsWith('PROOF_') || code.startsWith('CERTIFICATE_') || code === 'VERIFY_DAMAGED') return EXIT.verificationFailed
+  return EXIT.failure
+}

@@ -1,0 +1,206 @@
+import { toHex, equalBytes } from '../primitives/bytes.ts'
+import { blockHashOf, encodeBlock, encodeHeader, headerSigningBytes } from '../primitives/block.ts'
+import type { BlockHeader } from '../primitives/block.ts'
+import { encode } from '../primitives/codec.ts'
+import { SteleError } from '../primitives/error.ts'
+import { leafHash, merkleRoot } from '../primitives/merkle.ts'
+import { receiptSchema } from '../primitives/receipt.ts'
+import type { Receipt } from '../primitives/receipt.ts'
+import { verify } from '../primitives/signature.ts'
+import type { SignatureItem, Signer } from '../primitives/signature.ts'
+import { signatureItems } from '../primitives/transaction.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { executeBlock, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
+import type { Registry } from '../contracts/runtime/registry.ts'
+import type { ReplayWindow, WindowLayer } from '../contracts/runtime/replay-window.ts'
+import { readerOf } from '../contracts/runtime/table.ts'
+import type { Layer, TransactionStore } from '../state/overlay.ts'
+import type { WorldState } from '../state/world-state.ts'
+import { checkHeader, readBlock } from './block-check.ts'
+import type { HeaderRules } from './block-check.ts'
+import type { ExecutedBlock, Tip } from './executed-block.ts'
+
+export interface ExecutorPorts {
+  readonly world: WorldState
+  readonly window: ReplayWindow
+  readonly registry: Registry
+  readonly knows: (item: SignatureItem) => boolean
+  readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
+}
+
+export interface ExecutorOptions { readonly rules: HeaderRules; readonly node: number; readonly signer: Signer }
+
+/** An entry as the log hands it over. */
+export interface LogEntry { readonly index: number; readonly term: number; readonly data: Uint8Array }
+
+/** Why this node will not vouch for an entry. `root`: the state root it got itself, or zeros when it never came so far. */
+export interface Refused { readonly code: string; readonly root: Uint8Array; readonly error: SteleError }
+
+const NO_ROOT = new Uint8Array(32)
+
+/**
+ * Executes blocks on top of each other ahead of their commit (execute, then order). Layers above the newest committed block live in
+ * memory only and are dropped in the same step in which the log is truncated. Calls are made one at a time, in log order.
+ */
+export class Executor {
+  readonly #options: ExecutorOptions
+  readonly #ports: ExecutorPorts
+  /** Executed and not yet taken by `take`, ascending by index. */
+  readonly #blocks: ExecutedBlock[] = []
+  #base: Tip
+  #executedIndex: number
+
+  /** `base`: what the durable state stands at; `appliedIndex`: the entry it has applied. */
+  constructor(options: ExecutorOptions, ports: ExecutorPorts, base: Tip, appliedIndex: number) {
+    this.#options = options
+    this.#ports = ports
+    this.#base = base
+    this.#executedIndex = appliedIndex
+  }
+
+  /** Index of the newest executed entry, no-ops included. */
+  get executedIndex(): number { return this.#executedIndex }
+
+  get tip(): Tip {
+    const last = this.#blocks.at(-1)
+    return last === undefined ? this.#base : { height: last.height, hash: last.hash, timeMs: last.header.timeMs, history: last.history, layer: last.layer, window: last.window }
+  }
+
+  /** Signatures of an entry's transactions and of its header, checked in batches ahead of execution; positive verdicts are remembered by the verifier. */
+  async prepare(entry: LogEntry): Promise<void> {
+    if (entry.data.length === 0) return
+    const { transactions, proposal } = readBlock(entry.data, this.#options.rules)
+    await this.#ports.verifyBatch([proposal, ...transactions.flatMap(signatureItems)])
+  }
+
+  /**
+   * Executes the entry after the newest executed one. Returns undefined when it is sound, or why this node refuses it. An unsound block leaves no trace.
+   */
+  execute(entry: LogEntry): Refused | undefined {
+    if (entry.data.length === 0) {
+      this.#executedIndex = entry.index
+      return undefined
+    }
+    const layer = this.#ports.world.newLayer(this.tip.layer)
+    try {
+      this.#blocks.push(this.#execute(entry, layer))
+      this.#executedIndex = entry.index
+      return undefined
+    } catch (error) {
+      const root = layer.status === 'sealed' ? layer.root : NO_ROOT
+      layer.drop()
+      if (!(error instanceof SteleError) || !isRefusal(error.code)) throw error
+      return { code: error.code, root, error }
+    }
+  }
+
+  #execute(entry: LogEntry, layer: Layer): ExecutedBlock {
+    const tip = this.tip
+    const { envelope, header, transactions, proposal } = readBlock(entry.data, this.#options.rules)
+    checkHeader(header, tip, entry.term, this.#options.rules)
+    const height = Number(header.height)
+    for (const item of [proposal, ...transactions.flatMap(signatureItems)]) {
+      if (!this.#verified(item)) throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: 'every signature verifies', height } })
+    }
+    const window = this.#newWindow(tip)
+    const outcome = executeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
+    if ('refused' in outcome) {
+      throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: outcome.refused.code, height, position: outcome.refused.position } })
+    }
+    const { root } = layer.seal()
+    const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
+    const eventRoot = merkleRoot(receiptBytes)
+    if (!equalBytes(root, header.stateRoot) || !equalBytes(eventRoot, header.eventRoot)) {
+      throw new SteleError({ code: 'ROOT_MISMATCH', message: 're-execution gives another root than the proposer signed', details: { height, proposer: header.proposer, ours: toHex(root), theirs: toHex(header.stateRoot), eventsAgree: equalBytes(eventRoot, header.eventRoot) } })
+    }
+    return this.#executed(entry.index, entry.term, header, envelope.header, transactions, outcome.receipts, receiptBytes, layer, window)
+  }
+
+  /** Cuts the next block at (`index`, `term`) from `candidates`, which have verified signatures. Undefined when none of them can go in. `dropped` says which never will, as things stand. */
+  propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[]): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: string }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: string }[] } {
+    const tip = this.tip
+    const { rules, node, signer } = this.#options
+    const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs
+    const layer = this.#ports.world.newLayer(tip.layer)
+    const window = this.#newWindow(tip)
+    const height = BigInt(tip.height + 1)
+    const outcome = proposeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height, timeMs, parentTimeMs: tip.timeMs, chainId: rules.chain }, candidates)
+    const dropped = outcome.dropped.map(({ position, code }) => ({ transaction: candidates[position]!, code }))
+    if (outcome.included.length === 0) {
+      layer.drop()
+      return { dropped }
+    }
+    const transactions = outcome.included.map((position) => candidates[position]!)
+    const { root } = layer.seal()
+    const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
+    const header: BlockHeader = {
+      v: 1, chain: rules.chain, epoch: rules.members.epoch, height, term, parent: tip.hash, txRoot: merkleRoot(transactions.map(({ bytes }) => bytes)),
+      eventRoot: merkleRoot(receiptBytes), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters, timeMs, proposer: node,
+    }
+    const headerBytes = encodeHeader(header)
+    const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(rules.chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })
+    const block = this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window)
+    return { data, block, dropped }
+  }
+
+  /** Counts a proposed block as executed, once the log has taken it at its index. */
+  adopt(block: ExecutedBlock): void {
+    this.#blocks.push(block)
+    this.#executedIndex = block.index
+  }
+
+  /** Drops a proposed block that the log did not take. */
+  discard(block: ExecutedBlock): void {
+    block.layer.drop()
+  }
+
+  /** Forgets every executed entry at or above `from`; returns the blocks dropped, for the mempool. */
+  truncate(from: number): ExecutedBlock[] {
+    const at = this.#blocks.findIndex(({ index }) => index >= from)
+    const dropped = at === -1 ? [] : this.#blocks.splice(at)
+    for (const { layer } of dropped.toReversed()) layer.drop()
+    this.#executedIndex = Math.min(this.#executedIndex, from - 1)
+    return dropped
+  }
+
+  /** Hands over the executed block of a committed entry, oldest first; undefined for a no-op. The block stays the ground of later ones. */
+  take(index: number): ExecutedBlock | undefined {
+    const [first] = this.#blocks
+    if (first?.index !== index) return undefined
+    this.#blocks.shift()
+    this.#base = { height: first.height, hash: first.hash, timeMs: first.header.timeMs, history: first.history, layer: first.layer, window: first.window }
+    return first
+  }
+
+  /** Signatures inside transactions' arguments, for the door. */
+  proofs(transaction: Transaction): readonly SignatureItem[] {
+    const tip = this.tip
+    return proofsOf(readerOf(tip.layer ?? this.#ports.world.view()), this.#ports.registry, { height: BigInt(tip.height + 1), chainId: this.#options.rules.chain }, transaction)
+  }
+
+  /** Where execution writes; a seam for the test that plants a wrong write. */
+  protected store(layer: Layer): TransactionStore {
+    return layer.store()
+  }
+
+  #newWindow(tip: Tip): WindowLayer {
+    return tip.window === undefined ? this.#ports.window.layer() : tip.window.layer()
+  }
+
+  #verified(item: SignatureItem): boolean {
+    return this.#ports.knows(item) || verify(item.publicKey, item.message, item.signature)
+  }
+
+  #executed(index: number, term: number, header: BlockHeader, headerBytes: Uint8Array, transactions: readonly Transaction[], receipts: readonly Receipt[], receiptBytes: readonly Uint8Array[], layer: Layer, window: WindowLayer): ExecutedBlock {
+    const hash = blockHashOf(header.chain, headerBytes)
+    const history = this.tip.history.clone()
+    const historyNodes = history.appendHash(leafHash(hash))
+    return { index, term, height: Number(header.height), hash, header, headerBytes, transactions, receipts, receiptBytes, layer, window, history, historyNodes }
+  }
+}
+
+/** Faults of the block, as against faults of this node. */
+function isRefusal(code: string | undefined): boolean {
+  return code === 'ROOT_MISMATCH' || code === 'BLOCK_INVALID' || code?.startsWith('CODEC_') === true || code?.startsWith('TX_') === true
+}
+
