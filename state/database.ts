@@ -1,0 +1,165 @@
+import { ClassicLevel } from 'classic-level'
+import { crc32 } from 'node:zlib'
+import { toHex } from '../primitives/bytes.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
+import { worldError } from './world-errors.ts'
+
+/** One change of a batch; `value` undefined removes the key. */
+export interface WriteOperation { readonly key: Uint8Array; readonly value: Uint8Array | undefined }
+export interface Row { readonly key: Uint8Array; readonly value: Uint8Array }
+
+/** Keys in [from, to) in byte order, or the reverse; `limit` bounds the number of rows. */
+export interface RangeOptions { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }
+
+/** The database as it stood when the view was taken; later batches do not show in it. `close` frees what it holds back. */
+export interface DatabaseView {
+  /** Synchronous point read, about 5 µs; the bytes must not be changed. `STATE_DAMAGED` when the row's checksum does not hold. */
+  get(key: Uint8Array): Uint8Array | undefined
+  range(options: RangeOptions): AsyncIterable<Row>
+  close(): Promise<void>
+}
+
+/** An ordered byte store with atomic batches. Compliance suite: test/compliance/database.ts. */
+export interface Database {
+  view(): DatabaseView
+  /** All operations or none, also across a crash; `sync` returns only once they survive a power failure. Later operations on one key win. */
+  write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void>
+  /** Approximate bytes on disk (0 in memory). */
+  sizeBytes(): Promise<number>
+  /** Waits for running work. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  /** LevelDB's cache of decompressed blocks, in bytes. Too small: every cold read decompresses 4 KiB. Too large: memory. */
+  readonly blockCacheBytes: number
+  /** LevelDB's memtable, in bytes; up to two live at once. Too small: many small table files and more compaction. Too large: memory, slower reopening. */
+  readonly writeBufferBytes: number
+}
+export const DATABASE_DEFAULTS: DatabaseOptions = { blockCacheBytes: 16 * 1024 * 1024, writeBufferBytes: 8 * 1024 * 1024 }
+
+const CHECKSUM_BYTES = 4
+
+// LevelDB can be told to check its block checksums, but this binding does not pass that option on; so every row carries its own, over key and value.
+function sealRow(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const row = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length)
+  row.writeUInt32BE(crc32(value, crc32(key)), 0)
+  row.set(value, CHECKSUM_BYTES)
+  return row
+}
+
+function openRow(key: Uint8Array, row: Uint8Array): Uint8Array {
+  const value = new Uint8Array(row.buffer, row.byteOffset + CHECKSUM_BYTES, Math.max(0, row.length - CHECKSUM_BYTES))
+  const stored = row.length < CHECKSUM_BYTES ? undefined : new DataView(row.buffer, row.byteOffset, CHECKSUM_BYTES).getUint32(0)
+  if (stored !== crc32(value, crc32(key))) throw worldError('STATE_DAMAGED', { row: toHex(key) })
+  return value
+}
+
+function translate(cause: unknown, details: Readonly<Record<string, unknown>> = {}): SteleError {
+  if (cause instanceof SteleError) return cause
+  switch (errorCode(cause)) {
+    case 'LEVEL_CORRUPTION': return worldError('STATE_DAMAGED', details, cause)
+    case 'LEVEL_DATABASE_NOT_OPEN': return worldError('STATE_CLOSED', details, cause)
+    default: return worldError('STATE_WRITE_FAILED', details, cause)
+  }
+}
+
+function translateOpen(cause: unknown, path: string): SteleError {
+  const inner = cause instanceof Error ? cause.cause : undefined
+  switch (errorCode(inner)) {
+    case 'LEVEL_LOCKED': return worldError('STATE_LOCKED', { path }, cause)
+    case 'LEVEL_CORRUPTION': return worldError('STATE_DAMAGED', { path }, cause)
+    default: return worldError('STATE_OPEN_FAILED', { path }, cause)
+  }
+}
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>
+
+class LevelView implements DatabaseView {
+  readonly #level: Level
+  readonly #snapshot: ReturnType<Level['snapshot']>
+  readonly #options: { readonly snapshot: ReturnType<Level['snapshot']> }
+
+  constructor(level: Level) {
+    this.#level = level
+    this.#snapshot = level.snapshot()
+    this.#options = { snapshot: this.#snapshot }
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    let row: Uint8Array | undefined
+    try {
+      row = this.#level.getSync(key, this.#options)
+    } catch (cause) {
+      throw translate(cause, { row: toHex(key) })
+    }
+    return row === undefined ? undefined : openRow(key, row)
+  }
+
+  async *range({ from, to, reverse = false, limit = -1 }: RangeOptions): AsyncGenerator<Row> {
+    try {
+      for await (const [key, row] of this.#level.iterator({ gte: from, lt: to, reverse, limit, snapshot: this.#snapshot })) {
+        const plainKey = new Uint8Array(key.buffer, key.byteOffset, key.length)
+        yield { key: plainKey, value: openRow(plainKey, row) }
+      }
+    } catch (cause) {
+      throw translate(cause)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#snapshot.close()
+  }
+}
+
+class LevelDatabase implements Database {
+  readonly #level: Level
+
+  constructor(level: Level) {
+    this.#level = level
+  }
+
+  view(): DatabaseView {
+    try {
+      return new LevelView(this.#level)
+    } catch (cause) {
+      throw translate(cause)
+    }
+  }
+
+  async write(operations: readonly WriteOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
+    try {
+      await this.#level.batch(
+        operations.map(({ key, value }) => (value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: sealRow(key, value) })),
+        { sync },
+      )
+    } catch (cause) {
+      throw translate(cause, { operations: operations.length })
+    }
+  }
+
+  async sizeBytes(): Promise<number> {
+    try {
+      return await this.#level.approximateSize(Uint8Array.of(0), Uint8Array.of(0xff))
+    } catch (cause) {
+      throw translate(cause)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#level.close()
+  }
+}
+
+/** Opens the database under `path`, creating it when absent. `STATE_LOCKED` when another process has it, `STATE_OPEN_FAILED` or `STATE_DAMAGED` otherwise. */
+export async function openDatabase(path: string, options: Partial<DatabaseOptions> = {}): Promise<Database> {
+  const { blockCacheBytes, writeBufferBytes } = { ...DATABASE_DEFAULTS, ...options }
+  // Hashes do not compress and most rows are hashes: compression would only cost time.
+  const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view', compression: false, cacheSize: blockCacheBytes, writeBufferSize: writeBufferBytes })
+  try {
+    await level.open()
+  } catch (cause) {
+    throw translateOpen(cause, path)
+  }
+  return new LevelDatabase(level)
+}

@@ -1,0 +1,65 @@
+import { concatBytes, u32Bytes, u64Bytes } from '../primitives/bytes.ts'
+
+/**
+ * Every row of the database begins with one of these bytes. A number is never used again for another layout; a changed layout takes a new number and a
+ * migration. Integers are big-endian so that byte order is numeric order. `ordered` rows end their key with height (8) ‖ position (4) ‖ ordinal (2):
+ * position counts the transactions of a block from 0, ordinal the rows of one transaction under one owner.
+ */
+export const KEYSPACE = {
+  /** 'position' → what the state stands at (positionSchema in world-state.ts). */
+  meta: 0x01,
+  /** state key → state value. */
+  value: 0x02,
+  /** path of a tree node, one hex digit per byte → row form of tree-node.ts. */
+  node: 0x03,
+  /** transaction id (32) → location: height (8) ‖ position (4). */
+  transaction: 0x10,
+  /** height (8) → block hash (32) ‖ Raft index (8). */
+  block: 0x11,
+  /** block hash (32) → height (8). */
+  blockHash: 0x12,
+  /** height (8) ‖ position (4) → encoded receipt. */
+  receipt: 0x13,
+  /** subject account (32), ordered → encoded decision event. */
+  auditBySubject: 0x14,
+  /** requester account (32), ordered → encoded decision event. */
+  auditByRequester: 0x15,
+  /** record id (32), ordered → version (4). */
+  recordVersion: 0x16,
+  /** subject account (32), ordered → record id (32) ‖ version (4). */
+  recordBySubject: 0x17,
+  /** granting account (32), ordered → consent id (32). */
+  consentByGrantor: 0x18,
+  /** custodian member (4), ordered: permits on records it keeps → encoded decision event. */
+  permitByCustodian: 0x1a,
+  /** account (32), ordered: transactions signed for the account → transaction id (32). */
+  transactionByAccount: 0x19,
+} as const
+
+export type Keyspace = keyof typeof KEYSPACE
+
+/** Keyspaces whose keys are owner ‖ height ‖ position ‖ ordinal; the owner has one fixed length in each. */
+export type OrderedKeyspace = 'auditBySubject' | 'auditByRequester' | 'recordVersion' | 'recordBySubject' | 'consentByGrantor' | 'transactionByAccount' | 'permitByCustodian'
+
+/** Where in the chain something happened. */
+export interface Location { readonly height: number; readonly position: number }
+
+/** The row key of `parts` in `space`. */
+export function rowKey(space: Keyspace, ...parts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(Uint8Array.of(KEYSPACE[space]), ...parts)
+}
+
+/** First key past every row of `space`. */
+export function spaceEnd(space: Keyspace): Uint8Array {
+  return Uint8Array.of(KEYSPACE[space] + 1)
+}
+
+export function locationBytes({ height, position }: Location): Uint8Array {
+  return concatBytes(u64Bytes(height), u32Bytes(position))
+}
+
+/** Inverse of `locationBytes`, reading at `offset`. */
+export function locationFrom(bytes: Uint8Array, offset = 0): Location {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return { height: Number(view.getBigUint64(offset)), position: view.getUint32(offset + 8) }
+}
