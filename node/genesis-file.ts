@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fromJson, toJson } from '../primitives/codec.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
+import { chainIdOf, checkGenesis, genesisMemberSet, genesisSchema, parametersHash } from '../primitives/genesis.ts'
+import type { Genesis } from '../primitives/genesis.ts'
+import { memberSetHash } from '../primitives/member-set.ts'
+import type { HeaderRules } from './block-check.ts'
+
+/** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, `GENESIS_INVALID` or `CODEC_VALUE_INVALID` naming the path in the file. */
+export function readGenesis(path: string): Genesis {
+  let json: unknown
+  try {
+    json = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new SteleError({ code: 'GENESIS_UNREADABLE', message: 'the genesis file cannot be read as JSON', details: { path, reason: errorCode(cause) ?? 'not JSON' }, cause })
+  }
+  const genesis = fromJson(genesisSchema, json)
+  checkGenesis(genesis)
+  return genesis
+}
+
+export function writeGenesis(path: string, genesis: Genesis): void {
+  writeFileSync(path, `${JSON.stringify(toJson(genesisSchema, genesis), null, 2)}\n`, { flag: 'wx', mode: 0o644 })
+}
+
+/** What genesis fixes for every header of its chain. */
+export function headerRules(genesis: Genesis): HeaderRules {
+  const chain = chainIdOf(genesis)
+  const members = genesisMemberSet(genesis)
+  return { chain, members, memberSet: memberSetHash(chain, members), parameters: parametersHash(chain, genesis.parameters) }
+}
