@@ -1,0 +1,31 @@
+/** Codes of vault/: what each means and what to do next. docs/errors.md is generated from these tables. */
+export const VAULT_ERRORS = {
+  VAULT_NOT_FOUND: 'This vault has no such blob or chunk; ask another member of the record.',
+  VAULT_DAMAGED: 'Stored bytes no longer have their hash; the blob and chunk are in the details. Never served; run the repair, which fetches them from another member.',
+  VAULT_INPUT_INVALID: 'A blob id, size, index or list of hashes does not fit; correct the request.',
+  VAULT_CHUNK_REFUSED: 'The chunk does not have the length or hash that the blob demands at this index; send the right bytes.',
+  VAULT_INCOMPLETE: 'Chunks are still missing; send the ranges that the status names, then finish again.',
+  VAULT_ROOT_MISMATCH: 'The chunks together do not give the blob id; the upload was dropped, start it anew.',
+  VAULT_QUOTA: 'The vault has reached its configured size; raise the quota or erase blobs.',
+  VAULT_DISK_FULL: 'The disk has no room left; free some, then try again.',
+  VAULT_BUSY: 'Too many uploads are in progress; try again later.',
+  VAULT_IO: 'The disk failed while a blob was read or written; see the cause.',
+  VAULT_STOPPED: 'The vault is not running; start it first.',
+  VAULT_MESSAGE_INVALID: 'A member sent a vault message that is not one, or an answer that does not fit the question.',
+  VAULT_PEER_REFUSED: 'Another member refused a vault request; its code is in the details.',
+  VAULT_TOO_FEW_COPIES: 'Fewer members than needed hold the record; those that failed and why are in the details. Try again when they answer.',
+  VAULT_UNREPAIRED: 'Some damaged chunks could not be fetched from any member; restore them from a backup.',
+  MAILBOX_NOT_FOUND: 'Nothing waits under this request, section and kind: not yet, or no longer.',
+  MAILBOX_INPUT_INVALID: 'A mailbox entry is empty, too long or expires in the past; correct it.',
+  MAILBOX_CONFLICT: 'Other bytes already wait under this request, section and kind; the first ones stay.',
+  MAILBOX_DELETED: 'This entry was deleted and does not come back.',
+  MAILBOX_FULL: 'The mailbox has reached its limit of entries or bytes; wait for entries to expire.',
+  MAILBOX_FORBIDDEN: 'This member may not post or delete this entry.',
+  MAILBOX_DAMAGED: 'A stored entry no longer has its checksum; it is not served. Fetch it from another member.',
+  KEY_STORE_NOT_FOUND: 'No key is kept for this record, version and section: never was, or erased.',
+  KEY_STORE_DAMAGED: 'A stored key no longer opens; restore it from the backup of the key store.',
+  KEY_STORE_WRONG_KEY: 'The key store was made under another master key; open the right keystore.',
+  KEY_STORE_CONFLICT: 'Another key is already kept for this record, version and section; a version never changes its keys.',
+} as const
+
+export type VaultErrorCode = keyof typeof VAULT_ERRORS
