@@ -1,0 +1,48 @@
+import { RECORD_TYPES, paddingBytes, encodeRecordHeader, recordBytes, recordChecksum, setRecordChecksum } from './ledger-format.ts'
+import { encodePayload, recordFlags } from './ledger-record.ts'
+import type { LedgerRecord } from './ledger-record.ts'
+
+const PADDING = new Uint8Array(8)
+
+/** What the header tells about the log: of an entry its own values, of other records the log's end after them. */
+export interface LogPosition {
+  readonly term: number
+  readonly index: number
+  readonly height: number
+}
+
+/** Where a record is chained to. */
+export interface ChainLink {
+  readonly ordinal: number
+  readonly checksum: number
+  readonly lastType: number
+}
+
+export interface EncodedRecord {
+  /** 64 bytes; `sealRecordHeader` completes them when the batch goes out. */
+  readonly header: Uint8Array
+  readonly parts: readonly Uint8Array[]
+  readonly bytes: number
+  readonly link: ChainLink
+}
+
+/** Bytes the record takes in a segment. */
+export function encodedBytes(record: LedgerRecord): number {
+  return recordBytes(encodePayload(record).reduce((sum, part) => sum + part.length, 0))
+}
+
+export function encodeRecord(record: LedgerRecord, at: LogPosition, previous: ChainLink, seed: number): EncodedRecord {
+  const payload = encodePayload(record)
+  const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0)
+  const ordinal = previous.ordinal + 1
+  const type = RECORD_TYPES[record.type]
+  const header = encodeRecordHeader({
+    payloadBytes, type, flags: recordFlags(record), previousType: previous.lastType, previousChecksum: previous.checksum, checksum: 0, ordinal,
+    ...at, durableOrdinal: 0, bridge: 0,
+  })
+  const padding = paddingBytes(payloadBytes)
+  const parts = padding === 0 ? payload : [...payload, PADDING.subarray(0, padding)]
+  const checksum = recordChecksum(header, parts, seed)
+  setRecordChecksum(header, checksum)
+  return { header, parts, bytes: recordBytes(payloadBytes), link: { ordinal, checksum, lastType: type } }
+}

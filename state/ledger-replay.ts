@@ -1,0 +1,222 @@
+import { RECORD_TYPES } from './ledger-format.ts'
+import type { RecordHeader, Slot } from './ledger-format.ts'
+import { NO_LOSS, fixOf, identityFrom, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
+import type { BeforeLoss, Damage, Loss } from './ledger-damage.ts'
+import { decodePayload } from './ledger-record.ts'
+import type { LedgerRecord } from './ledger-record.ts'
+import type { RecordPlace } from './ledger-state.ts'
+import { LedgerState } from './ledger-state.ts'
+
+/** A record with a trustworthy header; `payload` is undefined when the payload is damaged. */
+export interface ReplayItem extends RecordPlace {
+  readonly bytes: number
+  readonly header: RecordHeader
+  readonly payload: Uint8Array | undefined
+}
+
+/** Bytes that are no record. */
+export interface Span extends RecordPlace {
+  readonly bytes: number
+  readonly missing?: boolean
+  /** The stretch ends where the records end. */
+  readonly openEnded?: boolean
+}
+
+/** End of the chain: where the next record goes and what it is chained to. */
+export interface ChainEnd extends RecordPlace {
+  readonly ordinal: number
+  readonly checksum: number
+  readonly lastType: number
+}
+
+export const CHAIN_START: ChainEnd = { segment: 1, offset: 0, ordinal: 0, checksum: 0, lastType: 0 }
+
+export type RecordVisitor = (record: LedgerRecord, place: RecordPlace, header: RecordHeader) => void
+
+interface PendingLoss {
+  readonly span: Span
+  readonly loss: Loss
+  readonly previous: ChainEnd
+  readonly previousEntry: RecordPlace | undefined
+}
+
+/**
+ * Follows the chain of records through all segments, adds up the state, and works out for every damaged place what was lost.
+ * One record is held back until its successor, or the slot, confirms its checksum.
+ */
+export class LedgerReplay {
+  readonly state = new LedgerState()
+  end: ChainEnd = CHAIN_START
+  readonly #slot: Slot | undefined
+  readonly #visit: RecordVisitor | undefined
+  readonly #losses: PendingLoss[] = []
+  readonly #lostPlaces = new Map<number, RecordPlace>()
+  #held: ReplayItem | undefined
+  #gap: Span | undefined
+  #afterLoss = false
+  #hardStateOrdinal = 0
+  #attestationOrdinal = 0
+
+  constructor(slot: Slot | undefined, visit: RecordVisitor | undefined) {
+    this.#slot = slot
+    this.#visit = visit
+  }
+
+  get lastOrdinal(): number {
+    return this.#held?.header.ordinal ?? this.end.ordinal
+  }
+
+  /** True when the record is the one that the chain expects next. */
+  follows(header: RecordHeader): boolean {
+    const held = this.#held
+    const last = held === undefined ? this.end : endOf(held)
+    const jumps = header.type === RECORD_TYPES.fill && header.ordinal > last.ordinal
+    return this.#gap === undefined && (header.ordinal === last.ordinal + 1 || jumps) && header.previousChecksum === last.checksum
+  }
+
+  /** The next record that can be read. Call in file order; records that are missing before it are noticed by its ordinal. */
+  take(item: ReplayItem): void {
+    const { header } = item
+    if (header.ordinal <= this.lastOrdinal) {
+      this.gap(item)
+      return
+    }
+    if (!this.follows(header) && this.#gap === undefined && this.#held?.header.ordinal === header.ordinal - 1) this.#distrustHeld(item)
+    this.#settleHeld(item)
+    this.#closeGap(item)
+    const trusted = this.#slot?.ordinal !== header.ordinal || this.#slot.checksum === endOf(item).checksum
+    this.#held = trusted ? item : { ...item, payload: undefined }
+  }
+
+  /** Bytes that are no record, in file order. */
+  gap(span: Span): void {
+    this.#settleHeld(undefined)
+    if (this.#gap === undefined || this.#gap.segment !== span.segment) {
+      // Bytes at the end of one file and at the start of the next: the later ones stand for the lost records, the earlier are cleared.
+      if (this.#gap !== undefined) this.#clear(this.#gap)
+      this.#gap = span
+      return
+    }
+    this.#gap = { ...this.#gap, bytes: span.offset + span.bytes - this.#gap.offset, openEnded: span.openEnded ?? false }
+  }
+
+  /** Ends the replay. Records the slot vouches for and nobody found are lost between `end` and the slot's own place. */
+  finish(): Damage[] {
+    this.#settleHeld(undefined)
+    const slot = this.#slot
+    if (slot !== undefined && slot.ordinal > this.end.ordinal) {
+      const start = this.#gap ?? { segment: this.end.segment, offset: this.end.offset }
+      const same = slot.segment === start.segment
+      const bytes = same ? slot.offset - start.offset : 0
+      this.#lost({ segment: start.segment, offset: start.offset, bytes, openEnded: !same }, lossBeforeSlot(this.#before(), slot))
+      this.state.lose(slot.index)
+      this.end = { segment: slot.segment, offset: slot.offset, ordinal: slot.ordinal, checksum: slot.checksum, lastType: slot.lastType }
+    }
+    this.#takeFromSlot()
+    return this.#losses.map(({ span, loss, previous, previousEntry }) => ({
+      segment: span.segment, offset: span.offset, bytes: span.bytes, durable: true, ...loss, openEnded: span.openEnded ?? false,
+      previous: { ordinal: previous.ordinal, checksum: previous.checksum, lastType: previous.lastType }, ...(previousEntry === undefined ? {} : { previousEntry }),
+      kind: span.missing === true ? 'missing' : loss.lastOrdinal === 0 ? 'tail' : 'record',
+      fix: fixOf(loss, this.#covered(loss.lastOrdinal)),
+    }))
+  }
+
+  #lost(span: Span, loss: Loss): void {
+    const { index } = loss
+    const previousEntry = index === undefined || index === 1 ? undefined : (this.#lostPlaces.get(index - 1) ?? this.state.index.location(index - 1))
+    if (index !== undefined) this.#lostPlaces.set(index, { segment: span.segment, offset: span.offset })
+    this.#losses.push({ span, loss, previous: this.end, previousEntry })
+  }
+
+  #before(): BeforeLoss {
+    return { ordinal: this.end.ordinal, lastIndex: this.state.index.lastIndex, commit: this.state.hardState.commit }
+  }
+
+  #covered(ordinal: number): { hardState: boolean; attestation: boolean } {
+    const bySlot = this.#slot !== undefined && this.#slot.ordinal >= ordinal
+    return { hardState: bySlot || this.#hardStateOrdinal > ordinal, attestation: bySlot || this.#attestationOrdinal > ordinal }
+  }
+
+  /** Two intact records that do not fit: the chain after them confirms the later one, so the earlier one was exchanged. */
+  #distrustHeld(next: ReplayItem): void {
+    const held = this.#held
+    if (held === undefined) return
+    const loss = { ...lossOfPayload(held.header), checksum: next.header.previousChecksum }
+    this.#held = undefined
+    this.#lost(held, loss)
+    this.#skip({ ...held, header: { ...held.header, checksum: next.header.previousChecksum, bridge: next.header.previousChecksum } })
+  }
+
+  #settleHeld(next: ReplayItem | undefined): void {
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    if (held.payload === undefined) {
+      const identity = next !== undefined && held.header.type === RECORD_TYPES.entry && next.header.ordinal === held.header.ordinal + 1 ? identityFrom(next) : {}
+      const hash = identity.hash ?? (this.#slot?.ordinal === held.header.ordinal ? this.#slot.lastHash : undefined)
+      this.#lost(held, { ...lossOfPayload(held.header), ...(hash === undefined ? {} : { hash }) })
+      this.#skip(held)
+      return
+    }
+    const record = decodePayload(held.header, held.payload)
+    this.state.apply(record, held, held.header.index, this.#afterLoss)
+    if (record.type === 'hardState') this.#hardStateOrdinal = held.header.ordinal
+    if (record.type === 'attestation') this.#attestationOrdinal = held.header.ordinal
+    this.#afterLoss = record.type === 'fill'
+    this.end = endOf(held)
+    this.#visit?.(record, held, held.header)
+  }
+
+  #closeGap(next: ReplayItem): void {
+    const missing = next.header.ordinal > this.end.ordinal + 1 && next.header.type !== RECORD_TYPES.fill
+    if (this.#gap === undefined && !missing) return
+    if (this.#gap !== undefined && next.header.ordinal === this.end.ordinal + 1) {
+      this.#clear(this.#gap)
+      this.#gap = undefined
+      return
+    }
+    const span = this.#gap ?? { segment: this.end.segment, offset: this.end.offset, bytes: 0, openEnded: true }
+    this.#gap = undefined
+    const loss = lossBetween(this.#before(), next)
+    this.#lost(span, loss)
+    this.state.lose(loss.indexAfter)
+    this.#afterLoss = true
+    this.end = { ...this.end, ordinal: next.header.ordinal - 1, checksum: next.header.previousChecksum, lastType: next.header.previousType }
+  }
+
+  /** Bytes in nobody's place: no record is lost, they are set to zero. */
+  #clear(span: Span): void {
+    this.#lost(span, NO_LOSS)
+  }
+
+  #skip(item: ReplayItem): void {
+    this.state.lose(item.header.index)
+    this.#afterLoss = true
+    this.end = endOf(item)
+  }
+
+  /** The slot knows term, vote and attestation as they were when it was written; it stands in for a lost record of them. */
+  #takeFromSlot(): void {
+    const slot = this.#slot
+    if (slot === undefined) return
+    const { state } = this
+    if (this.#hardStateOrdinal <= slot.ordinal) {
+      const commit = Math.max(slot.commit, state.hardState.commit)
+      state.hardState = { term: slot.term, vote: slot.vote, commit }
+    }
+    const known = state.attestation
+    if (slot.attestedHeight > 0 && (known === undefined || slot.attestedEpoch > known.epoch || (slot.attestedEpoch === known.epoch && slot.attestedHeight > known.height))) {
+      state.attestation = { epoch: slot.attestedEpoch, height: slot.attestedHeight, bytes: undefined }
+    }
+    state.bootCounter = Math.max(state.bootCounter, slot.bootCounter)
+  }
+}
+
+function endOf(item: ReplayItem): ChainEnd {
+  const { header } = item
+  const fill = header.type === RECORD_TYPES.fill
+  return {
+    segment: item.segment, offset: item.offset + item.bytes, ordinal: header.ordinal,
+    checksum: fill ? header.bridge : header.checksum, lastType: fill ? header.flags : header.type,
+  }
+}

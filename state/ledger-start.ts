@@ -1,0 +1,57 @@
+import { SteleError } from '../primitives/error.ts'
+import type { LedgerImage } from './ledger-image.ts'
+import { Ledger } from './ledger.ts'
+import type { RecoveredState } from './ledger.ts'
+import type { LedgerCollaborators, LedgerSettings } from './ledger-options.ts'
+import { RecordReader } from './ledger-reader.ts'
+import { removeLeftovers, segmentPath, writeSegmentHeader } from './ledger-segment.ts'
+import { LedgerWriter } from './ledger-writer.ts'
+
+/** Clears what a crash left behind the last durable record, and rewrites damaged header copies and slots; none of it holds anything acknowledged, so it is done in place. */
+export async function heal(settings: LedgerSettings, { fileSystem, logger }: LedgerCollaborators, image: LedgerImage): Promise<void> {
+  await removeLeftovers(fileSystem, settings.directory)
+  const outside = image.damaged.filter((damage) => damage.lastOrdinal === 0 && damage.kind !== 'hole')
+  for (const segment of new Set(outside.map((damage) => damage.segment))) {
+    const here = outside.filter((damage) => damage.segment === segment)
+    for (const torn of here) if (!torn.durable) logger.info({ segment, offset: torn.offset, bytes: torn.bytes }, 'torn tail cut')
+    const file = await fileSystem.open(segmentPath(settings.directory, segment), 'write')
+    try {
+      for (const damage of here) await file.write([new Uint8Array(damage.bytes)], damage.offset)
+      if (here.some((damage) => damage.kind === 'header')) await writeSegmentHeader(file, image.identity, segment, image.segmentBytes)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+/** For `openLocked` and `LedgerRepair`: an open ledger on an image without damage. */
+export async function startLedger(settings: LedgerSettings, collaborators: LedgerCollaborators, image: LedgerImage, release: () => Promise<void>): Promise<Ledger> {
+  const { fileSystem, timers, failed } = collaborators
+  const { state, identity, segmentBytes } = image
+  const { directory } = settings
+  const file = await fileSystem.open(segmentPath(directory, image.end.segment), 'write')
+  const own = { ...settings, segmentBytes }
+  const writer = new LedgerWriter({ ...own, identity }, { fileSystem, timers, file, onFailed: failed }, image.end, image.slot?.sequence ?? 0)
+  const commit = Math.min(state.hardState.commit, state.index.lastIndex)
+  state.hardState = { ...state.hardState, commit }
+  state.bootCounter += 1
+  const recovered: RecoveredState = {
+    hardState: state.hardState, firstIndex: 1, lastIndex: state.index.lastIndex, refusals: [...state.refusals.values()].sort((a, b) => a.index - b.index),
+    lastAttestation: state.attestation, newestCertificate: state.newestCertificate, bootCounter: state.bootCounter,
+  }
+  const reader = new RecordReader(fileSystem, directory, identity.salt)
+  const ledger = new Ledger(own, { state, writer, reader, onDamaged: collaborators.damaged ?? (() => undefined), release }, recovered)
+  await ledger.countStart()
+  return ledger
+}
+
+/** A disk that is full or broken while opening is told like one that fails later. */
+export async function guardWrites<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof SteleError) throw error
+    throw new SteleError({ code: 'LEDGER_WRITE_FAILED', message: 'the ledger could not be prepared on disk', cause: error })
+  }
+}
