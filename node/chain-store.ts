@@ -1,0 +1,85 @@
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { blockHashOf, decodeBlock, decodeHeader } from '../primitives/block.ts'
+import type { BlockEnvelope, BlockHeader } from '../primitives/block.ts'
+import { certificateSchema } from '../primitives/certificate.ts'
+import { decode } from '../primitives/codec.ts'
+import { SteleError } from '../primitives/error.ts'
+import { inclusionPath, inclusionPathOf } from '../primitives/merkle.ts'
+import type { Finality, ReceiptBundle } from '../primitives/receipt.ts'
+import { historySubtree } from './block-index.ts'
+import { findReceipt, findTransaction, receiptsOf } from '../state/indexes.ts'
+import type { Location } from '../state/keyspace.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { WorldState } from '../state/world-state.ts'
+
+/** A block as stored: the envelope, its header decoded, its hash. */
+export interface StoredBlock { readonly height: number; readonly hash: Uint8Array; readonly header: BlockHeader; readonly envelope: BlockEnvelope }
+
+/** Reads committed blocks, receipts and the proofs around them from ledger and database. Answers stand at the durable height (`height`). */
+export class ChainStore {
+  readonly #chain: Uint8Array
+  readonly #ledger: Ledger
+  readonly #world: WorldState
+
+  constructor(chain: Uint8Array, ledger: Ledger, world: WorldState) {
+    this.#chain = chain
+    this.#ledger = ledger
+    this.#world = world
+  }
+
+  /** Height that state and indexes stand at. */
+  get height(): number { return this.#world.height }
+
+  /** Height up to which blocks are final and their proofs can be given. */
+  get finalHeight(): number {
+    return Math.min(this.#ledger.newestCertificate()?.height ?? 0, this.#world.height)
+  }
+
+  /** The committed block at a height; undefined above the durable height and for 0 (genesis has no block). */
+  block(height: number): StoredBlock | undefined {
+    if (height < 1 || height > this.#world.height) return undefined
+    const index = this.#ledger.indexOfHeight(height)
+    const entry = index === undefined ? undefined : this.#ledger.entry(index)
+    if (entry === undefined) throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a committed block is missing from the ledger', details: { height } })
+    const envelope = decodeBlock(entry.data)
+    return { height, hash: blockHashOf(this.#chain, envelope.header), header: decodeHeader(envelope.header), envelope }
+  }
+
+  locate(transaction: Uint8Array): Location | undefined {
+    return findTransaction(this.#world.rows(), transaction)
+  }
+
+  receipt(location: Location): Uint8Array | undefined {
+    return findReceipt(this.#world.rows(), location)
+  }
+
+  receipts(height: number): Promise<Uint8Array[]> {
+    return receiptsOf(this.#world.rows(), height)
+  }
+
+  /** Proof that the block at `height` is final: the oldest certificate at or above it, with the path from its header's history. Undefined until there is one. */
+  finality(height: number): Finality | undefined {
+    if (height < 1 || height > this.finalHeight) return undefined
+    const stored = this.#ledger.certificateCovering(height)
+    if (stored === undefined || stored.height > this.#world.height) return undefined
+    const certificate = decode(certificateSchema, stored.bytes)
+    const certified = this.block(stored.height)!
+    if (!equalBytes(certified.hash, certificate.content.block)) {
+      throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a stored certificate names another block', details: { height: stored.height, block: toHex(certified.hash) } })
+    }
+    if (stored.height === height) return { certificate, descendant: null }
+    const path = inclusionPathOf(height, stored.height, historySubtree(this.#world.rows()))
+    return { certificate, descendant: { header: certified.envelope.header, path } }
+  }
+
+  /** Everything that proves a receipt offline; undefined until its block is final. */
+  async receiptBundle({ height, position }: Location): Promise<ReceiptBundle | undefined> {
+    const finality = this.finality(height)
+    const block = this.block(height)
+    if (finality === undefined || block === undefined) return undefined
+    const receipts = await this.receipts(height)
+    const receipt = receipts[position]
+    if (receipt === undefined) throw new SteleError({ code: 'STATE_DAMAGED', message: 'a receipt of a committed block is missing', details: { height, position } })
+    return { v: 1, chain: this.#chain, height: BigInt(height), position, count: receipts.length, receipt, path: inclusionPath(position, receipts), header: block.envelope.header, finality }
+  }
+}
