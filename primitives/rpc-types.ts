@@ -239,7 +239,7 @@ type Method<P, R> = { readonly params: P; readonly result: R }
 
 /** Methods that anyone may call. */
 export interface PublicMethods {
-  tx_send: Method<{ readonly transaction: string }, RpcTxStatus>
+  tx_send: Method<{ readonly transaction: string; readonly wait?: 'none' | 'accepted' | 'committed' | 'final'; readonly timeoutMs?: number }, RpcTxStatus>
   tx_status: Method<{ readonly id: string }, RpcTxStatus>
   tx_wait: Method<{ readonly id: string; readonly until?: 'committed' | 'final'; readonly timeoutMs?: number }, RpcTxStatus>
   tx_receipt: Method<{ readonly id: string }, RpcTxReceipt>
@@ -248,31 +248,35 @@ export interface PublicMethods {
   identity_members: Method<Record<string, never>, { readonly items: readonly RpcMember[]; readonly asOf: AsOf }>
   cluster_status: Method<Record<string, never>, RpcClusterStatus>
   node_info: Method<Record<string, never>, RpcNodeInfo>
+  node_unsubscribe: Method<{ readonly subscription: string }, boolean>
   'rpc.discover': Method<Record<string, never>, unknown>
 }
 
 /** Methods whose parameters carry `auth`, a signed request (primitives/request.ts). The types leave it out: the client adds it. */
 export interface SignedMethods {
-  chain_proof: Method<{ readonly key: string; readonly height?: number }, RpcStateProof>
+  chain_proof: Method<{ readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly atHeight?: number }, RpcStateProof>
   identity_account: Method<{ readonly account: string }, RpcAccount>
   consent_list: Method<{ readonly patient: string } & PageParams, Page<RpcConsent>>
   record_list: Method<{ readonly subject: string } & PageParams, Page<RpcRecordVersion>>
   record_history: Method<{ readonly record: string } & PageParams, Page<RpcRecordVersion>>
   access_audit: Method<{ readonly subject: string } & PageParams, Page<RpcAuditEntry>>
-  access_permits: Method<{ readonly after: { readonly height: number; readonly position: number }; readonly limit?: number; readonly waitMs?: number }, RpcPermits>
+  access_permits: Method<{ readonly afterHeight?: number; readonly afterPosition?: number; readonly limit?: number; readonly waitMs?: number }, RpcPermits>
   access_releaseCheck: Method<{ readonly request: string; readonly nonce: string }, RpcReleaseCheck>
   vault_begin: Method<{ readonly blob: string; readonly size: string; readonly chunkRoot: string }, RpcBlobStatus>
+  /** Leaf hashes of a blob's chunks, joined; they give the blob id, so no node has to be trusted for them. */
+  vault_hashes: Method<{ readonly blob: string }, { readonly blob: string; readonly size: string; readonly hashes: string }>
   vault_status: Method<{ readonly blob: string }, RpcBlobStatus>
   vault_commit: Method<{ readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, RpcStorageReceipts>
-  vault_mailbox_put: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string }, Record<string, unknown>>
+  vault_mailbox_put: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string }, { readonly stored: boolean }>
   vault_mailbox_get: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, RpcMailboxEntry>
-  vault_mailbox_delete: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, Record<string, unknown>>
+  vault_mailbox_delete: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, { readonly deleted: boolean }>
   vault_mailbox_list: Method<{ readonly request: string }, { readonly items: readonly RpcMailboxItem[] }>
 }
 
 /** Methods that take `auth` when the caller has it and show more then: block bodies need a member role. */
 export interface OptionallySignedMethods {
-  chain_block: Method<{ readonly height?: number; readonly hash?: string; readonly bodies?: boolean }, RpcBlock>
+  node_subscribe: Method<{ readonly topic: 'headers' | 'txStatus' | 'audit'; readonly filter?: { readonly ids?: readonly string[]; readonly subject?: string }; readonly options?: { readonly after?: string } }, string>
+  chain_block: Method<{ readonly height?: number; readonly hash?: string; readonly newest?: 'committed' | 'final'; readonly bodies?: boolean }, RpcBlock>
 }
 
 export type RpcMethods = PublicMethods & SignedMethods & OptionallySignedMethods

@@ -20,7 +20,7 @@ class FallbackTransport implements Transport {
     this.#transports = transports
     this.name = transports.map(({ name }) => name).join(', ')
     const pushing = transports.filter((transport) => transport.subscribe !== undefined)
-    if (pushing.length > 0) this.subscribe = (method, params, handlers, options) => this.#subscribeAny(pushing, method, params, handlers, options)
+    if (pushing.length > 0) this.subscribe = (params, handlers, options) => this.#subscribeAny(pushing, params, handlers, options)
   }
 
   nodes(): readonly Transport[] { return this.#inOrder().flatMap((transport) => transport.nodes()) }
@@ -55,11 +55,11 @@ class FallbackTransport implements Transport {
     }
   }
 
-  async #subscribeAny(pushing: readonly Transport[], method: string, params: ParamsSource, handlers: SubscriptionHandlers, options?: RequestOptions): Promise<Subscription> {
+  async #subscribeAny(pushing: readonly Transport[], params: (after: string | undefined) => object, handlers: SubscriptionHandlers, options?: RequestOptions): Promise<Subscription> {
     let failure: unknown
     for (const transport of pushing) {
       try {
-        return await transport.subscribe!(method, params, handlers, options)
+        return await transport.subscribe!(params, handlers, options)
       } catch (error) {
         if (!isRetryable(error)) throw error
         failure = error

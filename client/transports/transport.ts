@@ -50,8 +50,11 @@ export interface Transport {
   bytes(request: BytesRequest, options?: RequestOptions): Promise<Uint8Array>
   /** Transports to single nodes, in order of preference: a reader who distrusts one node's bytes asks the next. */
   nodes(): readonly Transport[]
-  /** Present where the transport can push. `params` may carry `after`, the cursor to resume from. */
-  subscribe?(method: string, params: ParamsSource, handlers: SubscriptionHandlers, options?: RequestOptions): Promise<Subscription>
+  /**
+   * Present where the transport can push. `params` gives the parameters of `node_subscribe` for a start after `after` (undefined: from now on); it is asked
+   * again whenever the connection is lost, so that the events go on without gap or repeat.
+   */
+  subscribe?(params: (after: string | undefined) => object, handlers: SubscriptionHandlers, options?: RequestOptions): Promise<Subscription>
   /** Ends open connections; safe to call twice. */
   close(): Promise<void>
 }

@@ -1,0 +1,44 @@
+import type { Client } from '../create-client.ts'
+import { amendConsent, grantConsent, listConsents, revokeConsent } from './consent.ts'
+import { getClusterStatus, getNodeInfo, listMembers } from './get-cluster-status.ts'
+import { getBlock, getHead } from './get-head.ts'
+import { certifyAttribute, decertifyAttribute, enrolAccount, getAccount } from './identity.ts'
+import { listAudit } from './list-audit.ts'
+import { listRecordHistory, listRecords } from './list-records.ts'
+import { readPermitted, readRecord } from './read-record.ts'
+import { registerRecord, uploadRecord } from './register-record.ts'
+import { requestAccess } from './request-access.ts'
+import { sendRawTransaction, sendTransaction } from './send-transaction.ts'
+import { sendAndWait, waitForReceipt } from './wait-for-receipt.ts'
+import { watchAudit, watchHeaders, watchStatus } from './watch.ts'
+
+type Action = (client: Client, ...rest: never[]) => unknown
+type Bound<A> = A extends (client: Client, ...rest: infer R) => infer T ? (...rest: R) => T : never
+
+function bind<A extends Action>(client: Client, action: A): Bound<A> {
+  const bound = (...rest: never[]): unknown => action(client, ...rest)
+  return bound as Bound<A>
+}
+
+/**
+ * All actions, for `createClient(…).extend(steleActions)`. Bundles that want only some import those functions and call them with the client.
+ * `sendTransaction` and `sendAndWait` stay functions: binding would lose their types.
+ */
+export function steleActions(client: Client) {
+  return {
+    getHead: bind(client, getHead), getBlock: bind(client, getBlock), getClusterStatus: bind(client, getClusterStatus), getNodeInfo: bind(client, getNodeInfo),
+    listMembers: bind(client, listMembers), enrolAccount: bind(client, enrolAccount), certifyAttribute: bind(client, certifyAttribute),
+    decertifyAttribute: bind(client, decertifyAttribute), getAccount: bind(client, getAccount), grantConsent: bind(client, grantConsent),
+    amendConsent: bind(client, amendConsent), revokeConsent: bind(client, revokeConsent), listConsents: bind(client, listConsents),
+    registerRecord: bind(client, registerRecord), uploadRecord: bind(client, uploadRecord), requestAccess: bind(client, requestAccess),
+    readRecord: bind(client, readRecord), readPermitted: bind(client, readPermitted), listRecords: bind(client, listRecords),
+    listRecordHistory: bind(client, listRecordHistory), listAudit: bind(client, listAudit), sendRawTransaction: bind(client, sendRawTransaction),
+    waitForReceipt: bind(client, waitForReceipt), watchHeaders: bind(client, watchHeaders), watchStatus: bind(client, watchStatus), watchAudit: bind(client, watchAudit),
+  }
+}
+
+export {
+  amendConsent, certifyAttribute, decertifyAttribute, enrolAccount, getAccount, getBlock, getClusterStatus, getHead, getNodeInfo, grantConsent, listAudit,
+  listConsents, listMembers, listRecordHistory, listRecords, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
+  sendRawTransaction, sendTransaction, uploadRecord, waitForReceipt, watchAudit, watchHeaders, watchStatus,
+}

@@ -1,0 +1,106 @@
+import { toHex } from '../../primitives/bytes.ts'
+import type { RegisterArgs } from '../../primitives/calls/index.ts'
+import { sha256 } from '../../primitives/hash.ts'
+import type { RpcStorageReceipts } from '../../primitives/rpc-types.ts'
+import type { SectionKey } from '../../privacy/section-format.ts'
+import { memorySpool, type CipherSpool } from '../cipher-spool.ts'
+import { createClient, type Client, type SignedOptions } from '../create-client.ts'
+import { clientError, isRetryable } from '../errors.ts'
+import { bytesOf } from '../hex.ts'
+import { inParallel } from '../parallel.ts'
+import { sleep } from '../platform.ts'
+import { prepareRecord, type PreparedRecord, type RecordInput } from '../record-input.ts'
+import type { SendOptions } from './send-transaction.ts'
+import { sendAndWait, type ConfirmedReceipt, type WaitOptions } from './wait-for-receipt.ts'
+
+/** Where data keys are kept: the custodian's encrypted store. Called before anything leaves, so that no ciphertext is ever without its key. */
+export interface SectionKeyStore {
+  keep(entry: { readonly subject: Uint8Array; readonly record: Uint8Array; readonly version: number; readonly keys: readonly SectionKey[] }): Promise<void>
+}
+
+export interface RegisterOptions extends SendOptions, WaitOptions {
+  readonly spool?: CipherSpool
+  /** Called after each chunk: chunks sent so far, and in all. */
+  readonly onProgress?: (sent: number, total: number) => void
+}
+
+export const UPLOAD_DEFAULTS = { chunksAtOnce: 4, commitRetryMs: 500, commitAttempts: 20 } as const
+
+/**
+ * Stores a record version: encrypts its sections, keeps the keys, uploads the ciphertext, gathers the storage receipts of enough members and registers the
+ * version. The client's account is the custodian institution. Throws `CLIENT_RECORD_INVALID`, `CLIENT_STORAGE_TOO_FEW` and what waiting throws.
+ */
+export async function registerRecord(client: Client, input: RecordInput, keyStore: SectionKeyStore, { spool = memorySpool(), ...options }: RegisterOptions = {}): Promise<{ readonly record: Uint8Array; readonly version: number; readonly receipt: ConfirmedReceipt }> {
+  const prepared = await prepareRecord(input, spool, client.random)
+  const { record, version, subject } = prepared.register
+  await keyStore.keep({ subject, record, version, keys: prepared.keys })
+  const receipts = await uploadRecord(client, prepared, spool, options)
+  const receipt = await sendAndWait(client, { contract: 'records', call: 'register', args: { ...prepared.register, receipts } }, options)
+  return { record, version, receipt }
+}
+
+/**
+ * Uploads a prepared record and returns the storage receipts that `records.register` demands. Safe to call again after any failure: chunks that a node has are not
+ * sent twice. Tries one node after the other when a node fails.
+ */
+export async function uploadRecord(client: Client, prepared: Pick<PreparedRecord, 'register' | 'chunkRoots'>, spool: CipherSpool, options: RegisterOptions = {}): Promise<RegisterArgs['receipts']> {
+  const nodes = client.transport.nodes()
+  for (const [place, transport] of nodes.entries()) {
+    try {
+      const { chain, account, random, nowMs } = client
+      return await uploadTo(createClient({ transport, chain, random, nowMs, ...(account && { account }) }), prepared, spool, options)
+    } catch (error) {
+      if (place === nodes.length - 1 || options.signal?.aborted === true || !isRetryable(error)) throw error
+    }
+  }
+  throw clientError('CLIENT_UNREACHABLE')
+}
+
+async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRecord, 'register' | 'chunkRoots'>, spool: CipherSpool, options: RegisterOptions): Promise<RegisterArgs['receipts']> {
+  const { account, signal, onProgress } = options
+  const signed: SignedOptions = { ...(account && { account }), ...(signal && { signal }) }
+  const { record, version, sections } = register
+  const blobs = sections.map(({ blob, size }) => ({ blob: toHex(blob), size: String(size) }))
+  const progress = { sent: 0, total: 0 }
+  for (const [section, { blob, size }] of blobs.entries()) {
+    let status = await node.callSigned('vault_begin', { blob, size, chunkRoot: toHex(chunkRoots[section]!) }, signed)
+    // One answer names at most 1,024 ranges, so a much interrupted upload takes more than one round. Each round must send something.
+    for (let missing = listChunks(status.missing); missing.length > 0; missing = listChunks(status.missing)) {
+      progress.total += missing.length
+      await inParallel(missing, UPLOAD_DEFAULTS.chunksAtOnce, async (index) => {
+        await putChunk(node, blob, index, await spool.get(section, index), signed)
+        onProgress?.(++progress.sent, progress.total)
+      })
+      const before = missing.length
+      status = await node.callSigned('vault_status', { blob }, signed)
+      if (listChunks(status.missing).length >= before && status.missing.length < 1024) break
+    }
+  }
+  const { receipts } = await commitUntilEnough(node, { record: toHex(record), version, blobs }, signed)
+  // One receipt per member counts; which of a member's nodes signed does not matter.
+  const perMember = [...new Map(receipts.map((receipt) => [receipt.member, receipt])).values()]
+  return perMember.map(({ node: id, signature }) => ({ node: id, signature: bytesOf('receipts.signature', signature, 64) }))
+}
+
+function listChunks(ranges: readonly (readonly [number, number])[]): number[] {
+  return ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
+}
+
+async function putChunk(node: Client, blob: string, index: number, body: Uint8Array, { account, signal }: SignedOptions): Promise<void> {
+  const path = `/vault/${blob}/${index}`
+  const headers = (): Readonly<Record<string, string>> => node.signedHeaders(`PUT ${path}`, { sha256: toHex(sha256(body)) }, account)
+  await node.transport.bytes({ verb: 'PUT', path, headers, body, bytesMax: 64 * 1024 }, signal === undefined ? {} : { signal })
+}
+
+/** Replication takes a moment, and a member may be down: asks again until enough members have signed. */
+async function commitUntilEnough(node: Client, params: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, signed: SignedOptions): Promise<RpcStorageReceipts> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await node.callSigned('vault_commit', params, { timeoutMs: 60_000, ...signed })
+    const members = new Set(answer.receipts.map(({ member }) => member)).size
+    if (members >= answer.needed) return answer
+    if (attempt >= UPLOAD_DEFAULTS.commitAttempts) {
+      throw clientError('CLIENT_STORAGE_TOO_FEW', { retryable: true, details: { receipts: members, needed: answer.needed } })
+    }
+    await sleep(UPLOAD_DEFAULTS.commitRetryMs, signed.signal)
+  }
+}
