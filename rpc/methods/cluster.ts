@@ -1,0 +1,40 @@
+import { defineMethod } from '../registry.ts'
+import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
+import { clusterStatus, nodeInfo } from '../shapes/cluster.ts'
+
+export const clusterStatusMethod = defineMethod({
+  name: 'cluster_status',
+  summary: 'Shows every node as this one sees it: role, term, height, lag, and how many more may fail.',
+  params: {},
+  result: clusterStatus,
+  errors: [],
+  examples: [{
+    name: 'a healthy cluster', params: {},
+    result: {
+      chain: SAMPLE.chain, leader: 2, term: 7, height: 1042, finalHeight: 1041, quorum: { voters: 4, reachable: 4, writes: 3, finality: 3, failuresLeft: 1 },
+      nodes: [{ node: 2, member: 2, name: 'hospital-b', role: 'leader', reachable: true, term: 7, height: 1042, finalHeight: 1041, lag: 0, version: '0.1.0', uptimeMs: 3_600_000, problems: [] }],
+      asOf: SAMPLE_AS_OF,
+    },
+  }],
+  access: 'public',
+  rateClass: 'heavy',
+  handle: (ports, _params, context) => ports.cluster.status(context.signal),
+})
+
+export const nodeInfoMethod = defineMethod({
+  name: 'node_info',
+  summary: 'Describes the node that answers.',
+  params: {},
+  result: nodeInfo,
+  errors: [],
+  examples: [{
+    name: 'a follower', params: {},
+    result: {
+      node: 1, member: 1, name: 'hospital-a', chain: SAMPLE.chain, role: 'follower', mode: 'normal', leader: 2, term: 7, versions: { software: '0.1.0', rpc: 1, wire: 1, storage: 1 },
+      startedAt: SAMPLE_TIME_MS, peers: 3, mempool: 0, peer: '12D3KooWExample', listen: ['/ip4/127.0.0.1/tcp/9001'], asOf: SAMPLE_AS_OF,
+    },
+  }],
+  access: 'public',
+  rateClass: 'read',
+  handle: (ports) => ports.cluster.nodeInfo(),
+})

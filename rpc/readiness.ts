@@ -1,0 +1,27 @@
+import type { HealthOptions } from './options.ts'
+import type { NodeReadings } from './ports.ts'
+
+/** One line of a probe: `[+]leader ok (node 2)`, or `[-]leader no leader known`. */
+export interface Check { readonly name: string; readonly ok: boolean; readonly text: string }
+
+/** Everything that must hold before the node should get traffic. The order is that of the verbose answer. */
+export function readinessChecks(readings: NodeReadings, options: HealthOptions): Check[] {
+  const { mode, leader, voters, votersReachable, writeQuorum, certificateQuorum, commitIndex, appliedIndex, finalityLagMs, storage, syncing } = readings
+  const check = (name: string, ok: boolean, good: string, bad: string): Check => ({ name, ok, text: ok ? good : bad })
+  const reachable = `${votersReachable} of ${voters} voters reachable`
+  const lag = commitIndex - appliedIndex
+  return [
+    check('mode', mode === 'normal', 'normal', MODE_TEXT[mode]),
+    check('leader', leader !== null, `node ${String(leader)}`, 'no leader known'),
+    check('quorum-writes', votersReachable >= writeQuorum, reachable, `${reachable}, ${writeQuorum} needed to commit`),
+    check('quorum-finality', votersReachable >= certificateQuorum, reachable, `${reachable}, ${certificateQuorum} needed for certificates`),
+    check('lag', lag <= options.lagMax && !syncing, `${lag} entries`, syncing ? `catching up, ${lag} entries behind` : `${lag} entries behind, ${options.lagMax} allowed`),
+    check('finality', finalityLagMs <= options.finalityLagMsMax, `${finalityLagMs} ms`, `blocks without certificate for ${finalityLagMs} ms`),
+    check('storage', storage.ok && storage.freeBytes >= options.freeBytesMin, `${mebibytes(storage.freeBytes)} MiB free`, storage.ok ? `only ${mebibytes(storage.freeBytes)} MiB free` : 'the last write failed'),
+  ]
+}
+
+const MODE_TEXT: Readonly<Record<NodeReadings['mode'], string>> = {
+  normal: 'normal', starting: 'starting', repair: 'repair: damaged ledger, the node does not vote', fenced: 'fenced: another state root than the majority', stopping: 'shutting down',
+}
+const mebibytes = (bytes: number): number => Math.floor(bytes / (1024 * 1024))
