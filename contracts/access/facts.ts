@@ -3,6 +3,7 @@ import type { AccessRequest } from '../../primitives/calls/access.ts'
 import type { ChainParameters } from '../../primitives/genesis.ts'
 import { liveConsents } from '../consent/basis.ts'
 import type { Basis } from '../consent/basis.ts'
+import { labelsOf } from '../consent/coverage.ts'
 import type { SectionLabels } from '../consent/coverage.ts'
 import { accounts } from '../identity/accounts.ts'
 import { records, sections as sectionTable } from '../records/tables.ts'
@@ -22,7 +23,7 @@ function resolve(reader: Reader, asked: Asked): { readonly version: number, read
   for (const number of asked.sections) {
     const section = reader.get(sectionTable, asked.record, version, number)
     if (section === undefined) return undefined
-    found.push(section)
+    found.push(labelsOf(section))
   }
   return { version, sections: found }
 }

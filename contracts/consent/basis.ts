@@ -27,7 +27,7 @@ export function liveConsents(reader: Reader, patient: Uint8Array, account: Uint8
 export function bestBasis(live: readonly Basis[], use: Use, sections: readonly SectionLabels[]): Basis | undefined {
   let best: Basis | undefined
   for (const basis of live) {
-    if (!coversUse(basis.terms, use) || !sections.every((section) => coversSection(basis.terms, use, section))) continue
+    if (!coversUse(basis.terms, use) || !sections.every((section) => coversSection(basis.terms, section))) continue
     if (best === undefined || basis.terms.until > best.terms.until || (basis.terms.until === best.terms.until && compareBytes(basis.id, best.id) < 0)) best = basis
   }
   return best

@@ -1,14 +1,19 @@
-import { toHex } from '../../primitives/bytes.ts'
 import { isWithinConfidentiality } from '../../primitives/calls/labels.ts'
 import type { Action } from '../../primitives/calls/labels.ts'
 import type { ConsentTerms } from '../../primitives/calls/consent.ts'
 import { purposeCovers } from '../../primitives/calls/purposes.ts'
 import type { Purpose } from '../../primitives/calls/purposes.ts'
 import type { Section } from '../../primitives/calls/records.ts'
+import { bytesToText } from '../runtime/text-key.ts'
 
 /** What a consent is asked about; the grantee has been matched by the list the consent came from. */
 export interface Use { readonly timeMs: bigint; readonly action: Action; readonly purpose: Purpose }
-export type SectionLabels = Pick<Section, 'class' | 'confidentiality' | 'tags'>
+/** A section as consents see it: its labels, the tags as a set of `bytesToText` so that many consents can be asked quickly. */
+export interface SectionLabels extends Pick<Section, 'class' | 'confidentiality'> { readonly tags: ReadonlySet<string> }
+
+export function labelsOf({ class: coarse, confidentiality, tags }: Pick<Section, 'class' | 'confidentiality' | 'tags'>): SectionLabels {
+  return { class: coarse, confidentiality, tags: new Set(tags.map(bytesToText)) }
+}
 
 /** True when block time lies in the consent's period: `from` included, `until` excluded. */
 export function isInPeriod(terms: Pick<ConsentTerms, 'from' | 'until'>, timeMs: bigint): boolean {
@@ -16,21 +21,18 @@ export function isInPeriod(terms: Pick<ConsentTerms, 'from' | 'until'>, timeMs: 
 }
 
 /** Every group must be met by one of the section's tags at least (groups ANDed, tags within a group ORed). */
-export function meetsTags(requires: ConsentTerms['requires'], tags: readonly Uint8Array[]): boolean {
-  if (requires.length === 0) return true
-  const present = new Set(tags.map(toHex))
-  return requires.every((group) => group.some((tag) => present.has(toHex(tag))))
-}
-
-/** Whether the terms allow this use of a section. Elements are ANDed, repetitions ORed, an absent restriction restricts nothing (IHE PCF). */
-export function coversSection(terms: ConsentTerms, use: Use, section: SectionLabels): boolean {
-  return coversUse(terms, use)
-    && (terms.classes.length === 0 || terms.classes.includes(section.class))
-    && isWithinConfidentiality(section.confidentiality, terms.confidentialityMax)
-    && meetsTags(terms.requires, section.tags)
+export function meetsTags(requires: ConsentTerms['requires'], tags: ReadonlySet<string>): boolean {
+  return requires.every((group) => group.some((tag) => tags.has(bytesToText(tag))))
 }
 
 /** The part of the terms that does not depend on a section: period, action, purpose. */
 export function coversUse(terms: ConsentTerms, use: Use): boolean {
   return isInPeriod(terms, use.timeMs) && terms.actions.includes(use.action) && terms.purposes.some((rule) => purposeCovers(rule, use.purpose))
+}
+
+/** The part that looks at a section. Elements are ANDed, repetitions ORed, an absent restriction restricts nothing (IHE PCF). */
+export function coversSection(terms: ConsentTerms, section: SectionLabels): boolean {
+  return (terms.classes.length === 0 || terms.classes.includes(section.class))
+    && isWithinConfidentiality(section.confidentiality, terms.confidentialityMax)
+    && meetsTags(terms.requires, section.tags)
 }

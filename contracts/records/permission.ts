@@ -1,5 +1,6 @@
 import type { RegisterArgs } from '../../primitives/calls/records.ts'
 import { bestBasis, liveConsents } from '../consent/basis.ts'
+import { labelsOf } from '../consent/coverage.ts'
 import { accounts } from '../identity/accounts.ts'
 import { certifiedFacts, policyAllows } from '../access/policy.ts'
 import type { CheckContext } from '../runtime/contract.ts'
@@ -18,5 +19,5 @@ export function mayRegister(context: CheckContext, args: RegisterArgs): boolean 
   if (caller.kind === 'institution' && caller.member === subject.member) return true
   if (subject.suspended || !policyAllows(block.parameters.policy, WRITING_PURPOSE, certifiedFacts(context, caller.account, caller.member, block.timeMs))) return false
   const use = { timeMs: block.timeMs, action: args.provenance.activity === 'append' ? 'append' : 'write', purpose: WRITING_PURPOSE } as const
-  return bestBasis(liveConsents(context, args.subject, caller.account, caller.member), use, args.sections) !== undefined
+  return bestBasis(liveConsents(context, args.subject, caller.account, caller.member), use, args.sections.map(labelsOf)) !== undefined
 }

@@ -4,7 +4,6 @@ import { accounts, isActiveSignKey } from '../identity/accounts.ts'
 import type { Account } from '../identity/accounts.ts'
 import type { AuthorisationCode } from './codes.ts'
 import type { Registry } from './registry.ts'
-import { LIVE_IDS_MAX } from './replay-window.ts'
 import type { ReplayView } from './replay-window.ts'
 import type { Reader } from './table.ts'
 
@@ -31,7 +30,7 @@ export function authorise(sources: AuthorisationSources, block: AuthorisationBlo
   if (body.validUntil < block.timeMs) return { notIncludable: 'TX_EXPIRED' }
   if (body.validUntil > block.timeMs + BigInt(block.lifetimeMsMax)) return { notIncludable: 'TX_VALID_TOO_FAR' }
   if (sources.window.hasId(id, body.validUntil)) return { notIncludable: 'TX_REPLAYED' }
-  if (sources.window.liveIds(block.timeMs) >= LIVE_IDS_MAX) return { notIncludable: 'TX_WINDOW_FULL' }
+  if (sources.window.isFull(block.timeMs)) return { notIncludable: 'TX_WINDOW_FULL' }
   const account = sources.reader.get(accounts, body.account)
   if (account === undefined) return { notIncludable: 'ACCOUNT_UNKNOWN' }
   const [signer] = body.signers

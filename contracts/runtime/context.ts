@@ -1,5 +1,5 @@
 import { invariant } from '../../primitives/assert.ts'
-import { decode, encode } from '../../primitives/codec.ts'
+import { encode } from '../../primitives/codec.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
 import type { SignatureItem } from '../../primitives/signature.ts'
 import type { ApplyContext, BlockContext, Caller, Contract } from './contract.ts'
@@ -8,6 +8,7 @@ import type { CostMeter } from './cost.ts'
 import { permissionOf } from './permissions.ts'
 import type { StateStore, Verified } from './ports.ts'
 import type { ReplayView } from './replay-window.ts'
+import { decodeValue } from './table.ts'
 import type { Table } from './table.ts'
 
 type Event = Receipt['events'][number]
@@ -47,7 +48,7 @@ export class TransactionContext implements ApplyContext {
     this.demand(table, 'read')
     const bytes = this.parts.state.get(table.keyOf(...key))
     this.parts.meter.add(COST.read + COST.readByte * (bytes?.length ?? 0))
-    return bytes === undefined ? undefined : decode(table.value, bytes)
+    return bytes === undefined ? undefined : decodeValue(table, bytes)
   }
 
   put<K extends readonly unknown[], V>(table: Table<K, V>, key: K, value: V): void {

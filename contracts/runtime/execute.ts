@@ -64,14 +64,16 @@ class BlockExecution {
     const authorisation = authorise({ reader: this.reader, window, registry }, { height, timeMs, chainId, lifetimeMsMax: parameters.lifetimeMsMax }, transaction)
     if ('notIncludable' in authorisation) return authorisation
     state.begin()
-    const receipt = this.run(transaction, authorisation.account)
-    if (this.cost + receipt.cost > parameters.blockCostMax) {
+    const meter = new CostMeter()
+    const receipt = this.run(transaction, authorisation.account, meter)
+    // The limit counts what was really done, also where the receipt shows a fixed cost so as not to tell what was read.
+    if (this.cost + meter.total > parameters.blockCostMax) {
       state.rollback()
-      return this.receipts.length === 0 ? { notIncludable: 'TX_COST_TOO_HIGH' } : { full: true }
+      return this.cost === 0 ? { notIncludable: 'TX_COST_TOO_HIGH' } : { full: true }
     }
     if (receipt.code === 'OK') state.commit()
     else state.rollback()
-    this.cost += receipt.cost
+    this.cost += meter.total
     this.receipts.push(receipt)
     window.add(registry, height, transaction, receipt)
     this.chainId(transaction)
@@ -97,9 +99,8 @@ class BlockExecution {
     this.minutes.set(minute, hash('replay-minute', running, id))
   }
 
-  private run(transaction: Transaction, account: Account): Receipt {
+  private run(transaction: Transaction, account: Account, meter: CostMeter): Receipt {
     const { id, body, bytes } = transaction
-    const meter = new CostMeter()
     meter.add(COST.transaction + COST.transactionByte * bytes.length)
     const receipt = (code: string, cost: number, events: Receipt['events'] = []): Receipt => ({ tx: id, position: this.receipts.length, code, cost, events })
     const contract = this.ports.registry.contract(body.contract, this.block.height)

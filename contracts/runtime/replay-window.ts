@@ -2,6 +2,7 @@ import { SteleError } from '../../primitives/error.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
 import type { Registry } from './registry.ts'
+import { bytesToText } from './text-key.ts'
 
 const MINUTE_MS = 60_000n
 /** Live ids a chain keeps at most; more are refused, never evicted (DESIGN §5.5). About 80 bytes of memory each. */
@@ -11,20 +12,33 @@ export function minuteOf(timeMs: bigint): bigint {
   return timeMs / MINUTE_MS
 }
 
-/** One character per byte: half the memory of hex, and equal bytes give equal strings. */
-function keyOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
-}
-
-/** Ids and claims of a stretch of blocks, ids grouped by the minute in which they expire. */
+/** Ids and claims of a stretch of blocks, grouped by the minute in which they expire, so that forgetting a minute is one step. */
 class Entries {
   readonly ids = new Map<bigint, Set<string>>()
-  readonly claims = new Map<string, bigint>()
+  readonly claims = new Map<bigint, Map<string, bigint>>()
 
   addId(key: string, minute: bigint): void {
     let bucket = this.ids.get(minute)
     if (bucket === undefined) this.ids.set(minute, (bucket = new Set()))
     bucket.add(key)
+  }
+
+  addClaim(key: string, until: bigint): void {
+    const minute = minuteOf(until)
+    let bucket = this.claims.get(minute)
+    if (bucket === undefined) this.claims.set(minute, (bucket = new Map()))
+    const known = bucket.get(key)
+    if (known === undefined || known < until) bucket.set(key, until)
+  }
+
+  /** The latest end of the claims on `key`. */
+  claimEnd(key: string): bigint {
+    let end = 0n
+    for (const bucket of this.claims.values()) {
+      const until = bucket.get(key)
+      if (until !== undefined && until > end) end = until
+    }
+    return end
   }
 
   /** Ids that expire in `minute` or later. */
@@ -37,7 +51,7 @@ class Entries {
   prune(timeMs: bigint): void {
     const minute = minuteOf(timeMs)
     for (const at of this.ids.keys()) if (at < minute) this.ids.delete(at)
-    for (const [key, until] of this.claims) if (until <= timeMs) this.claims.delete(key)
+    for (const at of this.claims.keys()) if (at < minute) this.claims.delete(at)
   }
 }
 
@@ -47,11 +61,11 @@ export interface ReplayView {
   hasId(id: Uint8Array, validUntil: bigint): boolean
   /** True while a claim on `key` is in force at block time `timeMs`. */
   isClaimed(key: Uint8Array, timeMs: bigint): boolean
-  /** Live ids at block time `timeMs`. */
-  liveIds(timeMs: bigint): number
+  /** True when as many ids are live at block time `timeMs` as the window holds. Equal on every node, whatever was forgotten when. */
+  isFull(timeMs: bigint): boolean
 }
 
-/** A contract version's claims of one receipt are added in event order. */
+/** What the events of one receipt reserve, by the contract versions of that height. */
 function claimsOf(registry: Registry, height: bigint, receipt: Receipt): { key: Uint8Array, untilMs: bigint }[] {
   return receipt.events.flatMap(({ contract, name, data }) => [...(registry.contract(contract, height)?.claims?.(name, data) ?? [])])
 }
@@ -64,18 +78,24 @@ export interface WindowBlock { readonly height: bigint; readonly timeMs: bigint;
  * commits to by one running hash per minute. Committed blocks live in the base; each speculative block is a layer over its parent.
  */
 export class ReplayWindow implements ReplayView {
+  readonly idsMax: number
   private readonly entries = new Entries()
 
+  /** `idsMax` must be equal on all nodes of a chain; tests make it small. */
+  constructor({ idsMax = LIVE_IDS_MAX }: { readonly idsMax?: number } = {}) {
+    this.idsMax = idsMax
+  }
+
   hasId(id: Uint8Array, validUntil: bigint): boolean {
-    return this.has(keyOf(id), minuteOf(validUntil))
+    return this.has(bytesToText(id), minuteOf(validUntil))
   }
 
   isClaimed(key: Uint8Array, timeMs: bigint): boolean {
-    return (this.claimEnd(keyOf(key)) ?? 0n) > timeMs
+    return this.claimEnd(bytesToText(key)) > timeMs
   }
 
-  liveIds(timeMs: bigint): number {
-    return this.count(minuteOf(timeMs))
+  isFull(timeMs: bigint): boolean {
+    return this.count(minuteOf(timeMs)) >= this.idsMax
   }
 
   /** A layer for a block on top of the committed ones. */
@@ -96,8 +116,8 @@ export class ReplayWindow implements ReplayView {
     return this.entries.ids.get(minute)?.has(key) ?? false
   }
 
-  claimEnd(key: string): bigint | undefined {
-    return this.entries.claims.get(key)
+  claimEnd(key: string): bigint {
+    return this.entries.claimEnd(key)
   }
 
   count(minute: bigint): number {
@@ -105,32 +125,34 @@ export class ReplayWindow implements ReplayView {
   }
 
   /** Takes over a flushed layer's entries and forgets what block time has passed. */
-  absorb(added: { readonly ids: Map<bigint, Set<string>>, readonly claims: Map<string, bigint> }, timeMs: bigint): void {
+  absorb(added: Entries, timeMs: bigint): void {
     for (const [minute, keys] of added.ids) for (const key of keys) this.entries.addId(key, minute)
-    for (const [key, until] of added.claims) this.entries.claims.set(key, until)
+    for (const bucket of added.claims.values()) for (const [key, until] of bucket) this.entries.addClaim(key, until)
     this.entries.prune(timeMs)
   }
 }
 
 /** What one block in progress adds. Dropping the object forgets the block; `flush` makes it part of the base. */
 export class WindowLayer implements ReplayView {
+  readonly idsMax: number
   private below: ReplayWindow | WindowLayer
   private added: Entries | undefined = new Entries()
 
   constructor(below: ReplayWindow | WindowLayer) {
     this.below = below
+    this.idsMax = below.idsMax
   }
 
   hasId(id: Uint8Array, validUntil: bigint): boolean {
-    return this.has(keyOf(id), minuteOf(validUntil))
+    return this.has(bytesToText(id), minuteOf(validUntil))
   }
 
   isClaimed(key: Uint8Array, timeMs: bigint): boolean {
-    return (this.claimEnd(keyOf(key)) ?? 0n) > timeMs
+    return this.claimEnd(bytesToText(key)) > timeMs
   }
 
-  liveIds(timeMs: bigint): number {
-    return this.count(minuteOf(timeMs))
+  isFull(timeMs: bigint): boolean {
+    return this.count(minuteOf(timeMs)) >= this.idsMax
   }
 
   /** A layer for a block on top of this one. */
@@ -141,12 +163,8 @@ export class WindowLayer implements ReplayView {
   /** Remembers an included transaction and the claims of its receipt. */
   add(registry: Registry, height: bigint, transaction: Transaction, receipt: Receipt): void {
     if (this.added === undefined) throw new SteleError({ code: 'WINDOW_LAYER_ORDER', message: 'a flushed layer takes no more transactions' })
-    this.added.addId(keyOf(transaction.id), minuteOf(transaction.body.validUntil))
-    for (const { key, untilMs } of claimsOf(registry, height, receipt)) {
-      const name = keyOf(key)
-      const until = this.claimEnd(name)
-      if (until === undefined || until < untilMs) this.added.claims.set(name, untilMs)
-    }
+    this.added.addId(bytesToText(transaction.id), minuteOf(transaction.body.validUntil))
+    for (const { key, untilMs } of claimsOf(registry, height, receipt)) this.added.addClaim(bytesToText(key), untilMs)
   }
 
   /** Called when the block is committed, oldest layer first; twice is harmless. `timeMs`: the block's time. */
@@ -162,8 +180,10 @@ export class WindowLayer implements ReplayView {
     return (this.added?.ids.get(minute)?.has(key) ?? false) || this.parent().has(key, minute)
   }
 
-  claimEnd(key: string): bigint | undefined {
-    return this.added?.claims.get(key) ?? this.parent().claimEnd(key)
+  claimEnd(key: string): bigint {
+    const own = this.added?.claimEnd(key) ?? 0n
+    const below = this.parent().claimEnd(key)
+    return own > below ? own : below
   }
 
   count(minute: bigint): number {

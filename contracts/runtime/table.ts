@@ -69,12 +69,25 @@ export interface Writer extends Reader {
   delete<K extends readonly unknown[], V>(table: Table<K, V>, ...key: K): void
 }
 
+// Decoding is pure and stores hand out the same bytes object for an unchanged value, so the decoded form is remembered beside it.
+// Nobody changes decoded values: contracts build new ones.
+const decodedValues = new WeakMap<Uint8Array, unknown>()
+
+/** The value of bytes read from `table`. Throws CODEC_* when they are damaged. */
+export function decodeValue<K extends readonly unknown[], V>(table: Table<K, V>, bytes: Uint8Array): V {
+  const known = decodedValues.get(bytes)
+  if (known !== undefined) return known as V
+  const value = decode(table.value, bytes)
+  decodedValues.set(bytes, value)
+  return value
+}
+
 /** Reads tables straight from a view. Throws CODEC_* when a stored value is damaged. */
 export function readerOf(view: StateView): Reader {
   return {
     get: (table, ...key) => {
       const bytes = view.get(table.keyOf(...key))
-      return bytes === undefined ? undefined : decode(table.value, bytes)
+      return bytes === undefined ? undefined : decodeValue(table, bytes)
     },
   }
 }
