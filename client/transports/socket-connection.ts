@@ -70,9 +70,12 @@ export class SocketConnection {
     }
   }
 
-  /** Ends a subscription; what the node says to it does not matter any more. */
-  async unlisten(id: string): Promise<void> {
-    if (!this.#listeners.delete(id) || !this.alive) return
+  /** Stops listening; false when nobody listened, because the connection has ended or the subscription was refused. */
+  unlisten(id: string): boolean { return this.#listeners.delete(id) }
+
+  /** Tells the node to end a subscription. */
+  async unsubscribe(id: string): Promise<void> {
+    if (!this.alive) return
     try {
       await this.call('node_unsubscribe', { subscription: id }, AbortSignal.timeout(2_000))
     } catch {
@@ -106,8 +109,9 @@ export class SocketConnection {
     }
     if (typeof cursor !== 'string') return
     const event = { cursor, value: result }
-    if (listener !== undefined) listener.onEvent(event)
-    else if (this.#early.length < EARLY_EVENTS_MAX) this.#early.push({ id: subscription, event })
+    if (listener !== undefined) return listener.onEvent(event)
+    if (this.#early.length >= EARLY_EVENTS_MAX) this.#early.shift()
+    this.#early.push({ id: subscription, event })
   }
 
   #lose(error: unknown): void {

@@ -58,37 +58,44 @@ class WebSocketTransport implements Transport {
     const stop = new AbortController()
     const ended = AbortSignal.any([stop.signal, this.#closed.signal, ...(signal === undefined ? [] : [signal])])
     let last: string | undefined
-    const start = async (): Promise<{ readonly id: string; readonly connection: SocketConnection }> => this.#bounded(SUBSCRIBE, timeoutMs, ended, async (inner) => {
-      const connection = this.#open()
-      const id = String(await connection.call(SUBSCRIBE, params(last), inner))
-      connection.listen(id, {
+    let current: { readonly id: string; readonly connection: SocketConnection } | undefined
+    const start = async (): Promise<void> => {
+      // Not cut short by `ended`: the node would keep a subscription whose id nobody here ever learnt.
+      const started = await this.#bounded(SUBSCRIBE, timeoutMs, undefined, async (inner) => {
+        const connection = this.#open()
+        return { connection, id: String(await connection.call(SUBSCRIBE, params(last), inner)) }
+      })
+      if (ended.aborted) {
+        await started.connection.unsubscribe(started.id)
+        throw ended.reason
+      }
+      current = started
+      started.connection.listen(started.id, {
         onEvent: (event) => {
           last = event.cursor
           handlers.onEvent(event)
         },
         onEnd: (error) => void renew(error),
       })
-      return { id, connection }
-    })
-    let current = await start()
+    }
     const renew = async (error: unknown): Promise<void> => {
       let reason = error
       for (let attempt = 0; !ended.aborted && isRetryable(reason); attempt++) {
         try {
           await sleep(1 + this.#options.random.jitter(Math.min(this.#options.reconnectDelayMsMax, 200 * 2 ** attempt)), ended)
-          current = await start()
-          return
+          return await start()
         } catch (failure) {
           reason = failure
         }
       }
       if (!ended.aborted) handlers.onError(reason)
     }
+    await start()
     return {
       close: async () => {
         if (stop.signal.aborted) return
         stop.abort()
-        await current.connection.unlisten(current.id)
+        if (current?.connection.unlisten(current.id) === true) await current.connection.unsubscribe(current.id)
       },
     }
   }
