@@ -1,9 +1,9 @@
 import { RECORD_TYPES } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
-import { NO_LOSS, fixOf, identityFrom, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
+import { NO_LOSS, fixOf, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
 import type { BeforeLoss, Damage, Loss } from './ledger-damage.ts'
 import { decodePayload } from './ledger-record.ts'
-import type { LedgerRecord } from './ledger-record.ts'
+import type { LedgerRecord, PreviousEntry } from './ledger-record.ts'
 import type { RecordPlace } from './ledger-state.ts'
 import { LedgerState } from './ledger-state.ts'
 
@@ -54,6 +54,7 @@ export class LedgerReplay {
   #held: ReplayItem | undefined
   #gap: Span | undefined
   #afterLoss = false
+  readonly #cuts: { readonly ordinal: number; readonly from: number }[] = []
   #hardStateOrdinal = 0
   #attestationOrdinal = 0
 
@@ -82,7 +83,7 @@ export class LedgerReplay {
       return
     }
     if (!this.follows(header) && this.#gap === undefined && this.#held?.header.ordinal === header.ordinal - 1) this.#distrustHeld(item)
-    this.#settleHeld(item)
+    this.#settleHeld()
     this.#closeGap(item)
     const trusted = this.#slot?.ordinal !== header.ordinal || this.#slot.checksum === endOf(item).checksum
     this.#held = trusted ? item : { ...item, payload: undefined }
@@ -90,7 +91,7 @@ export class LedgerReplay {
 
   /** Bytes that are no record, in file order. */
   gap(span: Span): void {
-    this.#settleHeld(undefined)
+    this.#settleHeld()
     if (this.#gap === undefined || this.#gap.segment !== span.segment) {
       // Bytes at the end of one file and at the start of the next: the later ones stand for the lost records, the earlier are cleared.
       if (this.#gap !== undefined) this.#clear(this.#gap)
@@ -102,7 +103,7 @@ export class LedgerReplay {
 
   /** Ends the replay. Records the slot vouches for and nobody found are lost between `end` and the slot's own place. */
   finish(): Damage[] {
-    this.#settleHeld(undefined)
+    this.#settleHeld()
     const slot = this.#slot
     if (slot !== undefined && slot.ordinal > this.end.ordinal) {
       const start = this.#gap ?? { segment: this.end.segment, offset: this.end.offset }
@@ -113,12 +114,18 @@ export class LedgerReplay {
       this.end = { segment: slot.segment, offset: slot.offset, ordinal: slot.ordinal, checksum: slot.checksum, lastType: slot.lastType }
     }
     this.#takeFromSlot()
-    return this.#losses.map(({ span, loss, previous, previousEntry }) => ({
+    return this.#losses.map((lost) => this.#damageOf(lost))
+  }
+
+  #damageOf({ span, loss, previous, previousEntry }: PendingLoss): Damage {
+    const superseded = this.#superseded(loss)
+    const fix = fixOf(loss, this.#covered(loss.lastOrdinal))
+    return {
       segment: span.segment, offset: span.offset, bytes: span.bytes, durable: true, ...loss, openEnded: span.openEnded ?? false,
       previous: { ordinal: previous.ordinal, checksum: previous.checksum, lastType: previous.lastType }, ...(previousEntry === undefined ? {} : { previousEntry }),
       kind: span.missing === true ? 'missing' : loss.lastOrdinal === 0 ? 'tail' : 'record',
-      fix: fixOf(loss, this.#covered(loss.lastOrdinal)),
-    }))
+      needFrom: superseded ? 0 : loss.needFrom, fix: superseded && fix !== 'none' ? 'local' : fix,
+    }
   }
 
   #lost(span: Span, loss: Loss): void {
@@ -126,6 +133,18 @@ export class LedgerReplay {
     const previousEntry = index === undefined || index === 1 ? undefined : (this.#lostPlaces.get(index - 1) ?? this.state.index.location(index - 1))
     if (index !== undefined) this.#lostPlaces.set(index, { segment: span.segment, offset: span.offset })
     this.#losses.push({ span, loss, previous: this.end, previousEntry })
+  }
+
+  /** The identity of a lost entry, as the entry after it or the slot tells it. */
+  #remember(index: number, { term, height, hash }: PreviousEntry): void {
+    const at = this.#losses.findLastIndex(({ loss }) => loss.index === index)
+    const found = this.#losses[at]
+    if (found !== undefined) this.#losses[at] = { ...found, loss: { ...found.loss, term, height, hash: hash.slice() } }
+  }
+
+  /** A later truncation dropped what was lost from the log: nobody needs it back. */
+  #superseded(loss: Loss): boolean {
+    return loss.needFrom > 0 && this.#cuts.some(({ ordinal, from }) => ordinal > loss.lastOrdinal && from <= loss.needFrom)
   }
 
   #before(): BeforeLoss {
@@ -147,19 +166,19 @@ export class LedgerReplay {
     this.#skip({ ...held, header: { ...held.header, checksum: next.header.previousChecksum, bridge: next.header.previousChecksum } })
   }
 
-  #settleHeld(next: ReplayItem | undefined): void {
+  #settleHeld(): void {
     const held = this.#held
     if (held === undefined) return
     this.#held = undefined
     if (held.payload === undefined) {
-      const identity = next !== undefined && held.header.type === RECORD_TYPES.entry && next.header.ordinal === held.header.ordinal + 1 ? identityFrom(next) : {}
-      const hash = identity.hash ?? (this.#slot?.ordinal === held.header.ordinal ? this.#slot.lastHash : undefined)
-      this.#lost(held, { ...lossOfPayload(held.header), ...(hash === undefined ? {} : { hash }) })
+      this.#lost(held, lossOfPayload(held.header))
       this.#skip(held)
       return
     }
     const record = decodePayload(held.header, held.payload)
     this.state.apply(record, held, held.header.index, this.#afterLoss)
+    if (record.type === 'entry') this.#remember(record.entry.index - 1, record.previous)
+    if (record.type === 'truncate') this.#cuts.push({ ordinal: held.header.ordinal, from: record.from })
     if (record.type === 'hardState') this.#hardStateOrdinal = held.header.ordinal
     if (record.type === 'attestation') this.#attestationOrdinal = held.header.ordinal
     this.#afterLoss = record.type === 'fill'
@@ -200,6 +219,8 @@ export class LedgerReplay {
     const slot = this.#slot
     if (slot === undefined) return
     const { state } = this
+    const lost = this.#losses.findLast(({ loss }) => loss.index === slot.index)?.loss
+    if (lost !== undefined && lost.hash === undefined && slot.ordinal >= lost.lastOrdinal) this.#remember(slot.index, { term: slot.indexTerm, height: lost.height ?? 0, hash: slot.lastHash })
     if (this.#hardStateOrdinal <= slot.ordinal) {
       const commit = Math.max(slot.commit, state.hardState.commit)
       state.hardState = { term: slot.term, vote: slot.vote, commit }

@@ -10,6 +10,8 @@ import { LedgerWriter } from './ledger-writer.ts'
 /** Clears what a crash left behind the last durable record, and rewrites damaged header copies and slots; none of it holds anything acknowledged, so it is done in place. */
 export async function heal(settings: LedgerSettings, { fileSystem, logger }: LedgerCollaborators, image: LedgerImage): Promise<void> {
   await removeLeftovers(fileSystem, settings.directory)
+  // A killed process may have renamed its newest segment without having synced the name.
+  await fileSystem.syncDirectory(settings.directory)
   const outside = image.damaged.filter((damage) => damage.lastOrdinal === 0 && damage.kind !== 'hole')
   for (const segment of new Set(outside.map((damage) => damage.segment))) {
     const here = outside.filter((damage) => damage.segment === segment)
@@ -42,7 +44,13 @@ export async function startLedger(settings: LedgerSettings, collaborators: Ledge
   }
   const reader = new RecordReader(fileSystem, directory, identity.salt)
   const ledger = new Ledger(own, { state, writer, reader, onDamaged: collaborators.damaged ?? (() => undefined), release }, recovered)
-  await ledger.countStart()
+  try {
+    // This sync also makes durable what a killed process had written but not synced, and what is now counted as recovered.
+    await ledger.countStart()
+  } catch (error) {
+    await writer.close()
+    throw error
+  }
   return ledger
 }
 

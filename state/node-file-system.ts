@@ -35,7 +35,8 @@ export const nodeFileSystem: FileSystem = {
   list: async (directory) => (await readdir(directory)).sort(),
   async makeDirectory(directory) {
     const first = await mkdir(directory, { recursive: true, mode: 0o700 })
-    if (first !== undefined) await nodeFileSystem.syncDirectory(dirname(first))
+    if (first === undefined) return
+    for (let made = directory; made.length >= first.length; made = dirname(made)) await nodeFileSystem.syncDirectory(dirname(made))
   },
   async syncDirectory(directory) {
     const handle = await openHandle(directory, 'r')

@@ -21,8 +21,8 @@ export interface CrashOptions {
   /** What becomes of unsynced bytes: all lost, all kept, or each 512-byte sector by chance from `seed`. */
   unsynced?: 'lost' | 'kept' | 'some'
   seed?: number
-  /** Syncs resolve without making anything durable: the mutation that must be caught. */
-  ignoreSync?: boolean
+  /** Syncs of files with this ending resolve without making anything durable: the mutation that must be caught. */
+  ignoreSyncOf?: string
 }
 
 /**
@@ -72,7 +72,7 @@ export class CrashFileSystem implements FileSystem {
         this.syncs++
         if (this.syncGate !== undefined) await this.syncGate
         this.fault('sync', path)
-        if (this.options.ignoreSync === true) return
+        if (this.options.ignoreSyncOf !== undefined && path.endsWith(this.options.ignoreSyncOf)) return
         for (const write of file.unsynced) writeAt(file, 'durable', write.bytes, write.offset)
         file.unsynced = []
       },
@@ -112,7 +112,7 @@ export class CrashFileSystem implements FileSystem {
 
   async syncDirectory(): Promise<void> {
     this.#step()
-    if (this.options.ignoreSync !== true) this.#durableNames = new Map(this.#names)
+    this.#durableNames = new Map(this.#names)
   }
 
   async lock(path: string): Promise<() => Promise<void>> {
@@ -135,6 +135,15 @@ export class CrashFileSystem implements FileSystem {
       next.#names.set(path, left)
       next.#durableNames.set(path, left)
     }
+    return next
+  }
+
+  /** The disk after kill -9 of the process alone: what was written is seen, but it is no more durable than before. */
+  kill(): CrashFileSystem {
+    this.#crashed = true
+    const next = new CrashFileSystem()
+    next.#names = new Map(this.#names)
+    next.#durableNames = new Map(this.#durableNames)
     return next
   }
 

@@ -1,0 +1,263 @@
+import t from 'tap'
+import { openLedger } from '../../state/ledger-open.ts'
+import type { Entry } from '../../state/ledger-record.ts'
+import { scanLedger } from '../../state/ledger-verify.ts'
+import { CrashFileSystem, Crashed } from '../helpers/crash-file-system.ts'
+import { DIRECTORY, codeOf, contentOf, openNormal, openRepair, testCollaborators, testEntry, testOptions } from './ledger-fixture.ts'
+
+const FIRST = `${DIRECTORY}/00000001.segment`
+const HEADER_REGION_BYTES = 16384
+
+/** A closed ledger with every type of record over three segments, and all entries it holds. */
+async function makeLedger(): Promise<{ disk: CrashFileSystem; entries: Entry[]; content: unknown; segments: string[] }> {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ hardState: { term: 1, vote: 2, commit: 0 }, entries: [testEntry(1), testEntry(2)] })
+  await ledger.append({ refusals: [{ index: 2, term: 1, code: 'ROOT_MISMATCH', root: new Uint8Array(32).fill(5) }] })
+  await ledger.append({ hardState: { term: 2, vote: 3, commit: 1 }, truncateFrom: 2, entries: [testEntry(2, 2), testEntry(3, 2)] })
+  await ledger.append({ entries: [testEntry(4, 2, 900), testEntry(5, 2, 900)], attestation: { epoch: 1, height: 1, bytes: new Uint8Array(40).fill(1) } })
+  await ledger.append({ certificate: { height: 1, bytes: new Uint8Array(64).fill(8) } })
+  for (let index = 6; index <= 10; index++) await ledger.append({ entries: [testEntry(index, 2, 1000)], hardState: { term: 2, vote: 3, commit: index - 1 } })
+  await ledger.append({ attestation: { epoch: 1, height: 9, bytes: new Uint8Array(40).fill(9) } })
+  await ledger.append({ entries: [testEntry(11, 2)], hardState: { term: 3, vote: 1, commit: 9 } })
+  await ledger.close()
+  const reader = await openNormal(disk.copy())
+  const content = contentOf(reader)
+  const entries = reader.entries(1, 12, Number.MAX_SAFE_INTEGER)
+  const segments = (await disk.list(DIRECTORY)).filter((name) => name.endsWith('.segment')).map((name) => `${DIRECTORY}/${name}`)
+  return { disk, entries, content, segments }
+}
+
+/** The same in fewer bytes: one full segment and the start of a second. */
+async function makeSmallLedger(): Promise<{ disk: CrashFileSystem; segments: string[] }> {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ hardState: { term: 1, vote: 2, commit: 0 }, entries: [testEntry(1, 1, 1400), testEntry(2, 1, 1400)], refusals: [{ index: 2, term: 1, code: 'ROOT_MISMATCH', root: new Uint8Array(32).fill(5) }] })
+  await ledger.append({ truncateFrom: 2, entries: [testEntry(2, 1, 31)], attestation: { epoch: 1, height: 1, bytes: new Uint8Array(40).fill(1) }, certificate: { height: 1, bytes: new Uint8Array(64).fill(8) } })
+  await ledger.append({ entries: [testEntry(3, 1, 200)] })
+  await ledger.close()
+  return { disk, segments: [FIRST, `${DIRECTORY}/00000002.segment`] }
+}
+
+/** Where the records are: [segment path, offset, type, index]. */
+async function recordsOf(disk: CrashFileSystem): Promise<{ path: string; offset: number; type: string; index: number }[]> {
+  const records: { path: string; offset: number; type: string; index: number }[] = []
+  await scanLedger(disk, DIRECTORY, (record, place) => {
+    records.push({ path: `${DIRECTORY}/${String(place.segment).padStart(8, '0')}.segment`, offset: place.offset, type: record.type, index: record.type === 'entry' ? record.entry.index : 0 })
+  })
+  return records
+}
+
+/** Every byte that means something, with its neighbours; of the long zeros, one byte in 61. */
+function placesToFlip(bytes: Uint8Array): number[] {
+  let used = bytes.length
+  while (used > 0 && bytes[used - 1] === 0) used--
+  const dense = (offset: number): boolean => (offset >= HEADER_REGION_BYTES ? offset < used + 64 : bytes[offset] !== 0 || offset % 4096 < 8)
+  return [...bytes.keys()].filter((offset) => dense(offset) || offset % 251 === 0)
+}
+
+t.test('any one flipped byte, in records, headers, slots or the zeros between, is reported where it is', async (t) => {
+  const { disk, segments } = await makeSmallLedger()
+  t.equal((await scanLedger(disk, DIRECTORY)).segments, 2)
+  t.same((await scanLedger(disk, DIRECTORY)).damaged, [], 'an intact ledger has nothing to report')
+  const missed: string[] = []
+  let flips = 0
+  for (const [i, path] of segments.entries()) {
+    const bytes = disk.bytesOf(path)
+    for (const offset of placesToFlip(bytes)) {
+      const was = bytes[offset] ?? 0
+      bytes[offset] = was ^ (1 << (offset % 8))
+      const { damaged } = await scanLedger(disk, DIRECTORY)
+      if (!damaged.some((damage) => damage.segment === i + 1 && damage.offset <= offset && offset < damage.offset + damage.bytes)) missed.push(`${path}@${offset}`)
+      bytes[offset] = was
+      flips++
+    }
+  }
+  t.ok(flips > 4000, `${flips} flips`)
+  t.same(missed, [])
+})
+
+t.test('after one flipped byte a ledger opens with the same content, or in repair mode from which entries or nothing at all bring it back', async (t) => {
+  const { disk, entries, content, segments } = await makeLedger()
+  const wrong: string[] = []
+  const ways = new Map<string, number>()
+  for (const path of segments) {
+    for (const offset of placesToFlip(disk.bytesOf(path)).filter((place) => place % 13 === 0)) {
+      const copy = disk.copy()
+      const bytes = copy.bytesOf(path)
+      bytes[offset] = (bytes[offset] ?? 0) ^ 0x40
+      let opened = await openLedger(testOptions(), testCollaborators(copy))
+      let way: string = opened.status
+      if (opened.status === 'repair') {
+        const lost = opened.damaged[0]
+        way = lost?.fix ?? 'nothing'
+        if (lost === undefined) break
+        if (lost.fix === 'copy') await opened.repair.repair(entries[(lost.index ?? 0) - 1] ?? testEntry(99))
+        else await opened.repair.repairLocal()
+        opened = await opened.repair.finish()
+      }
+      ways.set(way, (ways.get(way) ?? 0) + 1)
+      if (opened.status !== 'normal') wrong.push(`${path}@${offset}: still damaged`)
+      else {
+        const now = contentOf(opened.ledger) as { lastAttestation: { height: number }; refusals: unknown[] }
+        if (way !== 'local' && JSON.stringify(now) !== JSON.stringify(content)) wrong.push(`${path}@${offset}: ${way}, content differs`)
+        if (now.lastAttestation.height !== 9 || opened.ledger.recovered.hardState.term !== 3 || opened.ledger.recovered.hardState.vote !== 1) wrong.push(`${path}@${offset}: promises lost`)
+        await opened.ledger.close()
+        if ((await scanLedger(copy, DIRECTORY)).damaged.length > 0) wrong.push(`${path}@${offset}: damage left in the files`)
+      }
+    }
+  }
+  t.same(wrong, [])
+  t.ok((ways.get('copy') ?? 0) > 100 && (ways.get('local') ?? 0) > 50 && (ways.get('normal') ?? 0) > 50, JSON.stringify([...ways]))
+})
+
+t.test('a wrong copy of a lost entry is refused and changes nothing', async (t) => {
+  const { disk, entries } = await makeLedger()
+  const place = (await recordsOf(disk)).find((record) => record.index === 7)
+  t.ok(place)
+  const bytes = disk.bytesOf(place?.path ?? '')
+  bytes[(place?.offset ?? 0) + 200]! ^= 1
+  const repair = await openRepair(disk)
+  t.match(repair.damaged, [{ index: 7, height: 7, term: 2, fix: 'copy', recordType: 'entry', hash: testEntry(7, 2).hash }])
+  await t.rejects(repair.repair({ ...testEntry(7, 2, 1000), data: new Uint8Array(1000) }), { code: 'LEDGER_REPAIR_MISMATCH' })
+  await t.rejects(repair.repair(testEntry(7, 1, 1000)), { code: 'LEDGER_REPAIR_MISMATCH' })
+  await t.rejects(repair.repair(testEntry(6, 2, 1000)), { code: 'LEDGER_REPAIR_MISMATCH' })
+  t.equal((await repair.finish()).status, 'repair')
+  await repair.repair(entries[6] ?? testEntry(7))
+  const opened = await repair.finish()
+  t.equal(opened.status, 'normal')
+})
+
+t.test('two neighbouring lost entries are put back in ascending order', async (t) => {
+  const { disk, entries, content } = await makeLedger()
+  for (const index of [7, 8]) {
+    const place = (await recordsOf(disk)).find((record) => record.index === index)
+    disk.bytesOf(place?.path ?? '')[(place?.offset ?? 0) + 100]! ^= 1
+  }
+  const repair = await openRepair(disk)
+  t.match(repair.damaged.map((damage) => damage.index), [7, 8])
+  for (const index of [7, 8]) await repair.repair(entries[index - 1] ?? testEntry(99))
+  const opened = await repair.finish()
+  t.equal(opened.status, 'normal')
+  if (opened.status === 'normal') t.same(contentOf(opened.ledger), content)
+})
+
+t.test('a stretch of many lost records is replaced by what the cluster has committed, at every crash on the way', async (t) => {
+  const { disk, entries } = await makeLedger()
+  const records = await recordsOf(disk)
+  const from = records.find((record) => record.index === 6)
+  const to = records.find((record) => record.index === 7)
+  t.equal(from?.path, to?.path)
+  disk.bytesOf(from?.path ?? '').fill(0, from?.offset, (to?.offset ?? 0) + 64)
+  const first = await openRepair(disk)
+  const lost = first.damaged[0]
+  t.match(lost, { fix: 'committed', needFrom: 6 }, 'what was committed before the stretch is not in doubt')
+  await t.rejects(first.replaceCommitted(entries.slice(1, 10)), { code: 'LEDGER_REPAIR_INCOMPLETE', details: { from: 6, requiredLastIndex: 11 } })
+  await t.rejects(first.replaceCommitted(entries.slice(6)), { code: 'LEDGER_REPAIR_INCOMPLETE' })
+  await first.close()
+
+  const wrong: string[] = []
+  for (let crashAt = 1, crashed = true; crashed; crashAt++) {
+    crashed = false
+    let now = disk.copy()
+    const repair = await openRepair(now)
+    now.options = { crashAt: now.calls + crashAt, unsynced: 'some', seed: crashAt }
+    try {
+      await repair.replaceCommitted(entries.slice(1))
+    } catch (error) {
+      crashed = true
+      if (!(error instanceof Crashed) && codeOf(error) !== 'LEDGER_WRITE_FAILED') throw error
+      now = now.crash()
+    }
+    now.options = {}
+    let opened = crashed ? await openLedger(testOptions(), testCollaborators(now)) : await repair.finish()
+    if (opened.status === 'repair') {
+      await opened.repair.replaceCommitted(entries.slice(1))
+      opened = await opened.repair.finish()
+    }
+    if (opened.status !== 'normal') wrong.push(`crash ${crashAt}: not whole`)
+    else {
+      const got = opened.ledger.entries(1, opened.ledger.lastIndex() + 1, Number.MAX_SAFE_INTEGER)
+      if (got.length !== 11 || got.some((entry, i) => Buffer.compare(entry.data, entries[i]?.data ?? new Uint8Array()) !== 0)) wrong.push(`crash ${crashAt}: entries differ`)
+      if (opened.ledger.recovered.hardState.vote !== 1) wrong.push(`crash ${crashAt}: vote lost`)
+      await opened.ledger.close()
+      if ((await scanLedger(now, DIRECTORY)).damaged.length > 0) wrong.push(`crash ${crashAt}: damage left`)
+    }
+  }
+  t.same(wrong, [])
+})
+
+t.test('a crash at any call while an entry is put back leaves the damaged segment or the mended one', async (t) => {
+  const { disk, entries, content } = await makeLedger()
+  const place = (await recordsOf(disk)).find((record) => record.index === 3)
+  disk.bytesOf(FIRST)[(place?.offset ?? 0) + 90]! ^= 1
+  for (let crashAt = 1, crashed = true; crashed; crashAt++) {
+    crashed = false
+    let now = disk.copy()
+    const repair = await openRepair(now)
+    now.options = { crashAt: now.calls + crashAt, unsynced: 'some', seed: crashAt }
+    await repair.repair(entries[2] ?? testEntry(3)).catch(() => { crashed = true })
+    if (crashed) now = now.crash()
+    now.options = {}
+    let opened = crashed ? await openLedger(testOptions(), testCollaborators(now)) : await repair.finish()
+    if (opened.status === 'repair') {
+      await opened.repair.repair(entries[2] ?? testEntry(3))
+      opened = await opened.repair.finish()
+    }
+    if (opened.status !== 'normal' || JSON.stringify(contentOf(opened.ledger)) !== JSON.stringify(content)) t.fail(`crash ${crashAt}`)
+  }
+})
+
+t.test('a segment that is gone is refilled from committed blocks', async (t) => {
+  const { disk, entries } = await makeLedger()
+  disk.lose(`${DIRECTORY}/00000002.segment`)
+  const repair = await openRepair(disk)
+  t.match(repair.damaged, [{ kind: 'missing', segment: 2, fix: 'committed' }])
+  await repair.replaceCommitted(entries)
+  const opened = await repair.finish()
+  t.equal(opened.status, 'normal')
+  if (opened.status === 'normal') t.equal(opened.ledger.lastIndex(), 11)
+})
+
+t.test('a durable tail that turned to zeros is missed', async (t) => {
+  const { disk, segments } = await makeLedger()
+  const last = (await recordsOf(disk)).filter((record) => record.path === segments.at(-1) && record.type === 'entry').at(-1)
+  disk.bytesOf(segments.at(-1) ?? '').fill(0, last?.offset)
+  const repair = await openRepair(disk)
+  t.match(repair.damaged, [{ kind: 'record', durable: true }])
+})
+
+t.test('an intact record exchanged for another intact one breaks the chain', async (t) => {
+  const one = await makeLedger()
+  const other = new CrashFileSystem()
+  const ledger = await openNormal(other)
+  await ledger.append({ hardState: { term: 1, vote: 2, commit: 0 }, entries: [{ ...testEntry(1), data: new Uint8Array(300).fill(66) }, testEntry(2)] })
+  await ledger.close()
+  const place = (await recordsOf(one.disk)).find((record) => record.index === 1)
+  const start = place?.offset ?? 0
+  one.disk.bytesOf(FIRST).set(other.bytesOf(FIRST).subarray(start, start + 64 + 80 + 304), start)
+  const repair = await openRepair(one.disk)
+  t.match(repair.damaged, [{ index: 1, fix: 'copy' }])
+  await repair.repair(one.entries[0] ?? testEntry(1))
+  t.equal((await repair.finish()).status, 'normal')
+})
+
+t.test('with both slots damaged nobody knows what this node promised: rejoin under a new id', async (t) => {
+  const { disk, segments } = await makeLedger()
+  const bytes = disk.bytesOf(segments.at(-1) ?? '')
+  for (const offset of [4096, 8192]) bytes[offset + 20]! ^= 1
+  await t.rejects(openLedger(testOptions(), testCollaborators(disk)), { code: 'LEDGER_UNREPAIRABLE' })
+})
+
+t.test('bytes inside a block never pass for records', async (t) => {
+  const { disk } = await makeLedger()
+  const ledger = await openNormal(disk)
+  const stolen = disk.bytesOf(FIRST).slice(HEADER_REGION_BYTES, HEADER_REGION_BYTES + 1200)
+  await ledger.append({ entries: [{ ...testEntry(12, 3), data: stolen }] })
+  await ledger.append({ entries: [testEntry(13, 3)] })
+  await ledger.close()
+  const place = (await recordsOf(disk)).find((record) => record.index === 12)
+  disk.bytesOf(place?.path ?? '')[(place?.offset ?? 0) + 5]! ^= 1
+  const { damaged } = await scanLedger(disk, DIRECTORY)
+  t.match(damaged, [{ offset: place?.offset, index: 12 }], 'with its header gone, the search does not stop inside the block')
+})
