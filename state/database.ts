@@ -39,13 +39,22 @@ export interface DatabaseOptions {
 export const DATABASE_DEFAULTS: DatabaseOptions = { blockCacheBytes: 16 * 1024 * 1024, writeBufferBytes: 8 * 1024 * 1024 }
 
 const CHECKSUM_BYTES = 4
+type LevelOperation = { type: 'put'; key: Uint8Array; value: Uint8Array } | { type: 'del'; key: Uint8Array }
 
 // LevelDB can be told to check its block checksums, but this binding does not pass that option on; so every row carries its own, over key and value.
-function sealRow(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const row = Buffer.allocUnsafe(CHECKSUM_BYTES + value.length)
-  row.writeUInt32BE(crc32(value, crc32(key)), 0)
-  row.set(value, CHECKSUM_BYTES)
-  return row
+// The rows of a batch share one allocation: it lives only until LevelDB has copied them.
+function sealRows(operations: readonly WriteOperation[]): LevelOperation[] {
+  let length = 0
+  for (const { value } of operations) if (value !== undefined) length += CHECKSUM_BYTES + value.length
+  const slab = Buffer.allocUnsafe(length)
+  let at = 0
+  return operations.map(({ key, value }) => {
+    if (value === undefined) return { type: 'del', key }
+    slab.writeUInt32BE(crc32(value, crc32(key)), at)
+    slab.set(value, at + CHECKSUM_BYTES)
+    const row = slab.subarray(at, (at += CHECKSUM_BYTES + value.length))
+    return { type: 'put', key, value: row }
+  })
 }
 
 function openRow(key: Uint8Array, row: Uint8Array): Uint8Array {
@@ -129,10 +138,7 @@ class LevelDatabase implements Database {
 
   async write(operations: readonly WriteOperation[], { sync }: { readonly sync: boolean }): Promise<void> {
     try {
-      await this.#level.batch(
-        operations.map(({ key, value }) => (value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value: sealRow(key, value) })),
-        { sync },
-      )
+      await this.#level.batch(sealRows(operations), { sync })
     } catch (cause) {
       throw translate(cause, { operations: operations.length })
     }

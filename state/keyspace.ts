@@ -34,6 +34,8 @@ export const KEYSPACE = {
   permitByCustodian: 0x1a,
   /** account (32), ordered: transactions signed for the account → transaction id (32). */
   transactionByAccount: 0x19,
+  /** level (1) ‖ index (8) → hash of a complete subtree of the block history, leaf i = block i. */
+  history: 0x1b,
 } as const
 
 export type Keyspace = keyof typeof KEYSPACE
@@ -46,7 +48,16 @@ export interface Location { readonly height: number; readonly position: number }
 
 /** The row key of `parts` in `space`. */
 export function rowKey(space: Keyspace, ...parts: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(Uint8Array.of(KEYSPACE[space]), ...parts)
+  let length = 1
+  for (const part of parts) length += part.length
+  const key = new Uint8Array(length)
+  key[0] = KEYSPACE[space]
+  let at = 1
+  for (const part of parts) {
+    key.set(part, at)
+    at += part.length
+  }
+  return key
 }
 
 /** First key past every row of `space`. */

@@ -73,25 +73,41 @@ export class TreeNode {
     return this.subtree(1)
   }
 
-  /** Row form: u16 bits of the used slots, u16 bits of those that are leaves, then per used slot 64 bytes (key hash, value hash) or 32 (subtree hash). */
-  encode(): Uint8Array {
+  /** Bytes of the row form. */
+  get rowBytes(): number {
+    let bytes = 4
+    for (let index = 0; index < SLOTS; index++) {
+      const subtree = this.slot(index)
+      if (subtree !== null) bytes += typeof subtree === 'string' ? 32 : 64
+    }
+    return bytes
+  }
+
+  /** Row form: u16 bits of the used slots, u16 bits of those that are leaves, then per used slot 64 bytes (key hash, value hash) or 32 (subtree hash). Written at `at`; returns its end. */
+  writeRow(target: Buffer, at: number): number {
     let used = 0
     let leaves = 0
-    let text = ''
+    let end = at + 4
     for (let index = 0; index < SLOTS; index++) {
       const subtree = this.slot(index)
       if (subtree === null) continue
       used |= 1 << index
-      if (typeof subtree === 'string') text += subtree
+      if (typeof subtree === 'string') end += target.write(subtree, end, 32, 'latin1')
       else {
         leaves |= 1 << index
-        text += subtree.keyHash + subtree.valueHash
+        end += target.write(subtree.keyHash, end, 32, 'latin1')
+        end += target.write(subtree.valueHash, end, 32, 'latin1')
       }
     }
-    const row = Buffer.allocUnsafe(4 + text.length)
-    row.writeUInt16BE(used, 0)
-    row.writeUInt16BE(leaves, 2)
-    row.write(text, 4, text.length, 'latin1')
+    target.writeUInt16BE(used, at)
+    target.writeUInt16BE(leaves, at + 2)
+    return end
+  }
+
+  /** The row form by itself. */
+  encode(): Uint8Array {
+    const row = Buffer.allocUnsafe(this.rowBytes)
+    this.writeRow(row, 0)
     // A plain view: a Buffer's slice() would share memory where a Uint8Array's copies.
     return new Uint8Array(row.buffer, row.byteOffset, row.length)
   }

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { invariant } from '../primitives/assert.ts'
 import { equalBytes, utf8Bytes } from '../primitives/bytes.ts'
 import { decode, encode, fixedBytes, type Infer, struct, u32, u64 } from '../primitives/codec.ts'
@@ -6,9 +5,10 @@ import type { StateProof } from '../primitives/state-proof.ts'
 import type { Database, DatabaseView, WriteOperation } from './database.ts'
 import { type Digest, bytesToText, PLACEHOLDER, textToBytes } from './digest.ts'
 import { indexOperation, type IndexWrite } from './indexes.ts'
-import { rowKey } from './keyspace.ts'
+import { KEYSPACE, rowKey } from './keyspace.ts'
 import { Layer, type LayerBase, type StateView, type StateWrite } from './overlay.ts'
 import { proveKey } from './state-tree.ts'
+import { RecentCache } from './recent-cache.ts'
 import { subtreeDigest, TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
@@ -31,17 +31,19 @@ export interface WorldOptions {
   readonly chain: Uint8Array
   /** Bytes of values kept in memory. Too small: contracts read LevelDB (about 6 µs a key). */
   readonly valueCacheBytes: number
-  /** Tree nodes kept in memory, about 1 KiB each. Below 4,400 the upper levels of a large tree are read again for every block. */
-  readonly nodeCacheCount: number
+  /** Bytes of tree nodes kept in memory. Below 8 MiB the upper levels of a large tree are read and hashed again for every block; 32 MiB hold the tree of 100,000 keys. */
+  readonly nodeCacheBytes: number
   /** True: a flush returns once it survives a power failure. False leaves that to the operating system; the ledger replays what is lost. */
   readonly sync: boolean
 }
-export const WORLD_DEFAULTS = { valueCacheBytes: 8 * 1024 * 1024, nodeCacheCount: 8192, sync: true } as const
+export const WORLD_DEFAULTS = { valueCacheBytes: 8 * 1024 * 1024, nodeCacheBytes: 32 * 1024 * 1024, sync: true } as const
 
 /** Stands in the value cache for a key known to be absent. */
 const ABSENT = new Uint8Array(0)
-/** What a cached entry costs besides its bytes. */
-const ENTRY_OVERHEAD_BYTES = 160
+/** What a cached entry costs besides the bytes of its value. */
+const ENTRY_OVERHEAD_BYTES = 250
+/** A node in memory: its heap, and three times its row for strings and inner hashes (measured). */
+const NODE_OVERHEAD_BYTES = 400
 
 /** The durable state as one version, under all layers. */
 class Base implements LayerBase {
@@ -49,14 +51,14 @@ class Base implements LayerBase {
   generation = 0
   newestFlushed: Layer | undefined
   view: DatabaseView
-  readonly #values: LRUCache<string, Uint8Array>
-  readonly #nodes: LRUCache<string, TreeNode>
+  readonly #values: RecentCache<Uint8Array>
+  readonly #nodes: RecentCache<TreeNode>
 
   constructor(view: DatabaseView, root: Digest, options: WorldOptions) {
     this.view = view
     this.root = root
-    this.#values = new LRUCache({ maxSize: options.valueCacheBytes, sizeCalculation: (value, key) => value.length + key.length + ENTRY_OVERHEAD_BYTES })
-    this.#nodes = new LRUCache({ max: options.nodeCacheCount })
+    this.#values = new RecentCache(options.valueCacheBytes, (value) => value.length + ENTRY_OVERHEAD_BYTES)
+    this.#nodes = new RecentCache(options.nodeCacheBytes, (node) => NODE_OVERHEAD_BYTES + 3 * node.rowBytes)
   }
 
   valueAt(text: string, key: Uint8Array): Uint8Array | undefined {
@@ -94,7 +96,10 @@ class Base implements LayerBase {
 interface Merged { readonly writes: Map<string, StateWrite>; readonly nodes: Map<string, TreeNode | null> }
 
 function nodeKey(path: string): Uint8Array {
-  return rowKey('node', utf8Bytes(path))
+  const key = new Uint8Array(1 + path.length)
+  key[0] = KEYSPACE.node
+  for (let i = 0; i < path.length; i++) key[1 + i] = path.charCodeAt(i)
+  return key
 }
 
 /** Later layers win, so a key or node changed by many blocks is written once. */
@@ -209,7 +214,12 @@ export class WorldState {
   #operations({ writes, nodes }: Merged, { height, appliedIndex, blockHash }: AppliedPosition, root: Digest, indexWrites: readonly IndexWrite[]): WriteOperation[] {
     const operations: WriteOperation[] = []
     for (const { key, value } of writes.values()) operations.push({ key: rowKey('value', key), value })
-    for (const [path, node] of nodes) operations.push({ key: nodeKey(path), value: node?.encode() })
+    // One allocation for all node rows; it is free again when the batch is written.
+    let bytes = 0
+    for (const node of nodes.values()) bytes += node?.rowBytes ?? 0
+    const slab = Buffer.allocUnsafe(bytes)
+    let at = 0
+    for (const [path, node] of nodes) operations.push({ key: nodeKey(path), value: node === null ? undefined : slab.subarray(at, (at = node.writeRow(slab, at))) })
     for (const write of indexWrites) operations.push(indexOperation(write))
     const stored: StoredPosition = { schema: SCHEMA_VERSION, chain: this.#options.chain, height: BigInt(height), appliedIndex: BigInt(appliedIndex), block: blockHash, root: textToBytes(root) }
     operations.push({ key: POSITION_KEY, value: encode(positionSchema, stored) })

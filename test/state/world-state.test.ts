@@ -95,7 +95,7 @@ t.test('positions never go back', async (t) => {
 })
 
 t.test('a sealed layer and the durable state prove presence and absence under their own roots', async (t) => {
-  const state = openWorldState(memoryDatabase(), { chain, nodeCacheCount: 2, valueCacheBytes: 400 })
+  const state = openWorldState(memoryDatabase(), { chain, nodeCacheBytes: 2000, valueCacheBytes: 600 })
   const one = layerOf(state, many(500, 'old'))
   await state.flush([one], at(1))
   const two = layerOf(state, { ...many(100, 'new'), 'key 400': null })
