@@ -75,8 +75,12 @@ function sameGrantee(a: Grantee, b: Grantee): boolean {
   return b.kind === 'member' && a.value === b.value
 }
 
+/** Cost units of naming a consent: fixed, so that a stranger's refusal does not tell whether the consent exists. */
+export const NAMING_COST = { amend: 10_000, revoke: 8_000 } as const
+
 const amend = call({
   args: consentCalls.amend,
+  fixedCost: () => NAMING_COST.amend,
   check(context, args) {
     const fault = writerFault(context, args.seq)
     if (fault !== undefined) return fault
@@ -108,6 +112,7 @@ const amend = call({
  */
 const revoke = call({
   args: consentCalls.revoke,
+  fixedCost: () => NAMING_COST.revoke,
   openWhileSuspended: true,
   check(context, args) {
     const fault = writerFault(context, args.seq)
