@@ -20,7 +20,6 @@ import type { Upload } from './uploads.ts'
 
 /** Hashes of complete blobs held in memory at most, over all blobs (about 64 bytes each). */
 const CACHED_HASHES_MAX = 65_536
-const BUCKETS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
 
 export interface LocalBlobStoreCollaborators {
   readonly clock: Pick<Clock, 'nowMs'>
@@ -57,11 +56,11 @@ export class LocalBlobStore implements BlobStore {
     if (this.#running) return
     await this.#disk('open the store', async () => {
       await mkdir(join(this.#options.directory, 'partial'), { recursive: true, mode: 0o700 })
-      for (const bucket of BUCKETS) await mkdir(join(this.#options.directory, 'blobs', bucket), { recursive: true, mode: 0o700 })
-      for (const folder of [join(this.#options.directory, 'blobs'), this.#options.directory]) await syncDirectory(folder)
-      for (const bucket of BUCKETS) {
-        for (const name of await namesIn(join(this.#options.directory, 'blobs', bucket))) {
-          this.#space.count((await stat(join(this.#options.directory, 'blobs', bucket, name), { bigint: true })).size)
+      await mkdir(this.#root, { recursive: true, mode: 0o700 })
+      await syncDirectory(this.#options.directory)
+      for (const bucket of await namesIn(this.#root)) {
+        for (const name of await namesIn(join(this.#root, bucket))) {
+          this.#space.count((await stat(join(this.#root, bucket, name), { bigint: true })).size)
         }
       }
       await this.#uploads.start()
@@ -173,8 +172,8 @@ export class LocalBlobStore implements BlobStore {
   }
 
   async *list(): AsyncGenerator<Uint8Array> {
-    for (const bucket of BUCKETS) {
-      for (const name of await this.#disk('list blobs', () => namesIn(join(this.#options.directory, 'blobs', bucket)))) {
+    for (const bucket of await this.#disk('list blobs', () => namesIn(this.#root))) {
+      for (const name of await this.#disk('list blobs', () => namesIn(join(this.#root, bucket)))) {
         if (/^[0-9a-f]{64}$/.test(name)) yield fromHex(name)
       }
     }
@@ -260,9 +259,11 @@ export class LocalBlobStore implements BlobStore {
     return names.length
   }
 
+  get #root(): string { return join(this.#options.directory, 'blobs') }
+
   #pathOf(blob: Uint8Array): string {
     const name = toHex(blob)
-    return join(this.#options.directory, 'blobs', name.slice(0, 2), name)
+    return join(this.#root, name.slice(0, 2), name)
   }
 
   /** Size of the complete blob's file; undefined when there is none. */
@@ -277,6 +278,7 @@ export class LocalBlobStore implements BlobStore {
 
   async #publish(path: string, blob: Uint8Array): Promise<void> {
     const target = this.#pathOf(blob)
+    if ((await mkdir(dirname(target), { recursive: true, mode: 0o700 })) !== undefined) await syncDirectory(this.#root)
     await rename(path, target)
     await syncDirectory(dirname(target))
   }

@@ -48,6 +48,8 @@ export interface ReplicationOptions {
   readonly chunksInFlight: number
   /** Blobs pushed to one member at once. */
   readonly blobsInFlight: number
+  /** How long one request to a member may take. Too short fails slow links on a 1 MiB chunk, too long waits for the dead. */
+  readonly requestTimeoutMs: number
 }
 
-export const REPLICATION_DEFAULTS: ReplicationOptions = { copies: 3, chunksInFlight: 4, blobsInFlight: 4 }
+export const REPLICATION_DEFAULTS: ReplicationOptions = { copies: 3, chunksInFlight: 4, blobsInFlight: 4, requestTimeoutMs: 30_000 }

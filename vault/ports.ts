@@ -59,3 +59,14 @@ export interface BlobStore {
   /** Puts back a damaged list of hashes; checked against the id. */
   repairHashes(ref: BlobRef, chunkHashes: readonly Uint8Array[]): Promise<void>
 }
+
+/** A node of the consortium, as the ledger names it. `attestationKey` is its Ed25519 public key (32 bytes), which signs storage receipts. */
+export interface VaultNode { readonly node: number; readonly member: number; readonly attestationKey: Uint8Array }
+
+/** The way to the other members' vaults; filled by p2p. */
+export interface VaultPeers {
+  /** All other nodes the ledger names, whether reachable or not. */
+  nodes(): readonly VaultNode[]
+  /** One request, one answer, each at most `VAULT_WIRE.messageBytesMax` bytes. Rejects when the node cannot be reached or `signal` aborts. */
+  request(node: number, message: Uint8Array, signal: AbortSignal): Promise<Uint8Array>
+}

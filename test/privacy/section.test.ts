@@ -6,7 +6,7 @@ import { BLOB_LIMITS, blobIdOfHashes, chunkCount, chunkHash, chunkLength } from 
 import { collectBytes, openSection } from '../../privacy/decrypt-section.ts'
 import { encryptSection } from '../../privacy/encrypt-section.ts'
 import type { EncryptedSection } from '../../privacy/encrypt-section.ts'
-import { createSectionSecret, SectionSecret } from '../../privacy/section-format.ts'
+import { createSectionSecret, sectionCommitment, SectionSecret } from '../../privacy/section-format.ts'
 
 const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) }
 const place = { record: random.bytes(32), version: 1, section: 2 }
@@ -69,7 +69,6 @@ t.test('a chunk the writer bound to another place does not open, though hash and
   const chunks: Uint8Array[] = []
   for await (const chunk of elsewhere.chunks) chunks.push(chunk)
   const made = elsewhere.result()
-  const { sectionCommitment } = await import('../../privacy/section-format.ts')
   const commitment = sectionCommitment(place, made.sectionKey, merkleRoot(chunks), made.size)
   const opened = await openSection(place, { ...ledgerPart(made), commitment }, made.sectionKey, made.chunkHashes)
   await t.rejects(opened.decryptChunk(0, chunks[0]!), { code: 'SECTION_DECRYPT_FAILED', details: { index: 0 } })
