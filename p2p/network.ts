@@ -10,6 +10,7 @@ import { RaftProtocol } from './raft-protocol.ts'
 import { Roster } from './roster.ts'
 import type { PeerRecord } from './roster.ts'
 import { PeerScores } from './scores.ts'
+import { SyncProtocol } from './sync-protocol.ts'
 
 export interface NetworkOptions {
   readonly chain: Uint8Array
@@ -37,6 +38,7 @@ export interface Network {
   readonly scores: PeerScores
   readonly raft: RaftProtocol
   readonly gossip: Gossip
+  readonly sync: SyncProtocol
   /** Resolves when it listens and has begun to dial; connections come afterwards. Set the handlers before, or right after. */
   start(): Promise<void>
   /** Resolves when nothing of it runs any more. */
@@ -52,11 +54,13 @@ export async function createNetwork({ chain, self, secret, members, p2p }: Netwo
   const peers = new Peers(p2p, { host, roster, scores, metrics, logger, clock, random })
   const raft = new RaftProtocol({ raft: p2p.raft, chain, self }, { host, peers, metrics, logger })
   const gossip = new Gossip({ gossip: p2p.gossip, chain }, { host, peers, roster, metrics, logger, clock })
+  const sync = new SyncProtocol({ sync: p2p.sync, chain, self }, { host, peers, metrics, logger, clock })
   return {
-    host, roster, peers, scores, raft, gossip,
+    host, roster, peers, scores, raft, gossip, sync,
     async start() {
       await host.start()
       await raft.start()
+      await sync.start()
       gossip.start()
       peers.start()
     },
@@ -64,6 +68,7 @@ export async function createNetwork({ chain, self, secret, members, p2p }: Netwo
       peers.stop()
       gossip.stop()
       await raft.stop()
+      await sync.stop()
       await host.stop()
     },
   }

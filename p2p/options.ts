@@ -58,17 +58,21 @@ export interface GossipOptions {
 /** Bounds of requests between nodes. */
 export interface SyncOptions {
   readonly frameBytesMax: number
-  /** Requests of one peer that may run at once; more are refused as busy. */
+  /** Requests between two nodes that may run at once in one direction. The asking side queues the rest; the answering side refuses more as busy. */
   readonly concurrentPerPeerMax: number
+  /** Requests that may wait at the asking side; more fail as busy at once. */
+  readonly queuedPerPeerMax: number
   /** Requests per second one peer may send on average, and at once after a pause. */
   readonly requestsPerSecond: number
   readonly requestsBurst: number
-  /** Longest a handler may take from request to end of answer. */
+  /** Longest a handler may take to the next piece of its answer, and the caller's side to take that piece. */
   readonly handlerTimeoutMs: number
-  /** Longest a caller waits unless it says otherwise. */
+  /** Longest a caller waits for a whole answer, or for the next item of a stream, unless it says otherwise. */
   readonly requestTimeoutMs: number
   /** Largest complete answer unless the caller says otherwise. */
   readonly answerBytesMax: number
+  /** How long an unused stream is kept for the next request. */
+  readonly idleStreamMs: number
 }
 
 export const DEFAULT_P2P: P2pOptions = {
@@ -96,11 +100,13 @@ export const DEFAULT_P2P: P2pOptions = {
   gossip: { messageBytesMax: 512 * KIB, pendingMessagesMax: 256, pendingBytesMax: 8 * MIB, heartbeatMs: 1_000 },
   sync: {
     frameBytesMax: 1.25 * MIB,
-    concurrentPerPeerMax: 16,
-    requestsPerSecond: 500,
-    requestsBurst: 1_000,
+    concurrentPerPeerMax: 64,
+    queuedPerPeerMax: 1_024,
+    requestsPerSecond: 5_000,
+    requestsBurst: 5_000,
     handlerTimeoutMs: 30_000,
     requestTimeoutMs: 10_000,
     answerBytesMax: 16 * MIB,
+    idleStreamMs: 30_000,
   },
 }
