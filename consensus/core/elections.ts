@@ -1,0 +1,90 @@
+import { campaign } from './candidate.ts'
+import type { StepRefusal } from './effects.ts'
+import { NOBODY } from './message.ts'
+import type { PreVoteRequest, VoteRequest } from './message.ts'
+import { broadcastHeartbeat } from './replication.ts'
+import { becomeFollower } from './roles.ts'
+import type { RaftState } from './state.ts'
+
+/** One tick of the clock. */
+export function tick(state: RaftState, jitter: number | undefined): void {
+  if (jitter !== undefined) state.jitter = jitter
+  state.ticks++
+  dropOldReads(state)
+  if (state.role === 'leader') tickLeader(state)
+  else tickElection(state)
+}
+
+/** A read whose answer was lost does not wait for ever. */
+function dropOldReads(state: RaftState): void {
+  for (const [request, asked] of state.ownReads) {
+    if (state.ticks - asked < state.config.electionTicks) return
+    state.ownReads.delete(request)
+    state.droppedReads.push(request)
+  }
+}
+
+/** A follower that heard nothing for its timeout campaigns; one that must not at least forgets the leader, so that others get its vote. */
+function tickElection(state: RaftState): void {
+  state.electionElapsed++
+  if (state.electionElapsed < state.electionTimeout) return
+  state.electionElapsed = 0
+  if (campaignAsConfigured(state) !== undefined) forgetLeader(state)
+}
+
+export function campaignAsConfigured(state: RaftState): StepRefusal | undefined {
+  return campaign(state, state.config.preVote ? 'preElection' : 'election')
+}
+
+export function forgetLeader(state: RaftState): void {
+  if (state.role === 'follower') state.leader = NOBODY
+}
+
+/** Once per election timeout the leader looks whether it still has a quorum; without one it steps down and falls silent, so that its heartbeats keep nobody from electing another. */
+function tickLeader(state: RaftState): void {
+  state.heartbeatElapsed++
+  state.electionElapsed++
+  if (state.electionElapsed >= state.config.electionTicks) {
+    state.electionElapsed = 0
+    if (state.config.checkQuorum && !checkQuorum(state)) return
+    state.transferringTo = NOBODY
+  }
+  if (state.heartbeatElapsed < state.config.heartbeatTicks) return
+  state.heartbeatElapsed = 0
+  broadcastHeartbeat(state)
+}
+
+function checkQuorum(state: RaftState): boolean {
+  if (!state.tracker.quorumActive()) {
+    becomeFollower(state, state.term, NOBODY, 'quorumLost')
+    return false
+  }
+  for (const [id, peer] of state.tracker.nodes) {
+    if (id !== state.id) peer.recentlyActive = false
+    // Offers and refusals may be out of date or lost: try again once per timeout.
+    if (peer.state === 'snapshot') peer.becomeProbe()
+    if (peer.refusal !== undefined) peer.refusal.retry = true
+  }
+  return true
+}
+
+/** True when this node hears from a leader: then it supports no other campaign (thesis §6.2, §4.2.3). */
+export function inLease(state: RaftState): boolean {
+  return state.config.checkQuorum && state.leader !== NOBODY && state.electionElapsed < state.config.electionTicks
+}
+
+/**
+ * Answers a request for a (pre-)vote: at most one vote per term, and only for a log that holds at least as much as this one received (§5.4.1).
+ * Learners answer too: the one who asks may know a newer configuration.
+ */
+export function handleVoteRequest(state: RaftState, request: VoteRequest | PreVoteRequest): void {
+  const preVote = request.type === 'preVoteRequest'
+  const free = state.vote === request.from || (state.vote === NOBODY && state.leader === NOBODY) || (preVote && request.term > state.term)
+  const granted = free && state.log.isUpToDate(request.lastIndex, request.lastTerm)
+  if (granted && !preVote) {
+    state.electionElapsed = 0
+    state.setVote(request.from)
+  }
+  const answer = { from: state.id, to: request.from, term: granted ? request.term : state.term, granted }
+  state.answer({ type: preVote ? 'preVoteAnswer' : 'voteAnswer', ...answer }, state.log.lastIndex)
+}
