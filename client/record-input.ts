@@ -1,4 +1,4 @@
-import { isWithinConfidentiality, type CoarseClass, type Confidentiality, type Provenance, type RegisterArgs, type Section } from '../primitives/calls/index.ts'
+import { isWithinConfidentiality, TAGS_PER_SECTION, type CoarseClass, type Confidentiality, type Provenance, type RegisterArgs, type Section } from '../primitives/calls/index.ts'
 import type { Random } from '../primitives/ports.ts'
 import { rootOfHashes } from '../primitives/merkle.ts'
 import { encryptSection, type ByteStream } from '../privacy/encrypt-section.ts'
@@ -52,6 +52,9 @@ export async function prepareRecord(input: RecordInput, spool: CipherSpool, rand
   checkInput(input)
   const { subject, tags, custodians, version = 1, record = random.bytes(32) } = input
   const inputs = [describe(input), ...input.sections]
+  inputs.forEach(({ meanings }, section) => {
+    if (meanings.length > TAGS_PER_SECTION.max) throw clientError('CLIENT_RECORD_INVALID', { details: { field: `sections[${section}].meanings`, rule: `must be at most ${TAGS_PER_SECTION.max}` } })
+  })
   const sections: Section[] = []
   const keys: SectionKey[] = []
   const chunkRoots: Uint8Array[] = []
@@ -64,7 +67,7 @@ export async function prepareRecord(input: RecordInput, spool: CipherSpool, rand
   }
   const { activity, author, source, recordedAtMs } = input.provenance
   const provenance = { activity, author: tags.add({ kind: 'author', ...author }), source: tags.add({ kind: 'source', ...source }), recordedAt: BigInt(recordedAtMs) }
-  return { register: { record, version, subject, sections, custodians: [...custodians], provenance }, chunkRoots, keys }
+  return { register: { record, version, subject, sections, custodians: [...new Set(custodians)].sort((a, b) => a - b), provenance }, chunkRoots, keys }
 }
 
 async function encryptInto(spool: CipherSpool, place: SectionPlace, { plaintext }: SectionInput, random: Random) {

@@ -1,4 +1,5 @@
 import { toHex } from '../../primitives/bytes.ts'
+import { SteleError } from '../../primitives/error.ts'
 import type { RpcConsent } from '../../primitives/rpc-types.ts'
 import type { TagDictionary } from '../../privacy/tags.ts'
 import { compileConsent, type ConsentChoices } from '../consent-choices.ts'
@@ -15,21 +16,21 @@ export interface ConsentOptions extends SendOptions, WaitOptions {
 /** Grants what the choices say; the client's account is the patient. The consent's id is the transaction's. */
 export async function grantConsent(client: Client, choices: ConsentChoices, tags: TagDictionary, options: ConsentOptions = {}): Promise<{ readonly consent: Uint8Array; readonly receipt: ConfirmedReceipt }> {
   const terms = compileConsent(choices, tags, client.nowMs())
-  const receipt = await sendAndWait(client, { contract: 'consent', call: 'grant', args: { seq: await nextSeq(client, options), ...terms } }, options)
+  const receipt = await inSequence(client, options, (seq) => sendAndWait(client, { contract: 'consent', call: 'grant', args: { seq, ...terms } }, options))
   return { consent: receipt.id, receipt }
 }
 
-/** Replaces version `replaces` of a consent by new terms; refused when another amendment came first. */
+/** Replaces version `replaces` of a consent by new terms for the same grantee; refused when another amendment came first. */
 export async function amendConsent(
   client: Client, { consent, replaces, choices, tags }: { readonly consent: Uint8Array; readonly replaces: number; readonly choices: ConsentChoices; readonly tags: TagDictionary }, options: ConsentOptions = {},
 ): Promise<ConfirmedReceipt> {
   const terms = compileConsent(choices, tags, client.nowMs())
-  return sendAndWait(client, { contract: 'consent', call: 'amend', args: { seq: await nextSeq(client, options), consent, replaces, ...terms } }, options)
+  return inSequence(client, options, (seq) => sendAndWait(client, { contract: 'consent', call: 'amend', args: { seq, consent, replaces, ...terms } }, options))
 }
 
 /** Ends a consent. Once this is final no key is released or served again under it. Revoking one that is not there yet keeps it from coming. */
 export async function revokeConsent(client: Client, consent: Uint8Array, options: ConsentOptions = {}): Promise<ConfirmedReceipt> {
-  return sendAndWait(client, { contract: 'consent', call: 'revoke', args: { seq: await nextSeq(client, options), consent } }, options)
+  return inSequence(client, options, (seq) => sendAndWait(client, { contract: 'consent', call: 'revoke', args: { seq, consent } }, options))
 }
 
 /** All consents of a patient account (the signing one unless told), newest first. */
@@ -38,9 +39,32 @@ export function listConsents(client: Client, { patient, ...options }: SignedOpti
   return collectPages((page) => client.callSigned('consent_list', { patient: of, ...page }, options))
 }
 
-/** One more than the highest sequence number among the patient's consents. Two clients of one patient that race get the same one; the ledger takes the first. */
-async function nextSeq(client: Client, { seq, account, signal }: ConsentOptions): Promise<bigint> {
-  if (seq !== undefined) return seq
-  const consents = await listConsents(client, { ...(account && { account }), ...(signal && { signal }) })
-  return consents.reduce((highest, consent) => (BigInt(consent.seq) > highest ? BigInt(consent.seq) : highest), 0n) + 1n
+/** How far to jump when the number was taken: key changes share the sequence and do not show in the list. The ledger takes at most 65,536 ahead. */
+const SEQ_JUMPS = [1n, 64n, 4_096n, 60_000n] as const
+
+/**
+ * Sends under the next sequence number: one above the highest among the patient's consents. When the ledger says that it was taken, a change of the consents
+ * meanwhile (by another device of the patient, a revocation perhaps) stops it, so that nothing is granted that the patient has just thought better of;
+ * otherwise it jumps further. A number given by the caller is used as it is.
+ */
+async function inSequence<T>(client: Client, { seq, account, signal }: ConsentOptions, send: (seq: bigint) => Promise<T>): Promise<T> {
+  if (seq !== undefined) return send(seq)
+  const highest = async (): Promise<bigint> => {
+    const consents = await listConsents(client, { ...(account && { account }), ...(signal && { signal }) })
+    return consents.reduce((most, consent) => (BigInt(consent.seq) > most ? BigInt(consent.seq) : most), 0n)
+  }
+  const base = await highest()
+  for (const [attempt, jump] of SEQ_JUMPS.entries()) {
+    try {
+      return await send(base + jump)
+    } catch (error) {
+      const taken = error instanceof SteleError && error.code === 'CLIENT_TX_FAILED' && error.details['result'] === 'SEQ_TOO_LOW'
+      if (!taken || attempt === SEQ_JUMPS.length - 1 || (await highest()) !== base) throw error
+    }
+  }
+  throw unreachableSequence()
+}
+
+function unreachableSequence(): Error {
+  return new SteleError({ code: 'INVARIANT_BROKEN', message: 'the attempts at a sequence number end in a return or a throw' })
 }

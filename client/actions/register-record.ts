@@ -1,7 +1,8 @@
 import { toHex } from '../../primitives/bytes.ts'
 import type { RegisterArgs } from '../../primitives/calls/index.ts'
 import { sha256 } from '../../primitives/hash.ts'
-import type { RpcStorageReceipts } from '../../primitives/rpc-types.ts'
+import { errorCode } from '../../primitives/error.ts'
+import type { RpcParams, RpcStorageReceipts } from '../../primitives/rpc-types.ts'
 import type { SectionKey } from '../../privacy/section-format.ts'
 import { memorySpool, type CipherSpool } from '../cipher-spool.ts'
 import { createClient, type Client, type SignedOptions } from '../create-client.ts'
@@ -76,7 +77,7 @@ async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRec
       if (listChunks(status.missing).length >= before && status.missing.length < 1024) break
     }
   }
-  const { receipts } = await commitUntilEnough(node, { record: toHex(record), version, blobs }, signed)
+  const { receipts } = await commitUntilEnough(node, { record: toHex(record), version, blobs }, register.custodians, signed)
   // One receipt per member counts; which of a member's nodes signed does not matter.
   const perMember = [...new Map(receipts.map((receipt) => [receipt.member, receipt])).values()]
   return perMember.map(({ node: id, signature }) => ({ node: id, signature: bytesOf('receipts.signature', signature, 64) }))
@@ -92,15 +93,31 @@ async function putChunk(node: Client, blob: string, index: number, body: Uint8Ar
   await node.transport.bytes({ verb: 'PUT', path, headers, body, bytesMax: 64 * 1024 }, signal === undefined ? {} : { signal })
 }
 
-/** Replication takes a moment, and a member may be down: asks again until enough members have signed. */
-async function commitUntilEnough(node: Client, params: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, signed: SignedOptions): Promise<RpcStorageReceipts> {
+type CommitParams = RpcParams<'vault_commit'>
+
+/**
+ * Replication takes a moment, and a member may be down: asks again until enough members have signed, every custodian among them (the contract demands both).
+ * What is already stored is not sent again.
+ */
+async function commitUntilEnough(node: Client, params: CommitParams, custodians: readonly number[], signed: SignedOptions): Promise<RpcStorageReceipts> {
   for (let attempt = 1; ; attempt++) {
-    const answer = await node.callSigned('vault_commit', params, { timeoutMs: 60_000, ...signed })
-    const members = new Set(answer.receipts.map(({ member }) => member)).size
-    if (members >= answer.needed) return answer
+    const answer = await tryCommit(node, params, signed)
+    const members = new Set(answer?.receipts.map(({ member }) => member))
+    if (answer !== undefined && members.size >= answer.needed && custodians.every((member) => members.has(member))) return answer
     if (attempt >= UPLOAD_DEFAULTS.commitAttempts) {
-      throw clientError('CLIENT_STORAGE_TOO_FEW', { retryable: true, details: { receipts: members, needed: answer.needed } })
+      const missing = custodians.filter((member) => !members.has(member))
+      throw clientError('CLIENT_STORAGE_TOO_FEW', { retryable: true, details: { members: members.size, needed: answer?.needed, custodiansMissing: missing } })
     }
     await sleep(UPLOAD_DEFAULTS.commitRetryMs, signed.signal)
+  }
+}
+
+/** Undefined when the node found too few members to hold copies; other refusals are final. */
+async function tryCommit(node: Client, params: CommitParams, signed: SignedOptions): Promise<RpcStorageReceipts | undefined> {
+  try {
+    return await node.callSigned('vault_commit', params, { timeoutMs: 60_000, ...signed })
+  } catch (error) {
+    if (errorCode(error)?.startsWith('VAULT_TOO_FEW') === true) return undefined
+    throw error
   }
 }

@@ -12,7 +12,6 @@ import { prepareRecord, type RecordInput } from '../../client/record-input.ts'
 import { fallback } from '../../client/transports/fallback.ts'
 import { createWallet, type Wallet } from '../../client/wallet.ts'
 import { fromHex, toHex } from '../../primitives/bytes.ts'
-import { errorCode } from '../../primitives/error.ts'
 import { sealSectionKey } from '../../privacy/seal.ts'
 import type { SectionKey } from '../../privacy/section-format.ts'
 import { FakeNode, refused, seed, testGenesis } from './fake-node.ts'
@@ -165,7 +164,19 @@ t.test('too few storage receipts and impossible inputs are refused by name', asy
   await t.rejects(prepareRecord({ ...input(wallet, text('x')), version: 2 }, memorySpool(), webRandom), { code: 'CLIENT_RECORD_INVALID', details: { field: 'record' } })
   await t.rejects(prepareRecord({ ...input(wallet, text('x')), custodians: [] }, memorySpool(), webRandom), { code: 'CLIENT_RECORD_INVALID', details: { field: 'custodians' } })
   await t.rejects(prepareRecord(input(wallet, text('too long')), memorySpool(20), webRandom), { code: 'CLIENT_RECORD_INVALID', details: { bytesMax: 20 } })
-  node.intercept = (method) => (method === 'vault_commit' ? Promise.reject(refused('VAULT_TOO_FEW_RECEIPTS')) : undefined)
-  const outcome = registerRecord(hospital, input(wallet, text('x')), { keep: () => Promise.resolve() }).catch((error: unknown) => errorCode(error))
-  t.equal(await outcome, 'VAULT_TOO_FEW_RECEIPTS')
+  const many = Array.from({ length: 65 }, (_, i) => ({ kind: 'code', system: 's', value: String(i) }) as const)
+  await t.rejects(prepareRecord({ ...input(wallet, text('x')), sections: [{ ...input(wallet, text('x')).sections[0]!, meanings: many }] }, memorySpool(), webRandom), { code: 'CLIENT_RECORD_INVALID' })
+  const { register } = await prepareRecord({ ...input(wallet, text('x')), custodians: [3, 1, 3] }, memorySpool(), webRandom)
+  t.same(register.custodians, [1, 3])
+  let commits = 0
+  node.intercept = (method) => (method === 'vault_commit' && ++commits < 3 ? Promise.reject(refused('VAULT_TOO_FEW_COPIES')) : undefined)
+  await t.resolves(registerRecord(hospital, input(wallet, text('x')), { keep: () => Promise.resolve() }), 'waits until enough members hold it')
+  t.equal(commits, 3)
+  node.intercept = (method) => (method === 'vault_commit' ? Promise.reject(refused('VAULT_ROOT_MISMATCH')) : undefined)
+  await t.rejects(registerRecord(hospital, input(wallet, text('x')), { keep: () => Promise.resolve() }), { code: 'VAULT_ROOT_MISMATCH' })
+  node.intercept = () => undefined
+  const stop = new AbortController()
+  const waiting = registerRecord(hospital, { ...input(wallet, text('x')), custodians: [1, 4] }, { keep: () => Promise.resolve() }, { signal: stop.signal })
+  setTimeout(() => stop.abort(new Error('enough')), 50)
+  await t.rejects(waiting, { message: 'enough' }, 'a custodian without a receipt of its own keeps it waiting')
 })

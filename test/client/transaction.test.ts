@@ -110,6 +110,16 @@ t.test('a consent write takes the sequence number after the highest that the nod
   await revokeConsent(client, seed(8))
   await revokeConsent(client, seed(8), { seq: 40n })
   t.same(sent, [11n, 40n])
+  sent.length = 0
+  node.result = 'SEQ_TOO_LOW'
+  await t.rejects(revokeConsent(client, seed(8)), { code: 'CLIENT_TX_FAILED' })
+  t.same(sent, [11n, 74n, 4106n, 60_010n], 'numbers that key changes took are jumped over')
+  sent.length = 0
+  let highest = 10
+  const before = node.intercept
+  node.intercept = (method, params) => (method === 'consent_list' ? { items: [{ seq: String(highest++) }], nextCursor: null } : before(method, params))
+  await t.rejects(revokeConsent(client, seed(8)), { code: 'CLIENT_TX_FAILED' })
+  t.same(sent, [11n], 'a change by another device stops it')
   await t.rejects(async () => enrolAccount(client, { kind: 'wizard' as never, keys: keysFromSeeds(seed(5), seed(6)) }), { code: 'CLIENT_CALL_INVALID' })
 })
 
