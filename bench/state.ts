@@ -39,7 +39,7 @@ async function fill(state: WorldState, leaves: number): Promise<number> {
   return perSecond(leaves, performance.now() - start)
 }
 
-interface Figures { readonly seal: number; readonly flushEach: number; readonly flushMany: number; readonly sealMsPerBlock: number }
+interface Figures { readonly seal: number; readonly flushEach: number; readonly flushMany: number; readonly sealMsPerBlock: number; readonly cpuUs: number }
 
 /** Updates spread over all leaves, one in twenty new: seal alone, then with a flush per block, then one per 20 blocks. */
 async function updates(state: WorldState, leaves: number): Promise<Figures> {
@@ -66,8 +66,10 @@ async function updates(state: WorldState, leaves: number): Promise<Figures> {
   }
   const flushEach = await run(1)
   sealMs = 0
+  const before = process.cpuUsage()
   const flushMany = await run(BLOCKS_PER_FLUSH)
-  return { seal: perSecond(BLOCKS * WRITES_PER_BLOCK, sealMs), flushEach, flushMany, sealMsPerBlock: sealMs / BLOCKS }
+  const { user, system } = process.cpuUsage(before)
+  return { cpuUs: (user + system) / (BLOCKS * WRITES_PER_BLOCK), seal: perSecond(BLOCKS * WRITES_PER_BLOCK, sealMs), flushEach, flushMany, sealMsPerBlock: sealMs / BLOCKS }
 }
 
 /** The reference: the same values alone, put in batches of a block, no tree. */
@@ -102,14 +104,14 @@ async function reads(state: WorldState, leaves: number): Promise<number> {
 async function measure(name: string, leaves: number, database: Database, reference: number): Promise<void> {
   const state = openWorldState(database, { chain, sync: false })
   const filled = await fill(state, leaves)
-  const { seal, flushEach, flushMany, sealMsPerBlock } = await updates(state, leaves)
+  const { seal, flushEach, flushMany, sealMsPerBlock, cpuUs } = await updates(state, leaves)
   const proof = proofs(state, leaves)
   const read = await reads(state, leaves)
   const verifyStart = performance.now()
   await state.verifyAll()
   const verifyUs = ((performance.now() - verifyStart) / leaves) * 1000
   const ratio = (figure: number): string => `${figure} (${(figure / reference).toFixed(2)})`
-  console.log([name, leaves, filled, ratio(seal), sealMsPerBlock.toFixed(2), ratio(flushEach), ratio(flushMany), read.toFixed(1), proof.prove.toFixed(0), proof.verify.toFixed(0), verifyUs.toFixed(1), Math.round(process.memoryUsage().rss / 2 ** 20)].join(' | '))
+  console.log([name, leaves, filled, ratio(seal), sealMsPerBlock.toFixed(2), ratio(flushEach), ratio(flushMany), cpuUs.toFixed(0), read.toFixed(1), proof.prove.toFixed(0), proof.verify.toFixed(0), verifyUs.toFixed(1), Math.round(process.memoryUsage().rss / 2 ** 20)].join(' | '))
   await state.close()
 }
 
@@ -117,7 +119,7 @@ const sizes = process.argv.slice(2).map(Number)
 const dir = mkdtempSync(join(tmpdir(), 'stele-bench-'))
 try {
   console.log(`writes/s, blocks of ${WRITES_PER_BLOCK} over all leaves, ${VALUE_BYTES}-byte values; in brackets the share of plain classic-level batch puts of the same values`)
-  console.log(`store | leaves | first fill | into a layer with root | ms a block | and flushed each block | flushed every ${BLOCKS_PER_FLUSH} | read µs | prove µs | verify µs | verifyAll µs/key | RSS MiB`)
+  console.log(`store | leaves | first fill | into a layer with root | ms a block | and flushed each block | flushed every ${BLOCKS_PER_FLUSH} | CPU µs a write then, all threads | read µs | prove µs | verify µs | verifyAll µs/key | RSS MiB`)
   for (const leaves of sizes.length === 0 ? [100_000] : sizes) {
     const plain = await openDatabase(join(dir, `plain-${leaves}`))
     for (let n = 0; n < leaves; n += 10_000) await plain.write(Array.from({ length: 10_000 }, (_, i) => ({ key: keyOf(n + i), value: value() })), { sync: false })

@@ -11,7 +11,7 @@ export interface Row { readonly key: Uint8Array; readonly value: Uint8Array }
 /** Keys in [from, to) in byte order, or the reverse; `limit` bounds the number of rows. */
 export interface RangeOptions { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }
 
-/** The database as it stood when the view was taken; later batches do not show in it. `close` frees what it holds back. */
+/** The database as it stood when the view was taken; later batches do not show in it. `close` lets ranges under way end, then frees what the view holds back; reads begun after it are `STATE_VIEW_CLOSED`. */
 export interface DatabaseView {
   /** Synchronous point read, about 5 µs; the bytes must not be changed. `STATE_DAMAGED` when the row's checksum does not hold. */
   get(key: Uint8Array): Uint8Array | undefined
@@ -64,12 +64,12 @@ function openRow(key: Uint8Array, row: Uint8Array): Uint8Array {
   return value
 }
 
-function translate(cause: unknown, details: Readonly<Record<string, unknown>> = {}): SteleError {
+function translate(cause: unknown, otherwise: 'STATE_READ_FAILED' | 'STATE_WRITE_FAILED', details: Readonly<Record<string, unknown>> = {}): SteleError {
   if (cause instanceof SteleError) return cause
   switch (errorCode(cause)) {
     case 'LEVEL_CORRUPTION': return worldError('STATE_DAMAGED', details, cause)
     case 'LEVEL_DATABASE_NOT_OPEN': return worldError('STATE_CLOSED', details, cause)
-    default: return worldError('STATE_WRITE_FAILED', details, cause)
+    default: return worldError(otherwise, details, cause)
   }
 }
 
@@ -88,6 +88,9 @@ class LevelView implements DatabaseView {
   readonly #level: Level
   readonly #snapshot: ReturnType<Level['snapshot']>
   readonly #options: { readonly snapshot: ReturnType<Level['snapshot']> }
+  #open = true
+  #ranges = 0
+  #lastRangeEnded = (): void => {}
 
   constructor(level: Level) {
     this.#level = level
@@ -96,28 +99,36 @@ class LevelView implements DatabaseView {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    if (!this.#open) throw worldError('STATE_VIEW_CLOSED')
     let row: Uint8Array | undefined
     try {
       row = this.#level.getSync(key, this.#options)
     } catch (cause) {
-      throw translate(cause, { row: toHex(key) })
+      throw translate(cause, 'STATE_READ_FAILED', { row: toHex(key) })
     }
     return row === undefined ? undefined : openRow(key, row)
   }
 
   async *range({ from, to, reverse = false, limit = -1 }: RangeOptions): AsyncGenerator<Row> {
+    if (!this.#open) throw worldError('STATE_VIEW_CLOSED')
+    this.#ranges++
     try {
       for await (const [key, row] of this.#level.iterator({ gte: from, lt: to, reverse, limit, snapshot: this.#snapshot })) {
         const plainKey = new Uint8Array(key.buffer, key.byteOffset, key.length)
         yield { key: plainKey, value: openRow(plainKey, row) }
       }
     } catch (cause) {
-      throw translate(cause)
+      throw translate(cause, 'STATE_READ_FAILED')
+    } finally {
+      if (--this.#ranges === 0) this.#lastRangeEnded()
     }
   }
 
-  close(): Promise<void> {
-    return this.#snapshot.close()
+  async close(): Promise<void> {
+    this.#open = false
+    // Closing the snapshot would cut off the iterators that read through it.
+    if (this.#ranges > 0) await new Promise<void>((resolve) => { this.#lastRangeEnded = resolve })
+    await this.#snapshot.close()
   }
 }
 
@@ -132,7 +143,7 @@ class LevelDatabase implements Database {
     try {
       return new LevelView(this.#level)
     } catch (cause) {
-      throw translate(cause)
+      throw translate(cause, 'STATE_READ_FAILED')
     }
   }
 
@@ -140,7 +151,7 @@ class LevelDatabase implements Database {
     try {
       await this.#level.batch(sealRows(operations), { sync })
     } catch (cause) {
-      throw translate(cause, { operations: operations.length })
+      throw translate(cause, 'STATE_WRITE_FAILED', { operations: operations.length })
     }
   }
 
@@ -148,7 +159,7 @@ class LevelDatabase implements Database {
     try {
       return await this.#level.approximateSize(Uint8Array.of(0), Uint8Array.of(0xff))
     } catch (cause) {
-      throw translate(cause)
+      throw translate(cause, 'STATE_READ_FAILED')
     }
   }
 

@@ -7,23 +7,27 @@ class MemoryView implements DatabaseView {
   readonly #database: MemoryDatabase
   /** Rows as they were when the view was taken, for the keys written since. */
   readonly before = new Map<string, Row | undefined>()
+  #open = true
 
   constructor(database: MemoryDatabase) {
     this.#database = database
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    if (!this.#open) throw worldError('STATE_VIEW_CLOSED')
     const text = bytesToText(key)
     return (this.before.has(text) ? this.before.get(text) : this.#database.rowOf(text))?.value
   }
 
   async *range({ from, to, reverse = false, limit = -1 }: RangeOptions): AsyncGenerator<Row> {
+    if (!this.#open) throw worldError('STATE_VIEW_CLOSED')
     const rows = this.#database.sorted(this.before).filter(({ key }) => compareBytes(key, from) >= 0 && compareBytes(key, to) < 0)
     if (reverse) rows.reverse()
     yield* limit < 0 ? rows : rows.slice(0, limit)
   }
 
   async close(): Promise<void> {
+    this.#open = false
     this.#database.release(this)
   }
 }

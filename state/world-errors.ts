@@ -6,6 +6,8 @@ export const WORLD_ERRORS = {
   STATE_OPEN_FAILED: 'the state database cannot be opened; check path, permissions and free space, then `stele doctor`',
   STATE_CLOSED: 'the state was used after it was closed',
   STATE_DAMAGED: 'stored state is not what was written (the details name the key or tree path); delete the state directory and let the ledger replay it',
+  STATE_READ_FAILED: 'the database could not be read; see the cause, check the disk, and restart the node',
+  STATE_VIEW_CLOSED: 'a view of the database was used after it was closed; take a new one, or hold it with `WorldState.read`',
   STATE_WRITE_FAILED: 'a batch could not be written, for instance because the disk is full; the node stops, free space and restart it',
   STATE_WRONG_CHAIN: 'this data directory belongs to another chain',
   STATE_VERSION_UNSUPPORTED: 'the state was written by a newer program; upgrade, or delete the state directory and replay',

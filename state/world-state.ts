@@ -3,13 +3,13 @@ import { equalBytes, utf8Bytes } from '../primitives/bytes.ts'
 import { decode, encode, fixedBytes, type Infer, struct, u32, u64 } from '../primitives/codec.ts'
 import type { StateProof } from '../primitives/state-proof.ts'
 import type { Database, DatabaseView, WriteOperation } from './database.ts'
-import { type Digest, bytesToText, PLACEHOLDER, textToBytes } from './digest.ts'
+import { bytesToText, type Digest, PLACEHOLDER, textToBytes } from './digest.ts'
+import { type CacheOptions, DurableBase, type Merged, nodeKey } from './durable-base.ts'
 import { indexOperation, type IndexWrite } from './indexes.ts'
-import { KEYSPACE, rowKey } from './keyspace.ts'
-import { Layer, type LayerBase, type StateView, type StateWrite } from './overlay.ts'
+import { rowKey } from './keyspace.ts'
+import { Layer, type StateView } from './overlay.ts'
 import { proveKey } from './state-tree.ts'
-import { RecentCache } from './recent-cache.ts'
-import { subtreeDigest, TreeNode } from './tree-node.ts'
+import { subtreeDigest } from './tree-node.ts'
 import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
 
@@ -26,81 +26,16 @@ export interface AppliedPosition {
   readonly blockHash: Uint8Array
 }
 
-export interface WorldOptions {
+export interface WorldOptions extends CacheOptions {
   /** 32 bytes; a database of another chain is refused with `STATE_WRONG_CHAIN`. */
   readonly chain: Uint8Array
-  /** Bytes of values kept in memory. Too small: contracts read LevelDB (about 6 µs a key). */
-  readonly valueCacheBytes: number
-  /** Bytes of tree nodes kept in memory. Below 8 MiB the upper levels of a large tree are read and hashed again for every block; 32 MiB hold the tree of 100,000 keys. */
-  readonly nodeCacheBytes: number
-  /** True: a flush returns once it survives a power failure. False leaves that to the operating system; the ledger replays what is lost. */
+  /**
+   * True: a flush returns once it survives a power failure. False: a crash of the process still loses nothing, but after a power failure LevelDB may have lost a batch
+   * from the middle; then the state directory must be deleted and replayed from the ledger.
+   */
   readonly sync: boolean
 }
 export const WORLD_DEFAULTS = { valueCacheBytes: 8 * 1024 * 1024, nodeCacheBytes: 32 * 1024 * 1024, sync: true } as const
-
-/** Stands in the value cache for a key known to be absent. */
-const ABSENT = new Uint8Array(0)
-/** What a cached entry costs besides the bytes of its value. */
-const ENTRY_OVERHEAD_BYTES = 250
-/** A node in memory: its heap, and three times its row for strings and inner hashes (measured). */
-const NODE_OVERHEAD_BYTES = 400
-
-/** The durable state as one version, under all layers. */
-class Base implements LayerBase {
-  root: Digest
-  generation = 0
-  newestFlushed: Layer | undefined
-  view: DatabaseView
-  readonly #values: RecentCache<Uint8Array>
-  readonly #nodes: RecentCache<TreeNode>
-
-  constructor(view: DatabaseView, root: Digest, options: WorldOptions) {
-    this.view = view
-    this.root = root
-    this.#values = new RecentCache(options.valueCacheBytes, (value) => value.length + ENTRY_OVERHEAD_BYTES)
-    this.#nodes = new RecentCache(options.nodeCacheBytes, (node) => NODE_OVERHEAD_BYTES + 3 * node.rowBytes)
-  }
-
-  valueAt(text: string, key: Uint8Array): Uint8Array | undefined {
-    const cached = this.#values.get(text)
-    if (cached !== undefined) return cached === ABSENT ? undefined : cached
-    const value = this.view.get(rowKey('value', key))
-    this.#values.set(text, value ?? ABSENT)
-    return value
-  }
-
-  nodeAt(path: string): TreeNode | undefined {
-    const cached = this.#nodes.get(path)
-    if (cached !== undefined) return cached
-    const row = this.view.get(nodeKey(path))
-    if (row === undefined) return undefined
-    const node = TreeNode.decode(row, path)
-    this.#nodes.set(path, node)
-    return node
-  }
-
-  /** Moves to the version that `view` shows, of which the changes are known. */
-  advance(view: DatabaseView, root: Digest, newest: Layer | undefined, { writes, nodes }: Merged): void {
-    for (const [text, { value }] of writes) this.#values.set(text, value ?? ABSENT)
-    for (const [path, node] of nodes) {
-      if (node === null) this.#nodes.delete(path)
-      else this.#nodes.set(path, node)
-    }
-    this.view = view
-    this.root = root
-    this.generation++
-    this.newestFlushed = newest
-  }
-}
-
-interface Merged { readonly writes: Map<string, StateWrite>; readonly nodes: Map<string, TreeNode | null> }
-
-function nodeKey(path: string): Uint8Array {
-  const key = new Uint8Array(1 + path.length)
-  key[0] = KEYSPACE.node
-  for (let i = 0; i < path.length; i++) key[1 + i] = path.charCodeAt(i)
-  return key
-}
 
 /** Later layers win, so a key or node changed by many blocks is written once. */
 function merge(layers: readonly Layer[]): Merged {
@@ -125,7 +60,7 @@ export interface ProvableState extends StateView {
 export class WorldState {
   readonly #database: Database
   readonly #options: WorldOptions
-  readonly #base: Base
+  readonly #base: DurableBase
   #position: AppliedPosition
   #flushing = false
   #closed = false
@@ -137,7 +72,7 @@ export class WorldState {
     const stored = readPosition(view, options.chain)
     this.#database = database
     this.#options = options
-    this.#base = new Base(view, stored === undefined ? PLACEHOLDER : bytesToText(stored.root), options)
+    this.#base = new DurableBase(view, stored === undefined ? PLACEHOLDER : bytesToText(stored.root), options)
     this.#position = stored === undefined
       ? { height: 0, appliedIndex: 0, blockHash: new Uint8Array(32) }
       : { height: Number(stored.height), appliedIndex: Number(stored.appliedIndex), blockHash: stored.block }
@@ -179,8 +114,20 @@ export class WorldState {
     }
   }
 
-  /** The database at the durable version, for the readers in indexes.ts. Take it anew for each request: the next flush retires it. */
+  /** The database at the durable version, for reads that end before the next `await`: the next flush closes it. */
   rows(): DatabaseView { return this.#base.view }
+
+  /** Reads that span several awaits: `use` sees one version throughout, whatever is flushed meanwhile. Hold it briefly, it keeps old rows from being compacted. */
+  async read<T>(use: (rows: DatabaseView, position: AppliedPosition) => Promise<T>): Promise<T> {
+    invariant(!this.#closed, 'the world state is open')
+    const { shared } = this.#base
+    shared.retain()
+    try {
+      return await use(shared.view, this.#position)
+    } finally {
+      await shared.release()
+    }
+  }
 
   /** An open layer for a block whose parent block is `parent`, or is the one the durable state stands at. */
   newLayer(parent?: Layer): Layer {
@@ -227,11 +174,11 @@ export class WorldState {
   }
 
   #advance(layers: readonly Layer[], root: Digest, merged: Merged, position: AppliedPosition): void {
-    const retired = this.#base.view
+    const retired = this.#base.shared
     this.#base.advance(this.#database.view(), root, layers.at(-1) ?? this.#base.newestFlushed, merged)
     this.#position = position
     for (const layer of layers) layer.flushed()
-    const closing: Promise<void> = retired.close().then(() => { this.#retiring.delete(closing) })
+    const closing: Promise<void> = retired.release().then(() => { this.#retiring.delete(closing) })
     this.#retiring.add(closing)
   }
 
@@ -245,7 +192,7 @@ export class WorldState {
     if (this.#closed) return
     invariant(!this.#flushing, 'no flush is under way when the world state closes')
     this.#closed = true
-    await Promise.all([...this.#retiring, this.#base.view.close()])
+    await Promise.all([...this.#retiring, this.#base.shared.release()])
     await this.#database.close()
   }
 }

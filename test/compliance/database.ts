@@ -55,6 +55,23 @@ export function databaseCompliance(t: Test, open: (t: Test) => Promise<Database>
     await db.close()
   })
 
+  t.test('a closed view refuses to read, while a range under way ends as it began', async (t) => {
+    const db = await open(t)
+    await db.write([put('a', '1'), put('b', '2'), put('c', '3')], { sync: false })
+    const view = db.view()
+    const rows = view.range({ from: utf8Bytes('a'), to: utf8Bytes('z') })[Symbol.asyncIterator]()
+    t.equal(text((await rows.next()).value?.key), 'a')
+    const closed = view.close()
+    await db.write([remove('b'), put('c', 'x')], { sync: false })
+    t.throws(() => view.get(utf8Bytes('a')), { code: 'STATE_VIEW_CLOSED' })
+    await t.rejects(gather(view.range({ from: utf8Bytes('a'), to: utf8Bytes('z') })), { code: 'STATE_VIEW_CLOSED' })
+    t.equal(text((await rows.next()).value?.key), 'b')
+    t.equal(text((await rows.next()).value?.value), '3')
+    t.ok((await rows.next()).done)
+    await closed
+    await db.close()
+  })
+
   t.test('ranges include the start, exclude the end, go both ways and stop at the limit', async (t) => {
     const db = await open(t)
     const keys = ['\x00', 'a', 'a\x00', 'aa', 'b', 'ÿ']
