@@ -36,12 +36,13 @@ const CODES: Readonly<Record<string, Group>> = {
  * What matches nothing is the node's own trouble: the caller gets `RPC_INTERNAL` and a trace id, the log gets the rest.
  */
 const FOREIGN: Readonly<Record<string, Group>> = {
-  CODEC_: 'invalid', CALL_: 'invalid', TX_: 'rejected', REQUEST_: 'unauthenticated', REQUEST_PARAMS_INVALID: 'invalid',
-  CONSENSUS_BUSY: 'limit', CONSENSUS_NO_LEADER: 'unavailable', CONSENSUS_NO_QUORUM: 'noQuorum', CONSENSUS_STOPPED: 'unavailable', CONSENSUS_REPAIR: 'unavailable',
-  MEMPOOL_: 'rejected', MEMPOOL_FULL: 'limit', MEMPOOL_BUSY: 'limit', CONTRACT_: 'rejected',
-  VAULT_: 'rejected', VAULT_NOT_FOUND: 'notFound', VAULT_BLOB_UNKNOWN: 'notFound', VAULT_CHUNK_MISSING: 'notFound', VAULT_FULL: 'unavailable', VAULT_UNAVAILABLE: 'unavailable', VAULT_TOO_FEW_RECEIPTS: 'unavailable',
-  MAILBOX_: 'rejected', MAILBOX_NOT_FOUND: 'notFound', MAILBOX_FULL: 'limit',
-  RELEASE_: 'forbidden', RELEASE_TOO_FEW_HEADS: 'unavailable', PROOF_UNAVAILABLE: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable',
+  CODEC_: 'invalid', TX_: 'rejected', REQUEST_: 'unauthenticated', REQUEST_PARAMS_INVALID: 'invalid',
+  CONSENSUS_BUSY: 'limit', NOT_LEADER: 'unavailable', NO_LEADER: 'unavailable', NO_QUORUM: 'noQuorum', LEADER_FENCED: 'unavailable',
+  P2P_UNREACHABLE: 'unavailable', P2P_TIMED_OUT: 'unavailable', P2P_CONNECTION_LOST: 'unavailable', P2P_BUSY: 'unavailable', P2P_ABORTED: 'unavailable', P2P_NOT_STARTED: 'unavailable',
+  VAULT_NOT_FOUND: 'notFound', VAULT_INPUT_INVALID: 'invalid', VAULT_CHUNK_REFUSED: 'invalid', VAULT_ROOT_MISMATCH: 'invalid', VAULT_INCOMPLETE: 'conflict',
+  VAULT_QUOTA: 'limit', VAULT_BUSY: 'limit', VAULT_DISK_FULL: 'unavailable', VAULT_DAMAGED: 'unavailable', VAULT_STOPPED: 'unavailable', VAULT_TOO_FEW_COPIES: 'unavailable',
+  MAILBOX_NOT_FOUND: 'notFound', MAILBOX_DELETED: 'notFound', MAILBOX_INPUT_INVALID: 'invalid', MAILBOX_CONFLICT: 'conflict', MAILBOX_FULL: 'limit', MAILBOX_FORBIDDEN: 'forbidden', MAILBOX_DAMAGED: 'unavailable',
+  PROOF_UNAVAILABLE: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable', LEDGER_BUSY: 'limit',
 }
 const RETRYABLE_GROUPS: ReadonlySet<Group> = new Set(['unavailable', 'limit', 'noQuorum'])
 const DETAILS_MAX = 16
@@ -66,7 +67,7 @@ function groupOf(code: string): Group | undefined {
   const own = Object.hasOwn(CODES, code) ? CODES[code] : undefined
   if (own !== undefined) return own
   if (Object.hasOwn(FOREIGN, code)) return FOREIGN[code]
-  // TX_ before T_: prefixes are cut at underscores, from the right.
+  // Prefixes are cut at underscores, from the right, so that the longest is found first.
   for (let end = code.lastIndexOf('_', code.length - 2); end > 0; end = code.lastIndexOf('_', end - 1)) {
     const prefix = code.slice(0, end + 1)
     if (Object.hasOwn(FOREIGN, prefix)) return FOREIGN[prefix]
@@ -107,12 +108,18 @@ export function toErrorObject(error: unknown, traceId: string): RpcErrorObject {
       retryable: shown.retryable || RETRYABLE_GROUPS.has(group),
       retryAfterMs: typeof retryAfterMs === 'number' ? Math.ceil(retryAfterMs) : null,
       hint: text ?? shown.message,
-      details: isDetails(issues) ? issues : Object.entries(rest).slice(0, DETAILS_MAX).map(([path, value]) => ({ path, message: show(value) })),
+      details: isDetails(issues) ? issues : toDetails(rest, shown.message),
       ...(typeof leader === 'string' ? { leader } : {}),
       traceId,
       docs: `errors.md#${shown.code.toLowerCase()}`,
     },
   }
+}
+
+/** Values of an error as path and message; an error that names a place (`path`) and a rule becomes one entry. */
+function toDetails({ path: place, rule, ...values }: Readonly<Record<string, unknown>>, message: string): ErrorDetail[] {
+  const named = typeof place === 'string' ? [{ path: show(place), message: typeof rule === 'string' ? show(rule) : message }] : rule === undefined ? [] : [{ path: 'rule', message: show(rule) }]
+  return [...named, ...Object.entries(values).map(([path, value]) => ({ path, message: show(value) }))].slice(0, DETAILS_MAX)
 }
 
 function isDetails(value: unknown): value is readonly ErrorDetail[] {

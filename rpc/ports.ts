@@ -2,7 +2,7 @@ import type { Account, Members } from './shapes/identity.ts'
 import type { AuditEntry, Permits, ReleaseCheck } from './shapes/access.ts'
 import type { AsOf } from './schema.ts'
 import type { Block, BlockSummary, ChainHead, ChainInfo, StateProof } from './shapes/chain.ts'
-import type { BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
+import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
 import type { ClusterStatus, NodeInfo } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
 import type { RecordVersion } from './shapes/record.ts'
@@ -100,6 +100,7 @@ export interface VaultPort {
   status(blob: string, caller: Caller): Promise<BlobStatus>
   putChunk(blob: string, index: number, bytes: Uint8Array, caller: Caller): Promise<void>
   getChunk(blob: string, index: number, caller: Caller): Promise<Uint8Array>
+  hashes(blob: string, caller: Caller): Promise<BlobHashes>
   /** Checks the blobs, replicates them and gathers storage receipts for one record version. */
   commit(version: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts>
 }
@@ -124,7 +125,8 @@ export interface FeedItem<T> {
 }
 /**
  * Endless streams in order. They are pulled: a feed reads older items from the store, and holds nothing for a reader that does not ask.
- * `after` null: from now on. `RPC_CURSOR_INVALID` for a cursor that is none of this feed. The iterable ends when `signal` aborts.
+ * `after` null: from now on. `RPC_CURSOR_INVALID` for a cursor that is none of this feed, thrown at once rather than
+ * by the iterable, so that it answers the call. The iterable ends when `signal` aborts.
  */
 export interface EventFeed {
   headers(after: string | null, signal: AbortSignal): AsyncIterable<FeedItem<BlockSummary>>

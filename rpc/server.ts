@@ -142,6 +142,11 @@ export class RpcServer {
       }
       done()
     })
+    // A refused upgrade leaves a socket that nobody reads, so that not even its end would be seen.
+    this.#app.addHook('onResponse', (request, _reply, done) => {
+      if (request.headers.upgrade !== undefined && request.ws !== true) request.raw.socket.destroy()
+      done()
+    })
     this.#app.setErrorHandler((error, request, reply) => this.#refuse(fromFastify(error, bodyBytesMax), request, reply))
     this.#app.setNotFoundHandler((request, reply) => this.#refuse(rpcError('RPC_ROUTE_UNKNOWN', 'nothing is served at this path'), request, reply))
   }

@@ -142,7 +142,7 @@ export class SocketConnection implements SubscriptionHost {
         subscription.cursor = cursor
         this.#send(notification({ subscription: id, result: value, cursor }))
       }
-      if (!signal.aborted) this.#send(notification({ subscription: id, ended: true, cursor: subscription.cursor }))
+      if (!signal.aborted) this.#send(notification({ subscription: id, ended: true }))
     } catch (error) {
       if (signal.aborted) return
       const traceId = randomBytes(16).toString('hex')

@@ -7,7 +7,7 @@ import { identityAccount, identityMembers } from './identity.ts'
 import { recordHistory, recordList } from './record.ts'
 import { nodeSubscribe, nodeUnsubscribe } from './subscription.ts'
 import { txReceiptMethod, txSend, txStatusMethod, txWait } from './tx.ts'
-import { mailboxDelete, mailboxGet, mailboxList, mailboxPut, vaultBegin, vaultCommit, vaultStatus } from './vault.ts'
+import { mailboxDelete, mailboxGet, mailboxList, mailboxPut, vaultBegin, vaultCommit, vaultHashes, vaultStatus } from './vault.ts'
 import type { AnyMethod } from '../registry.ts'
 
 /** Every method by its name: the one table behind validation, OpenRPC, the docs page and the types of clients. */
@@ -17,7 +17,7 @@ export const METHODS = {
   identity_account: identityAccount, identity_members: identityMembers,
   consent_list: consentList, record_list: recordList, record_history: recordHistory,
   access_audit: accessAudit, access_releaseCheck: accessReleaseCheck, access_permits: accessPermits,
-  vault_begin: vaultBegin, vault_status: vaultStatus, vault_commit: vaultCommit,
+  vault_begin: vaultBegin, vault_status: vaultStatus, vault_hashes: vaultHashes, vault_commit: vaultCommit,
   vault_mailbox_put: mailboxPut, vault_mailbox_get: mailboxGet, vault_mailbox_delete: mailboxDelete, vault_mailbox_list: mailboxList,
   cluster_status: clusterStatusMethod, node_info: nodeInfoMethod, node_subscribe: nodeSubscribe, node_unsubscribe: nodeUnsubscribe,
 }

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
 import { auth, blobId, hash, hexUpTo, record, recordId, transactionId, u64 } from '../schema.ts'
-import { blobStatus, mailboxEntry, mailboxItem, mailboxKind, storageReceipts } from '../shapes/vault.ts'
+import { blobHashes, blobStatus, mailboxEntry, mailboxItem, mailboxKind, storageReceipts } from '../shapes/vault.ts'
 import { callerOf } from '../signed.ts'
 
 /** Replication talks to other nodes about up to 100 MB. */
@@ -18,7 +18,7 @@ export const vaultBegin = defineMethod({
   description: 'Chunks then go to PUT /vault/<blob>/<index> as octets. The answer lists those still missing; beginning again is harmless.',
   params: { blob: blobId, size: u64('ciphertext bytes'), chunkRoot: hash('RFC 9162 root over the chunks'), auth },
   result: blobStatus,
-  errors: [...refusals, 'VAULT_FULL'],
+  errors: [...refusals, 'VAULT_INPUT_INVALID', 'VAULT_QUOTA', 'VAULT_BUSY'],
   examples: [{ name: 'resume', params: { blob: SAMPLE.blob, size: '2097184', chunkRoot: SAMPLE.root, auth: SAMPLE.auth }, result: status }],
   access: 'signed',
   rateClass: 'write',
@@ -37,12 +37,25 @@ export const vaultStatus = defineMethod({
   handle: (ports, { blob }, context) => ports.vault.status(blob, callerOf(context)),
 })
 
+export const vaultHashes = defineMethod({
+  name: 'vault_hashes',
+  summary: 'Gives the hashes of a blob\'s chunks, so that each can be checked as it comes.',
+  description: 'The hashes give the blob id, so nobody has to be trusted for them.',
+  params: { blob: blobId, auth },
+  result: blobHashes,
+  errors: [...refusals, 'VAULT_NOT_FOUND', 'VAULT_DAMAGED'],
+  examples: [{ name: 'one chunk', params: { blob: SAMPLE.blob, auth: SAMPLE.auth }, result: { blob: SAMPLE.blob, size: '4112', hashes: SAMPLE.hash } }],
+  access: 'signed',
+  rateClass: 'read',
+  handle: (ports, { blob }, context) => ports.vault.hashes(blob, callerOf(context)),
+})
+
 export const vaultCommit = defineMethod({
   name: 'vault_commit',
   summary: 'Replicates the blobs of a record version and gathers the storage receipts that its registration demands.',
   params: { record: recordId, version: Type.Integer({ minimum: 1, maximum: 0xffff_ffff }), blobs: Type.Array(record({ blob: blobId, size: u64('ciphertext bytes') }), { minItems: 1, maxItems: 256, description: 'in the order of the sections' }), auth },
   result: storageReceipts,
-  errors: [...refusals, 'VAULT_TOO_FEW_RECEIPTS'],
+  errors: [...refusals, 'VAULT_INCOMPLETE', 'VAULT_ROOT_MISMATCH', 'VAULT_TOO_FEW_COPIES'],
   examples: [{
     name: 'one section', params: { record: SAMPLE.record, version: 1, blobs: [{ blob: SAMPLE.blob, size: '4112' }], auth: SAMPLE.auth },
     result: { record: SAMPLE.record, version: 1, receipts: [{ node: 2, member: 2, signature: SAMPLE.signature }], needed: 3, asOf: SAMPLE_AS_OF },
@@ -58,7 +71,7 @@ export const mailboxPut = defineMethod({
   summary: 'Leaves a sealed key or sealed audit details for those who may open it.',
   params: { request: transactionId, section, kind: mailboxKind, sealed: hexUpTo(64 * 1024, 'sealed bytes'), auth },
   result: record({ stored: Type.Boolean() }),
-  errors: [...refusals, 'RPC_FORBIDDEN', 'MAILBOX_FULL'],
+  errors: [...refusals, 'MAILBOX_FORBIDDEN', 'MAILBOX_CONFLICT', 'MAILBOX_FULL'],
   examples: [{ name: 'a key', params: { request: SAMPLE.transaction, section: 1, kind: 'key', sealed: SAMPLE.bytes, auth: SAMPLE.auth }, result: { stored: true } }],
   access: 'signed',
   rateClass: 'write',

@@ -28,3 +28,8 @@ export const mailboxEntry = record({
 export type MailboxEntry = Static<typeof mailboxEntry>
 export const mailboxItem = record({ request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff }), kind: mailboxKind, size: Type.Integer({ minimum: 1 }), storedAt: timeMs })
 export type MailboxItem = Static<typeof mailboxItem>
+
+/** Most chunks of one blob whose hashes fit into an answer (64 GiB). */
+const CHUNK_COUNT_MAX = 65_536
+export const blobHashes = record({ blob: blobId, size: u64('ciphertext bytes'), hashes: hexUpTo(32 * CHUNK_COUNT_MAX, 'leaf hashes of the chunks, joined; they give the blob id') })
+export type BlobHashes = Static<typeof blobHashes>
