@@ -17,7 +17,7 @@ import { readerOf } from '../contracts/runtime/table.ts'
 import type { Layer, TransactionStore } from '../state/overlay.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { checkHeader, readBlock } from './block-check.ts'
-import type { HeaderRules } from './block-check.ts'
+import type { HeaderRules, ReadBlock } from './block-check.ts'
 import type { ExecutedBlock, Tip } from './executed-block.ts'
 
 export interface ExecutorPorts {
@@ -47,6 +47,8 @@ export class Executor {
   readonly #ports: ExecutorPorts
   /** Executed and not yet taken by `take`, ascending by index. */
   readonly #blocks: ExecutedBlock[] = []
+  /** Entries are decoded once: before execution, for their signatures. */
+  readonly #read = new WeakMap<Uint8Array, ReadBlock>()
   #base: Tip
   #executedIndex: number
 
@@ -67,10 +69,28 @@ export class Executor {
   }
 
   /** Signatures of an entry's transactions and of its header, checked in batches ahead of execution; positive verdicts are remembered by the verifier. */
-  async prepare(entry: LogEntry): Promise<void> {
-    if (entry.data.length === 0) return
-    const { transactions, proposal } = readBlock(entry.data, this.#options.rules)
+  async prepare(entry: LogEntry): Promise<BlockHeader | undefined> {
+    if (entry.data.length === 0) return undefined
+    const { header, transactions, proposal } = this.#readOnce(entry.data)
     await this.#ports.verifyBatch([proposal, ...transactions.flatMap(signatureItems)])
+    return header
+  }
+
+  /** Height and hash an entry claims, before anything is checked; undefined for a no-op and for what is not a block. */
+  describe(data: Uint8Array): { readonly height: number; readonly hash: Uint8Array } | undefined {
+    if (data.length === 0) return undefined
+    try {
+      const { envelope, header } = this.#readOnce(data)
+      return { height: Number(header.height), hash: blockHashOf(this.#options.rules.chain, envelope.header) }
+    } catch {
+      return undefined // Execution finds the fault again and refuses the entry with its code.
+    }
+  }
+
+  #readOnce(data: Uint8Array): ReadBlock {
+    let read = this.#read.get(data)
+    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.rules)))
+    return read
   }
 
   /**
@@ -96,7 +116,7 @@ export class Executor {
 
   #execute(entry: LogEntry, layer: Layer): ExecutedBlock {
     const tip = this.tip
-    const { envelope, header, transactions, proposal } = readBlock(entry.data, this.#options.rules)
+    const { envelope, header, transactions, proposal } = this.#readOnce(entry.data)
     checkHeader(header, tip, entry.term, this.#options.rules)
     const height = Number(header.height)
     for (const item of [proposal, ...transactions.flatMap(signatureItems)]) {
@@ -141,6 +161,12 @@ export class Executor {
     const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(rules.chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })
     const block = this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window)
     return { data, block, dropped }
+  }
+
+  /** The executed block of this entry, when it is the newest. */
+  newest(index: number): ExecutedBlock | undefined {
+    const last = this.#blocks.at(-1)
+    return last?.index === index ? last : undefined
   }
 
   /** Counts a proposed block as executed, once the log has taken it at its index. */

@@ -14,6 +14,7 @@ export const DEFAULT_VERIFIER: VerifierOptions = { threads: 1, batchMax: 256, ve
 /** Below this many signatures the trip to a thread costs more than the check itself. */
 const INLINE_MAX = 2
 
+interface Asked { readonly item: SignatureItem; readonly resolve: (valid: boolean) => void; readonly reject: (error: unknown) => void }
 interface Waiting { readonly resolve: (verdicts: Uint8Array) => void; readonly reject: (error: unknown) => void }
 
 /**
@@ -25,6 +26,7 @@ export class VerifierPool {
   readonly #workers: Worker[] = []
   readonly #waiting = new Map<number, Waiting>()
   readonly #verdicts: LRUCache<string, true>
+  #asked: Asked[] = []
   #next = 0
   #stopped = false
 
@@ -58,35 +60,44 @@ export class VerifierPool {
     return this.#verdicts.has(verdictKey(item))
   }
 
-  /** One verdict per item, in order. Known ones cost a hash. */
+  /** One verdict per item, in order. Known ones cost a hash; what several callers ask within one turn of the event loop travels together. */
   async verifyBatch(items: readonly SignatureItem[]): Promise<boolean[]> {
     const keys = items.map(verdictKey)
     const verdicts = keys.map((key) => this.#verdicts.has(key))
-    const open = items.flatMap((_, i) => (verdicts[i] ? [] : [i]))
-    const parts: Promise<void>[] = []
-    for (let at = 0; at < open.length; at += this.#options.batchMax) {
-      const part = open.slice(at, at + this.#options.batchMax)
-      parts.push(this.#check(part.map((i) => items[i]!)).then((found) => part.forEach((i, k) => {
-        if (found[k] !== 1) return
-        verdicts[i] = true
-        this.#verdicts.set(keys[i]!, true)
-      })))
-    }
-    await Promise.all(parts)
+    await Promise.all(items.map(async (item, i) => {
+      if (verdicts[i] === true) return
+      verdicts[i] = await this.#ask(item)
+      if (verdicts[i]) this.#verdicts.set(keys[i]!, true)
+    }))
     return verdicts
   }
 
-  #check(items: readonly SignatureItem[]): Promise<Uint8Array> {
-    if (this.#workers.length === 0 || items.length <= INLINE_MAX) {
-      return Promise.resolve(Uint8Array.from(items, ({ publicKey, message, signature }) => (verify(publicKey, message, signature) ? 1 : 0)))
-    }
+  #ask(item: SignatureItem): Promise<boolean> {
     if (this.#stopped) return Promise.reject(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
     return new Promise((resolve, reject) => {
-      const id = this.#next++
-      const packed = packItems(items)
-      this.#waiting.set(id, { resolve, reject })
-      this.#workers[id % this.#workers.length]!.postMessage({ id, packed }, [packed.buffer])
+      this.#asked.push({ item, resolve, reject })
+      if (this.#asked.length === 1) setImmediate(() => this.#dispatch())
     })
+  }
+
+  #dispatch(): void {
+    const asked = this.#asked
+    this.#asked = []
+    if (this.#workers.length === 0 || asked.length <= INLINE_MAX) {
+      for (const { item, resolve } of asked) resolve(verify(item.publicKey, item.message, item.signature))
+      return
+    }
+    for (let at = 0; at < asked.length; at += this.#options.batchMax) this.#post(asked.slice(at, at + this.#options.batchMax))
+  }
+
+  #post(part: readonly Asked[]): void {
+    const id = this.#next++
+    const packed = packItems(part.map(({ item }) => item))
+    this.#waiting.set(id, {
+      resolve: (verdicts) => part.forEach(({ resolve }, i) => resolve(verdicts[i] === 1)),
+      reject: (error) => { for (const { reject } of part) reject(error) },
+    })
+    this.#workers[id % this.#workers.length]!.postMessage({ id, packed }, [packed.buffer])
   }
 
   #fail(error: SteleError): void {

@@ -1,0 +1,265 @@
+import { SteleError, errorCode } from '../primitives/error.ts'
+import type { Clock, Logger, Random } from '../primitives/ports.ts'
+import type { HardState } from './core/config.ts'
+import type { Effects, Persist, RaftStatus, SoftState } from './core/effects.ts'
+import type { Entry, Message } from './core/message.ts'
+import type { Raft } from './core/raft.ts'
+import { ExecutionQueue } from './execution-queue.ts'
+import { decodeMessage, encodeMessage } from './message-wire.ts'
+import type { Execution, LogStore, Transport } from './ports.ts'
+import { Proposer } from './proposer.ts'
+import type { ProposerOptions } from './proposer.ts'
+
+export interface DriverOptions extends ProposerOptions {
+  /** Milliseconds of one tick. */
+  readonly tickMs: number
+  readonly electionTicks: number
+  /** Reads that got no answer are asked for again until this many milliseconds have passed. */
+  readonly readTimeoutMs: number
+}
+
+export interface DriverPorts {
+  readonly log: LogStore
+  readonly transport: Transport
+  readonly execution: Execution
+  /** Transactions that wait for a block. */
+  readonly waiting: () => number
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly onRoleChange: (state: SoftState) => void
+  /** This node refused an entry, or a majority refused this node's. */
+  readonly onRefusal: (details: { readonly index: number; readonly term: number; readonly code: string; readonly error: unknown }) => void
+  readonly onFenced: (status: RaftStatus) => void
+  /** An invariant broke or a write failed: the process must end. */
+  readonly fatal: (error: unknown) => void
+}
+
+interface WaitingRead { readonly resolve: (index: number) => void; readonly reject: (error: SteleError) => void; readonly deadlineMs: number }
+
+/**
+ * The only loop of consensus: inputs go into the core one at a time, effects come out and are carried out in one order: persist, send,
+ * apply. All methods return at once. Everything asynchronous (sync, execution) reports back as an input.
+ */
+export class Driver {
+  readonly #options: DriverOptions
+  readonly #ports: DriverPorts
+  readonly #raft: Raft
+  readonly #queue: ExecutionQueue
+  readonly #proposer: Proposer
+  readonly #reads = new Map<number, WaitingRead>()
+  /** Reads the core would not take for now; asked again with the next tick. */
+  #unasked: WaitingRead[] = []
+  #readNumber: number
+  #timer: NodeJS.Timeout | undefined
+  #pumping = false
+  #stopped = true
+  #fencedTold = false
+  #applied: number
+  #hardState: HardState
+
+  /** `firstRead`: read numbers ascend over restarts, so it grows with the boot counter. `applied`: entry the state database has. */
+  constructor(options: DriverOptions, ports: DriverPorts, raft: Raft, start: { readonly firstRead: number; readonly applied: number; readonly hardState: HardState }) {
+    this.#options = options
+    this.#ports = ports
+    this.#raft = raft
+    this.#readNumber = start.firstRead
+    this.#applied = start.applied
+    this.#hardState = start.hardState
+    this.#queue = new ExecutionQueue(ports.execution, {
+      onExecuted: (entry) => this.#input({ type: 'executed', index: entry.index, term: entry.term }),
+      onRefused: (entry, { code, root, error }) => {
+        ports.onRefusal({ index: entry.index, term: entry.term, code, error })
+        this.#input({ type: 'refused', index: entry.index, term: entry.term, code, root })
+      },
+      fatal: ports.fatal,
+    })
+    this.#proposer = new Proposer(options, { execution: ports.execution, waiting: ports.waiting })
+  }
+
+  get status(): RaftStatus { return this.#raft.status() }
+
+  /** Starts ticking. `tail`: stored entries above the applied one; they are executed before this node vouches for anything. */
+  start(tail: readonly Entry[]): void {
+    if (!this.#stopped) return
+    this.#stopped = false
+    this.#ports.transport.onMessage((from, _channel, frame) => this.#receive(from, frame))
+    this.#ports.transport.onPeerChange((node, connected) => this.#peerChanged(node, connected))
+    this.#queue.push(tail)
+    this.#timer = setInterval(() => this.tick(), this.#options.tickMs)
+    this.#pump()
+  }
+
+  /** Ends the loop; what is under way elsewhere may still finish, its reports are not heard. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearInterval(this.#timer)
+    this.#queue.stop()
+    for (const { reject } of [...this.#reads.values(), ...this.#unasked]) reject(stopping())
+    this.#reads.clear()
+    this.#unasked = []
+  }
+
+  /** One tick of the clock. A process that slept gets one tick, not all it missed, so that waking up starts no election by itself. */
+  tick(): void {
+    this.#expireReads()
+    const unasked = this.#unasked
+    this.#unasked = []
+    for (const read of unasked) this.#ask(read)
+    this.#input({ type: 'tick', jitter: this.#ports.random.jitter(this.#options.electionTicks) })
+  }
+
+  /** Something waits to be cut into a block. */
+  kick(): void {
+    if (!this.#stopped && !this.#pumping) this.#pump()
+  }
+
+  /** Starts an election now, for operators and tests. */
+  campaign(): void {
+    this.#input({ type: 'campaign' })
+  }
+
+  /** Resolves with an index; state applied up to it serves a linearizable read. `NO_LEADER` when nobody confirms in time. */
+  readIndex(): Promise<number> {
+    if (this.#stopped) return Promise.reject(stopping())
+    return new Promise((resolve, reject) => {
+      this.#ask({ resolve, reject, deadlineMs: this.#ports.clock.monotonicMs() + this.#options.readTimeoutMs })
+      this.#pump()
+    })
+  }
+
+  #ask(read: WaitingRead): void {
+    const request = this.#readNumber++
+    if (this.#raft.step({ type: 'readIndex', request }) === undefined) this.#reads.set(request, read)
+    else this.#unasked.push(read)
+  }
+
+  #expireReads(): void {
+    const now = this.#ports.clock.monotonicMs()
+    const late = [...this.#reads].filter(([, { deadlineMs }]) => deadlineMs <= now)
+    for (const [request] of late) this.#reads.delete(request)
+    const unaskedLate = this.#unasked.filter(({ deadlineMs }) => deadlineMs <= now)
+    this.#unasked = this.#unasked.filter(({ deadlineMs }) => deadlineMs > now)
+    for (const { reject } of [...late.map(([, read]) => read), ...unaskedLate]) {
+      reject(new SteleError({ code: 'NO_LEADER', message: 'no leader confirmed the read in time', details: { leader: this.#raft.status().leader }, retryable: true }))
+    }
+  }
+
+  #receive(from: number, frame: Uint8Array): void {
+    let message: Message
+    try {
+      message = decodeMessage(frame)
+    } catch (error) {
+      this.#ports.logger.warn({ from, code: errorCode(error) }, 'garbled consensus message dropped')
+      return
+    }
+    if (message.from !== from) {
+      this.#ports.logger.warn({ from, claimed: message.from }, 'consensus message names another sender, dropped')
+      return
+    }
+    this.#input({ type: 'message', message })
+  }
+
+  #peerChanged(node: number, connected: boolean): void {
+    if (connected) return
+    // A lost connection to the leader frees this node to elect another at once, instead of waiting for the lease (DESIGN §5.6).
+    if (this.#raft.status().leader === node) this.#input({ type: 'forgetLeader' })
+    this.#input({ type: 'unreachable', peer: node })
+  }
+
+  #input(input: Parameters<Raft['step']>[0]): void {
+    if (this.#stopped) return
+    try {
+      this.#raft.step(input)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    this.#pump()
+  }
+
+  /** Carries out effects until there are none, then cuts a block if it is time. Never nested: an input that arrives meanwhile is taken up by the loop. */
+  #pump(): void {
+    if (this.#pumping || this.#stopped) return
+    this.#pumping = true
+    try {
+      do {
+        while (this.#raft.hasEffects() && !this.#stopped) this.#carryOut(this.#raft.takeEffects())
+      } while (!this.#stopped && this.#proposer.maybePropose(this.#raft))
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  #carryOut(effects: Effects): void {
+    if (effects.truncatedFrom !== undefined) {
+      this.#queue.truncate(effects.truncatedFrom)
+      this.#ports.execution.truncate(effects.truncatedFrom)
+    }
+    if (effects.persist !== undefined) this.#persist(effects.persist)
+    for (const message of effects.messages) this.#send(message)
+    if (effects.committed.length > 0) this.#commit(effects.committed)
+    for (const { request, index } of effects.reads) this.#finishRead(request, index)
+    for (const request of effects.droppedReads) this.#retryRead(request)
+    if (effects.softState !== undefined) this.#ports.onRoleChange(effects.softState)
+    if (effects.stepDown !== undefined) this.#ports.logger.warn({ reason: effects.stepDown }, 'this node stopped leading')
+    this.#tellFence()
+  }
+
+  #persist({ batch, hardState, truncateFrom, entries, refusals }: Persist): void {
+    if (hardState !== undefined) this.#hardState = hardState
+    this.#ports.log.append({ hardState, truncateFrom, entries, refusals }).then(
+      () => this.#input({ type: 'stored', batch }),
+      (error: unknown) => this.#fail(error),
+    )
+    this.#queue.push(entries)
+  }
+
+  #send(message: Message): void {
+    const channel = message.type === 'append' && message.entries.length > 0 ? 'append' : 'control'
+    if (!this.#ports.transport.send(message.to, channel, encodeMessage(message)) && channel === 'append') {
+      this.#raft.step({ type: 'unreachable', peer: message.to })
+    }
+  }
+
+  #commit(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#ports.execution.commit(entry)
+    this.#applied = entries.at(-1)!.index
+    this.#raft.step({ type: 'applied', index: this.#applied })
+    const { term, vote } = this.#hardState
+    this.#hardState = { term, vote, commit: this.#applied }
+    this.#ports.log.noteCommit(this.#hardState)
+  }
+
+  #finishRead(request: number, index: number): void {
+    this.#reads.get(request)?.resolve(index)
+    this.#reads.delete(request)
+  }
+
+  #retryRead(request: number): void {
+    const read = this.#reads.get(request)
+    this.#reads.delete(request)
+    if (read !== undefined) this.#ask(read)
+  }
+
+  #tellFence(): void {
+    if (this.#fencedTold) return
+    const status = this.#raft.status()
+    if (status.fence === undefined) return
+    this.#fencedTold = true
+    this.#ports.onFenced(status)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return
+    this.stop()
+    this.#ports.fatal(error)
+  }
+}
+
+function stopping(): SteleError {
+  return new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true })
+}

@@ -1,0 +1,79 @@
+import type { Mempool } from '../consensus/mempool.ts'
+import { authorise, readerOf } from '../contracts/index.ts'
+import type { Registry, ReplayWindow } from '../contracts/index.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Clock } from '../primitives/ports.ts'
+import type { SignatureItem } from '../primitives/signature.ts'
+import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import { AUTHORISATION_CODES } from '../contracts/index.ts'
+import type { ChainStore } from './chain-store.ts'
+import type { Executor } from './executor.ts'
+import type { TransactionBook } from './transaction-book.ts'
+import type { WorldState } from '../state/world-state.ts'
+
+export interface AdmissionOptions { readonly chain: Uint8Array; readonly lifetimeMsMax: number }
+
+export interface AdmissionPorts {
+  readonly executor: Executor
+  readonly world: WorldState
+  readonly window: ReplayWindow
+  readonly registry: Registry
+  readonly mempool: Mempool
+  readonly book: TransactionBook
+  readonly store: ChainStore
+  readonly clock: Clock
+  readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
+}
+
+/** What became of a transaction at the door. `known`: it is here or in the chain already. */
+export type Admitted = { readonly transaction: Transaction; readonly known: boolean }
+
+/** The door: decodes strictly, verifies once, asks whether the transaction could stand in the next block, and puts it into the mempool. */
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #ports: AdmissionPorts
+
+  constructor(options: AdmissionOptions, ports: AdmissionPorts) {
+    this.#options = options
+    this.#ports = ports
+  }
+
+  /** Throws CODEC_*, TX_*, `TX_SIGNATURE_INVALID`, a code of authorisation or `CONSENSUS_BUSY`. Nothing is kept of what is refused. */
+  async admit(bytes: Uint8Array): Promise<Admitted> {
+    const transaction = decodeTransaction(bytes, this.#options.chain)
+    if (this.#isKnown(transaction)) return { transaction, known: true }
+    const [verdicts] = await Promise.all([this.#ports.verifyBatch(signatureItems(transaction)), this.#warm(transaction)])
+    if (verdicts.some((valid) => !valid)) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
+    if (this.#isKnown(transaction)) return { transaction, known: true }
+    this.#authorise(transaction)
+    this.#ports.mempool.add(transaction)
+    this.#ports.book.pending(transaction.id)
+    return { transaction, known: false }
+  }
+
+  /** Signatures inside the arguments are judged by the contract; verifying them here, in batches, leaves only a look-up to it. */
+  async #warm(transaction: Transaction): Promise<void> {
+    const proofs = this.#ports.executor.proofs(transaction)
+    if (proofs.length > 0) await this.#ports.verifyBatch(proofs)
+  }
+
+  #isKnown({ id }: Transaction): boolean {
+    const { mempool, book, store } = this.#ports
+    if (mempool.has(id)) return true
+    const seen = book.get(id)
+    if (seen !== undefined && seen.status !== 'pending' && seen.status !== 'expired') return true
+    return store.locate(id) !== undefined
+  }
+
+  #authorise(transaction: Transaction): void {
+    const { executor, world, window, registry, clock } = this.#ports
+    const tip = executor.tip
+    const now = BigInt(clock.nowMs())
+    const block = { height: BigInt(tip.height + 1), timeMs: now > tip.timeMs ? now : tip.timeMs, chainId: this.#options.chain, lifetimeMsMax: this.#options.lifetimeMsMax }
+    const verdict = authorise({ reader: readerOf(tip.layer ?? world.view()), window: tip.window ?? window, registry }, block, transaction)
+    if ('notIncludable' in verdict) {
+      throw new SteleError({ code: verdict.notIncludable, message: AUTHORISATION_CODES[verdict.notIncludable], details: { path: 'body', atHeight: tip.height } })
+    }
+  }
+}

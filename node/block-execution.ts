@@ -1,0 +1,129 @@
+import type { Entry } from '../consensus/core/message.ts'
+import type { Mempool } from '../consensus/mempool.ts'
+import type { CutBlock, Execution, ExecutionRefusal } from '../consensus/ports.ts'
+import { invariant } from '../primitives/assert.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Clock, Logger } from '../primitives/ports.ts'
+import type { Applier } from './applier.ts'
+import type { ExecutedBlock } from './executed-block.ts'
+import type { Executor } from './executor.ts'
+import type { TransactionBook } from './transaction-book.ts'
+
+export interface BlockExecutionOptions {
+  readonly blockTransactionsMax: number
+  readonly blockBytesMax: number
+  /** A block further ahead of this node's clock is not acknowledged until the clock comes near it, in ms (DESIGN §5.5). */
+  readonly futureToleranceMs: number
+  /** Waiting for the clock longer than this makes this node forget the leader. */
+  readonly patienceMs: number
+}
+
+export interface BlockExecutionPorts {
+  readonly executor: Executor
+  readonly applier: Applier
+  readonly mempool: Mempool
+  readonly book: TransactionBook
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Committed and executed, in order; the state database may still be behind. */
+  readonly onCommitted: (block: ExecutedBlock) => void
+  /** The leader's clock runs ahead of this node's by more than can be waited for. */
+  readonly onLeaderAhead: (aheadMs: number) => void
+}
+
+interface Cut extends CutBlock { readonly block: ExecutedBlock }
+
+/** Joins consensus with execution, mempool and the state database: implements consensus' `Execution`. */
+export class BlockExecution implements Execution {
+  readonly #options: BlockExecutionOptions
+  readonly #ports: BlockExecutionPorts
+
+  constructor(options: BlockExecutionOptions, ports: BlockExecutionPorts) {
+    this.#options = options
+    this.#ports = ports
+  }
+
+  get executedIndex(): number { return this.#ports.executor.executedIndex }
+
+  async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
+    if (entry.kind !== 'block') return
+    try {
+      const header = await this.#ports.executor.prepare(entry)
+      if (header !== undefined) await this.#waitForClock(Number(header.timeMs), signal)
+    } catch (error) {
+      // What is wrong with the block is found again, and judged, when it executes.
+      if (signal.aborted || !(error instanceof SteleError)) throw error
+    }
+  }
+
+  async #waitForClock(timeMs: number, signal: AbortSignal): Promise<void> {
+    const { clock, onLeaderAhead } = this.#ports
+    const ahead = (): number => timeMs - clock.nowMs() - this.#options.futureToleranceMs
+    const startedMs = clock.monotonicMs()
+    let told = false
+    while (ahead() > 0 && !signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, Math.min(ahead(), 50)))
+      if (!told && clock.monotonicMs() - startedMs > this.#options.patienceMs) {
+        told = true
+        onLeaderAhead(ahead())
+      }
+    }
+  }
+
+  execute(entry: Entry): ExecutionRefusal | undefined {
+    const { executor, book, mempool } = this.#ports
+    const refused = executor.execute(entry)
+    if (refused !== undefined) return refused
+    const block = executor.newest(entry.index)
+    if (block !== undefined) {
+      for (const { id } of block.transactions) mempool.markCut(id)
+      book.included(block)
+    }
+    return undefined
+  }
+
+  cut(index: number, term: number): Cut | undefined {
+    const { executor, mempool, clock, book, logger } = this.#ports
+    const candidates = [...mempool.peek(this.#options.blockTransactionsMax, this.#options.blockBytesMax)]
+    const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
+    for (const { transaction, code } of outcome.dropped) {
+      mempool.remove(transaction.id)
+      if (code === 'TX_EXPIRED') book.expired(transaction.id)
+      else if (code !== 'TX_REPLAYED') logger.debug({ code, contract: transaction.body.contract }, 'waiting transaction can no longer be included')
+    }
+    return 'block' in outcome ? { data: outcome.data, transactions: outcome.block.transactions, block: outcome.block } : undefined
+  }
+
+  adopt(cut: CutBlock): void {
+    const { executor, mempool, book } = this.#ports
+    const { block } = cut as Cut
+    executor.adopt(block)
+    for (const { id } of block.transactions) mempool.markCut(id)
+    book.included(block)
+  }
+
+  discard(cut: CutBlock): void {
+    this.#ports.executor.discard((cut as Cut).block)
+  }
+
+  truncate(from: number): void {
+    const { executor, mempool, book } = this.#ports
+    for (const block of executor.truncate(from)) {
+      for (const { id } of block.transactions) mempool.restore(id)
+      book.dropped(block)
+    }
+  }
+
+  commit(entry: Entry): void {
+    const { executor, applier, mempool, book, onCommitted } = this.#ports
+    invariant(entry.index <= executor.executedIndex, 'only executed entries are committed', { index: entry.index, executed: executor.executedIndex })
+    const block = executor.take(entry.index)
+    applier.apply(entry.index, block)
+    if (block === undefined) return
+    for (const { id } of block.transactions) mempool.remove(id)
+    book.committed(block)
+    for (const id of mempool.expire(block.header.timeMs)) book.expired(id)
+    onCommitted(block)
+  }
+}
+

@@ -1,0 +1,50 @@
+import type { Transport } from '../consensus/ports.ts'
+import type { Logger } from '../primitives/ports.ts'
+import type { RaftProtocol } from '../p2p/raft-protocol.ts'
+
+/** First byte of a control frame that carries an attestation; Raft's own messages begin with their wire version. */
+const ATTESTATION_FRAME = 0x40
+
+export interface RaftLinesHandlers {
+  readonly onAttestation: (from: number, bytes: Uint8Array) => void
+  readonly logger: Logger
+}
+
+/** Raft's messages and attestations over the same ordered control lines. Implements consensus' Transport. */
+export class RaftLines implements Transport {
+  readonly #raft: RaftProtocol
+  readonly #handlers: RaftLinesHandlers
+
+  constructor(raft: RaftProtocol, handlers: RaftLinesHandlers) {
+    this.#raft = raft
+    this.#handlers = handlers
+  }
+
+  send(to: number, channel: 'control' | 'append', frame: Uint8Array): boolean {
+    return this.#raft.send(to, channel, frame)
+  }
+
+  onMessage(handler: (from: number, channel: 'control' | 'append', frame: Uint8Array) => void): void {
+    this.#raft.onMessage((from, channel, frame) => {
+      if (frame[0] === ATTESTATION_FRAME) this.#handlers.onAttestation(from, frame.subarray(1))
+      else handler(from, channel, frame)
+    })
+  }
+
+  onPeerChange(handler: (node: number, connected: boolean) => void): void {
+    this.#raft.onPeerChange(handler)
+  }
+
+  /** Calls `handler` whenever a node can be talked to again. */
+  onConnected(handler: (node: number) => void): void {
+    this.#raft.onPeerChange((node, connected) => { if (connected) handler(node) })
+  }
+
+  /** Sends an attestation to every reachable node; who misses it gets the newest again when it connects. */
+  broadcastAttestation(attestation: Uint8Array): void {
+    const frame = new Uint8Array(attestation.length + 1)
+    frame[0] = ATTESTATION_FRAME
+    frame.set(attestation, 1)
+    for (const node of this.#raft.reachable()) this.#raft.send(node, 'control', frame)
+  }
+}

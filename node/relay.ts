@@ -1,0 +1,125 @@
+import type { GossipVerdict } from '../p2p/gossip.ts'
+import { array, bytes, decode, encode, struct } from '../primitives/codec.ts'
+import { errorCode } from '../primitives/error.ts'
+import type { Clock, Logger } from '../primitives/ports.ts'
+import { TRANSACTION_LIMITS } from '../primitives/transaction.ts'
+import type { Transaction } from '../primitives/transaction.ts'
+import type { Admission } from './admission.ts'
+
+/** A batch on the wire: at most 256 transactions or 384 KiB, sent at once or after 5 ms (DESIGN §5.16). */
+const RELAY = { transactionsMax: 256, batchBytesMax: 384 * 1024, delayMs: 5 } as const
+const batchSchema = struct({ transactions: array(bytes({ max: TRANSACTION_LIMITS.transactionBytesMax }), { min: 1, max: RELAY.transactionsMax }) })
+
+/** A waiting transaction is sent straight to the leader again after this long: gossip may have been lost. */
+const STALE_MS = 1_000
+
+export interface RelayPorts {
+  readonly admission: Admission
+  readonly publish: (data: Uint8Array) => Promise<unknown>
+  /** Sends a batch to one node, and waits until it was taken. */
+  readonly forward: (node: number, data: Uint8Array) => Promise<unknown>
+  readonly leader: () => number
+  readonly self: number
+  readonly waiting: () => Iterable<Transaction>
+  readonly onAdmitted: () => void
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Passes transactions on to the other members, in batches, and takes theirs. */
+export class Relay {
+  readonly #ports: RelayPorts
+  #batch: Uint8Array[] = []
+  #batchBytes = 0
+  #timer: NodeJS.Timeout | undefined
+  #lastSentMs = 0
+  #stale: NodeJS.Timeout | undefined
+  readonly #seenMs = new Map<string, number>()
+
+  constructor(ports: RelayPorts) {
+    this.#ports = ports
+  }
+
+  start(): void {
+    this.#stale ??= setInterval(() => this.#forwardStale(), STALE_MS).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#stale)
+    clearTimeout(this.#timer)
+    this.#stale = undefined
+    this.#batch = []
+  }
+
+  /** Queues a transaction that this node admitted for all others. The first after a pause leaves at once. */
+  relay(transaction: Transaction): void {
+    if (this.#batchBytes + transaction.bytes.length > RELAY.batchBytesMax) this.#flush()
+    this.#batch.push(transaction.bytes)
+    this.#batchBytes += transaction.bytes.length
+    if (this.#batch.length >= RELAY.transactionsMax) this.#flush()
+    else this.#timer ??= setTimeout(() => this.#flush(), Math.max(0, Math.min(RELAY.delayMs, RELAY.delayMs - (this.#ports.clock.monotonicMs() - this.#lastSentMs))))
+  }
+
+  /** Judges a batch from another node: reject what no sound member sends, ignore what is of no use now. */
+  async receive(data: Uint8Array): Promise<GossipVerdict> {
+    let transactions: readonly Uint8Array[]
+    try {
+      transactions = decode(batchSchema, data).transactions
+    } catch {
+      return 'reject' // Batches are made by nodes, never by clients: a malformed one is the node's fault.
+    }
+    const verdicts = await Promise.all(transactions.map((bytes) => this.#take(bytes)))
+    if (verdicts.includes('reject')) return 'reject'
+    return verdicts.includes('accept') ? 'accept' : 'ignore'
+  }
+
+  async #take(bytes: Uint8Array): Promise<GossipVerdict> {
+    try {
+      const { known } = await this.#ports.admission.admit(bytes)
+      if (known) return 'ignore'
+      this.#ports.onAdmitted()
+      return 'accept'
+    } catch (error) {
+      const code = errorCode(error)
+      // A sound node verified these before it passed them on; the other codes depend on how far each node is.
+      const guilty = code === 'TX_SIGNATURE_INVALID' || code === 'TX_WRONG_CHAIN' || code?.startsWith('CODEC_') === true
+      if (code === undefined) this.#ports.logger.error({ error }, 'a relayed transaction could not be judged')
+      return guilty ? 'reject' : 'ignore'
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#batch.length === 0) return
+    const data = encode(batchSchema, { transactions: this.#batch })
+    this.#batch = []
+    this.#batchBytes = 0
+    this.#lastSentMs = this.#ports.clock.monotonicMs()
+    this.#ports.publish(data).catch((error: unknown) => this.#ports.logger.debug({ error }, 'transactions could not be relayed'))
+  }
+
+  /** What waited here for a whole round goes straight to the leader: it may never have heard of it. */
+  #forwardStale(): void {
+    const { leader, self, waiting, forward, clock, logger } = this.#ports
+    const to = leader()
+    const now = clock.monotonicMs()
+    const stale: Uint8Array[] = []
+    const present = new Set<string>()
+    let size = 0
+    for (const { id, bytes: envelope } of waiting()) {
+      if (stale.length >= RELAY.transactionsMax || size + envelope.length > RELAY.batchBytesMax) break
+      const key = String(id)
+      present.add(key)
+      const since = this.#seenMs.get(key)
+      if (since === undefined) this.#seenMs.set(key, now)
+      else if (now - since >= STALE_MS) {
+        stale.push(envelope)
+        size += envelope.length
+      }
+    }
+    for (const key of this.#seenMs.keys()) if (!present.has(key)) this.#seenMs.delete(key)
+    if (stale.length === 0 || to === 0 || to === self) return
+    forward(to, encode(batchSchema, { transactions: stale })).catch((error: unknown) => logger.debug({ error, to }, 'waiting transactions could not be forwarded'))
+  }
+}

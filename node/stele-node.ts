@@ -1,0 +1,313 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { mkdir, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Raft } from '../consensus/core/raft.ts'
+import { DEFAULT_RAFT_OPTIONS } from '../consensus/core/config.ts'
+import { configurationOf } from '../consensus/core/reconfiguration.ts'
+import { Driver } from '../consensus/driver.ts'
+import { Finality } from '../consensus/finality.ts'
+import { Mempool } from '../consensus/mempool.ts'
+import { DEFAULT_PROPOSER } from '../consensus/proposer.ts'
+import { builtInRegistry } from '../contracts/index.ts'
+import { DEFAULT_P2P } from '../p2p/options.ts'
+import { createNetwork } from '../p2p/network.ts'
+import type { Network } from '../p2p/network.ts'
+import { attestationSchema, certificateSchema } from '../primitives/certificate.ts'
+import type { AttestationContent } from '../primitives/certificate.ts'
+import { decode, encode } from '../primitives/codec.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Genesis, GenesisMember } from '../primitives/genesis.ts'
+import type { Clock, Logger, MetricsRegister, Random } from '../primitives/ports.ts'
+import { createSigner } from '../primitives/signature.ts'
+import { openDatabase } from '../state/database.ts'
+import { openLedger } from '../state/ledger-open.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
+import { openWorldState } from '../state/world-state.ts'
+import type { WorldState } from '../state/world-state.ts'
+import { Admission } from './admission.ts'
+import { Applier } from './applier.ts'
+import { BlockExecution } from './block-execution.ts'
+import type { HeaderRules } from './block-check.ts'
+import { ChainStore } from './chain-store.ts'
+import type { Config } from './config.ts'
+import type { ExecutedBlock } from './executed-block.ts'
+import { Executor } from './executor.ts'
+import { headerRules } from './genesis-file.ts'
+import type { NodeKeys } from './keys.ts'
+import { LedgerLogStore, toRaftEntry } from './log-store.ts'
+import { recoverTip, recoverWindow, writeGenesisState } from './recover.ts'
+import { Relay } from './relay.ts'
+import { TransactionBook } from './transaction-book.ts'
+import { RaftLines } from './raft-lines.ts'
+import { VerifierPool } from './verifier.ts'
+
+export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() }
+export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)), jitter: (below) => (below <= 1 ? 0 : randomInt(below)) }
+
+export interface NodeCollaborators {
+  readonly logger: Logger
+  readonly metrics: MetricsRegister
+  readonly clock?: Clock
+  /** An invariant broke or the disk failed: end the process, the data on disk are sound. */
+  readonly fatal: (error: unknown) => void
+}
+
+export interface NodeSettings { readonly config: Config; readonly genesis: Genesis; readonly keys: NodeKeys }
+
+type ExecutorClass = typeof Executor
+
+/** The parts of a running node; what RPC, health and tests read from. */
+export interface NodeParts {
+  readonly config: Config
+  readonly genesis: Genesis
+  readonly rules: HeaderRules
+  readonly member: GenesisMember
+  readonly world: WorldState
+  readonly ledger: Ledger
+  readonly store: ChainStore
+  readonly mempool: Mempool
+  readonly book: TransactionBook
+  readonly executor: Executor
+  readonly driver: Driver
+  readonly finality: Finality
+  readonly network: Network
+  readonly admission: Admission
+  readonly relay: Relay
+  readonly verifier: VerifierPool
+  readonly applier: Applier
+  readonly clock: Clock
+  readonly startedAtMs: number
+}
+
+/** Composition root: opens what a node keeps, wires the parts, starts them in order and stops them in reverse. */
+export class SteleNode {
+  readonly #settings: NodeSettings
+  readonly #with: NodeCollaborators
+  readonly #clock: Clock
+  readonly #executorClass: ExecutorClass
+  readonly #committed = new Set<(block: ExecutedBlock) => void>()
+  readonly #final = new Set<(height: number) => void>()
+  #parts: NodeParts | undefined
+  #mode: 'starting' | 'normal' | 'fenced' | 'stopping' = 'starting'
+  #leaderChanges = 0
+  #finalWaitsSinceMs: number | undefined
+  #freeBytes = 0
+  #readingsTimer: NodeJS.Timeout | undefined
+
+  /** `executorClass` is a seam for the test that plants a wrong write. */
+  constructor(settings: NodeSettings, collaborators: NodeCollaborators, executorClass: ExecutorClass = Executor) {
+    this.#settings = settings
+    this.#with = collaborators
+    this.#clock = collaborators.clock ?? systemClock
+    this.#executorClass = executorClass
+  }
+
+  get parts(): NodeParts {
+    if (this.#parts === undefined) throw new SteleError({ code: 'NODE_NOT_STARTED', message: 'the node is not started' })
+    return this.#parts
+  }
+
+  get mode(): 'starting' | 'normal' | 'fenced' | 'stopping' { return this.#mode }
+  get leaderChanges(): number { return this.#leaderChanges }
+  get freeBytes(): number { return this.#freeBytes }
+  /** Age of the oldest committed block that is not final, in ms; 0 when there is none. */
+  get finalityLagMs(): number { return this.#finalWaitsSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#finalWaitsSinceMs }
+
+  /** Calls `listener` for each committed block, in order; returns how to end that. */
+  onCommitted(listener: (block: ExecutedBlock) => void): () => void {
+    this.#committed.add(listener)
+    return () => { this.#committed.delete(listener) }
+  }
+
+  /** Calls `listener` with each new final height; returns how to end that. */
+  onFinal(listener: (height: number) => void): () => void {
+    this.#final.add(listener)
+    return () => { this.#final.delete(listener) }
+  }
+
+  async start(): Promise<void> {
+    const { config, genesis, keys } = this.#settings
+    const { logger, metrics, fatal } = this.#with
+    const rules = headerRules(genesis)
+    const member = memberOf(genesis, config.node)
+    const signer = createSigner(keys.attestation)
+    checkKeys(genesis, config.node, keys)
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+    const ledger = await this.#openLedger(rules.chain)
+    const world = openWorldState(await openDatabase(join(config.dataDir, 'state')), { chain: rules.chain, sync: false })
+    if (world.isEmpty) await writeGenesisState(world, genesis, rules.chain)
+    const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
+    verifier.start()
+    const store = new ChainStore(rules.chain, ledger, world)
+    const registry = builtInRegistry()
+    const tip = recoverTip(world, store, genesis)
+    const window = await recoverWindow(store, rules.chain, registry, tip, genesis.parameters.lifetimeMsMax)
+    const verifyBatch = verifier.verifyBatch.bind(verifier)
+    const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+    const mempool = new Mempool(config.mempool)
+    const book = new TransactionBook()
+    const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal)
+    const execution = new BlockExecution({
+      blockTransactionsMax: genesis.parameters.blockTransactionsMax, blockBytesMax: genesis.parameters.blockBytesMax,
+      futureToleranceMs: genesis.parameters.futureToleranceMs, patienceMs: config.consensus.tickMs * config.consensus.electionTicks,
+    }, {
+      executor, applier, mempool, book, clock: this.#clock, logger,
+      onCommitted: (block) => this.#blockCommitted(block),
+      onLeaderAhead: (aheadMs) => logger.warn({ aheadMs }, 'the leader\'s clock runs ahead of this node\'s'),
+    })
+    const network = await createNetwork({
+      chain: rules.chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
+      members: genesis.members.flatMap(({ member: number, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member: number, transportKey, addresses }))),
+    }, { logger, metrics, clock: this.#clock, random: systemRandom })
+    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
+    const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
+    const driver = this.#createDriver(ledger, executor, execution, lines, mempool)
+    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: genesis.parameters.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, verifyBatch })
+    const relay = new Relay({
+      admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
+      publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
+    })
+    this.#parts = { config, genesis, rules, member, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    await network.start()
+    network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
+    network.sync.handle('transactions', async (_from, data) => {
+      await relay.receive(data)
+      return new Uint8Array(0)
+    })
+    lines.onConnected(() => {
+      const last = finality.repeat()
+      if (last !== undefined) lines.broadcastAttestation(last)
+    })
+    relay.start()
+    driver.start(ledger.lastIndex() > world.appliedIndex ? tailOf(ledger, world.appliedIndex) : [])
+    await this.#readDisk()
+    this.#readingsTimer = setInterval(() => { void this.#readDisk() }, 10_000).unref()
+    this.#mode = 'normal'
+    logger.info({ node: config.node, member: member.name, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
+  }
+
+  /** Stops in reverse order; everything acknowledged is on disk. Safe to call twice. */
+  async stop(): Promise<void> {
+    if (this.#mode === 'stopping' || this.#parts === undefined) return
+    this.#mode = 'stopping'
+    const { driver, relay, finality, network, verifier, applier, world, ledger } = this.#parts
+    clearInterval(this.#readingsTimer)
+    relay.stop()
+    driver.stop()
+    finality.stop()
+    await network.stop()
+    await applier.settled()
+    await verifier.stop()
+    await ledger.close()
+    await world.close()
+    this.#with.logger.info({}, 'node stopped')
+  }
+
+  async #openLedger(chain: Uint8Array): Promise<Ledger> {
+    const { config } = this.#settings
+    const { logger, fatal } = this.#with
+    const opened = await openLedger({ directory: join(config.dataDir, 'ledger'), chainId: chain }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: fatal })
+    if (opened.status === 'repair') {
+      const [first] = opened.damaged
+      throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'the ledger is damaged; the node starts in repair mode only', details: { height: first?.height, index: first?.index, segment: first?.segment, offset: first?.offset } })
+    }
+    return opened.ledger
+  }
+
+  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: HeaderRules, signer: ReturnType<typeof createSigner>, lines: RaftLines): Finality {
+    const { logger, fatal } = this.#with
+    const last = ledger.lastAttestation()
+    const certificate = ledger.newestCertificate()
+    return new Finality({
+      chain: rules.chain, members: rules.members, node: this.#settings.config.node, signer,
+      lastAttested: last?.bytes === undefined ? undefined : decode(attestationSchema, last.bytes),
+      newestCertificate: certificate === undefined ? undefined : decode(certificateSchema, certificate.bytes),
+    }, {
+      persistAttestation: (bytes, height) => ledger.append({ attestation: { epoch: rules.members.epoch, height, bytes } }),
+      broadcast: (bytes) => lines.broadcastAttestation(bytes),
+      verifyBatch: (items) => verifyBatch(items),
+      onCertificate: (made) => {
+        const height = Number(made.content.height)
+        ledger.appendLazy({ certificate: { height, bytes: encode(certificateSchema, made) } })
+        this.#blocksFinal(height)
+      },
+      onEvidence: (node) => logger.error({ node, code: 'EQUIVOCATION' }, 'a member attested to two blocks at one height'),
+      onFailure: fatal,
+      logger,
+    })
+  }
+
+  #createDriver(ledger: Ledger, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool): Driver {
+    const { config, genesis } = this.#settings
+    const { logger, fatal } = this.#with
+    const { recovered } = ledger
+    const log = new LedgerLogStore(ledger, (data) => executor.describe(data))
+    const { tickMs, electionTicks } = config.consensus
+    const voters = genesis.members.flatMap(({ nodes }) => nodes.map(({ node }) => node))
+    const raft = new Raft({
+      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationOf(voters), hardState: recovered.hardState, applied: executor.executedIndex,
+      refusals: recovered.refusals, electionTicks, jitter: systemRandom.jitter(electionTicks),
+    }, log)
+    return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
+      log, transport: lines, execution, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
+      onRoleChange: ({ role, leader, term }) => {
+        this.#leaderChanges++
+        logger.info({ role, leader, term }, 'role changed')
+      },
+      onRefusal: ({ index, term, code, error }) => logger.error({ index, term, code, error }, 'this node refuses a block'),
+      onFenced: ({ fence }) => {
+        this.#mode = 'fenced'
+        logger.error({ code: 'LEADER_FENCED', refusals: fence?.refusals.map(({ peer, index, code }) => ({ peer, index, code })) }, 'a majority refused this node\'s block; it will not lead again before a restart')
+      },
+      fatal,
+    }, raft, { firstRead: recovered.bootCounter * 2 ** 32 + 1, applied: executor.executedIndex, hardState: recovered.hardState })
+  }
+
+  #blockCommitted(block: ExecutedBlock): void {
+    this.#finalWaitsSinceMs ??= this.#clock.monotonicMs()
+    this.parts.finality.committed(contentOf(block))
+    for (const listener of this.#committed) listener(block)
+  }
+
+  #blocksFinal(height: number): void {
+    const { book, executor } = this.parts
+    this.#finalWaitsSinceMs = height >= executor.tip.height ? undefined : this.#clock.monotonicMs()
+    book.final(height)
+    for (const listener of this.#final) listener(height)
+  }
+
+  #attestationReceived(from: number, bytes: Uint8Array): void {
+    this.parts.finality.receive(bytes).then((verdict) => {
+      if (verdict === 'reject') this.#with.logger.warn({ from }, 'attestation rejected')
+    }, this.#with.fatal)
+  }
+
+  async #readDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#settings.config.dataDir)
+    this.#freeBytes = bavail * bsize
+  }
+}
+
+/** The attestation content of a committed block. */
+export function contentOf({ header, hash }: ExecutedBlock): AttestationContent {
+  return { v: 1, epoch: header.epoch, height: header.height, term: header.term, block: hash, stateRoot: header.stateRoot, memberSet: header.memberSet }
+}
+
+function tailOf(ledger: Ledger, appliedIndex: number): ReturnType<typeof toRaftEntry>[] {
+  return ledger.entries(appliedIndex + 1, ledger.lastIndex() + 1, Number.MAX_SAFE_INTEGER).map(toRaftEntry)
+}
+
+function memberOf(genesis: Genesis, node: number): GenesisMember {
+  const member = genesis.members.find(({ nodes }) => nodes.some((own) => own.node === node))
+  if (member === undefined) throw new SteleError({ code: 'NODE_UNKNOWN', message: 'genesis names no node with this id; correct `node` in the configuration', details: { node } })
+  return member
+}
+
+function checkKeys(genesis: Genesis, node: number, keys: NodeKeys): void {
+  const named = memberOf(genesis, node).nodes.find((own) => own.node === node)!
+  const same = (seed: Uint8Array, key: Uint8Array): boolean => String(createSigner(seed).publicKey) === String(key)
+  if (!same(keys.transport, named.transportKey) || !same(keys.attestation, named.attestationKey)) {
+    throw new SteleError({ code: 'NODE_KEYS_MISMATCH', message: 'the keystore holds other keys than genesis names for this node', details: { node } })
+  }
+}

@@ -1,0 +1,101 @@
+import { createServer } from 'node:net'
+import { createTransaction } from '../../primitives/transaction.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import { encode } from '../../primitives/codec.ts'
+import { identityCalls } from '../../primitives/calls/identity.ts'
+import { genesisAccountId } from '../../primitives/genesis.ts'
+import { noMetrics, silentLogger } from '../../primitives/ports.ts'
+import type { Logger } from '../../primitives/ports.ts'
+import { createSigner, ed25519KeyId } from '../../primitives/signature.ts'
+import type { Signer } from '../../primitives/signature.ts'
+import { loadConfig } from '../../node/config.ts'
+import { readKeys } from '../../node/keys.ts'
+import { KEYSTORE_TEST_COST } from '../../node/keystore.ts'
+import { createNetwork } from '../../node/network.ts'
+import type { NetworkFiles } from '../../node/network.ts'
+import { SteleNode, systemRandom } from '../../node/stele-node.ts'
+import type { Executor } from '../../node/executor.ts'
+import { readFileSync } from 'node:fs'
+
+/** Ports nobody uses now; taken one by one, so that parallel test files rarely collide. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => resolve(server))
+  })))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
+export interface TestCluster {
+  readonly files: NetworkFiles
+  readonly nodes: (SteleNode | undefined)[]
+  readonly operators: readonly Signer[]
+  startNode(i: number): Promise<SteleNode>
+  stopNode(i: number): Promise<void>
+  stop(): Promise<void>
+  /** A node that leads, once there is one. */
+  leader(): Promise<SteleNode>
+  /** A transaction of member `i` that enrols a fresh account. */
+  enrolment(i?: number): Transaction
+}
+
+export const FAST = { tickMs: 40, electionTicks: 10 } as const
+
+/** A network of whole nodes in this process, on loopback, with files under `directory`. */
+export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void } = {}): Promise<TestCluster> {
+  const ports = await freePorts(3 * count)
+  const names = ['hospital-a', 'clinic-b', 'lab-c', 'institute-d', 'hospital-e', 'clinic-f', 'lab-g']
+  const files = await createNetwork({
+    network: 'test', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST,
+    members: names.slice(0, count).map((name, i) => ({ name, node: { host: '127.0.0.1', p2p: ports[3 * i]!, rpc: ports[3 * i + 1]!, admin: ports[3 * i + 2]! } })),
+  })
+  const nodes: (SteleNode | undefined)[] = files.members.map(() => undefined)
+  const passphrases = files.members.map(({ passphraseFile }) => readFileSync(passphraseFile, 'utf8').trim())
+  const operatorKeys = await Promise.all(files.members.map(({ folder }, i) => readKeys(`${folder}/operator.json`, 'operator', passphrases[i]!)))
+  const operators = operatorKeys.map(({ sign }) => createSigner(sign))
+  const cluster: TestCluster = {
+    files, nodes, operators,
+    async startNode(i) {
+      const { config: path, folder } = files.members[i]!
+      const config = { ...loadConfig(path), consensus: FAST }
+      const keys = await readKeys(`${folder}/node.json`, 'node', passphrases[i]!)
+      const node = new SteleNode({ config, genesis: files.genesis, keys }, {
+        logger: options.logger ?? silentLogger, metrics: noMetrics,
+        fatal: (error) => options.onFatal === undefined ? process.nextTick(() => { throw error }) : options.onFatal(i, error),
+      }, options.executorOf?.(i))
+      nodes[i] = node
+      await node.start()
+      return node
+    },
+    async stopNode(i) {
+      await nodes[i]?.stop()
+      nodes[i] = undefined
+    },
+    async stop() {
+      await Promise.all(nodes.map((node) => node?.stop()))
+    },
+    async leader() {
+      for (;;) {
+        const found = nodes.find((node) => node?.parts.driver.status.role === 'leader')
+        if (found !== undefined) return found
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    },
+    enrolment(i = 0) {
+      const account = createSigner(systemRandom.bytes(32))
+      const args = encode(identityCalls.enroll, { kind: 'service', signKey: ed25519KeyId(account.publicKey), sealKey: systemRandom.bytes(32) })
+      return createTransaction({ chain: files.chain, account: genesisAccountId(files.chain, i + 1), contract: 'identity', call: 'enroll', args, validUntil: BigInt(Date.now() + 300_000), salt: systemRandom.bytes(16) }, operators[i]!)
+    },
+  }
+  return cluster
+}
+
+/** Resolves once `holds` does; checked often, because what is awaited happens in other parts of this process. */
+export async function until(holds: () => boolean, timeoutMs = 15_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('waited in vain')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
