@@ -94,7 +94,8 @@ export class DurableBase implements LayerBase {
     }
     this.#shared = new SharedView(view)
     this.root = root
-    this.generation++
+    // A flush of no-ops changes the position only: layers in the making still stand on the same state.
+    if (newest !== this.newestFlushed) this.generation++
     this.newestFlushed = newest
   }
 }

@@ -36,7 +36,7 @@ export const STATE_LIMITS = {
 /** What lies under the lowest layer: the durable state. `text` is the key as `bytesToText` gives it. */
 export interface LayerBase extends NodeSource {
   readonly root: Digest
-  /** Grows by one with every flush. */
+  /** Grows by one with every flush of layers. */
   readonly generation: number
   valueAt(text: string, key: Uint8Array): Uint8Array | undefined
   /** The topmost layer of the last flush: layers upon it now stand on the base itself. */

@@ -175,7 +175,7 @@ export class WorldState {
 
   #advance(layers: readonly Layer[], root: Digest, merged: Merged, position: AppliedPosition): void {
     const retired = this.#base.shared
-    this.#base.advance(this.#database.view(), root, layers.at(-1) ?? this.#base.newestFlushed, merged)
+    this.#base.advance(this.#database.view(), root, layers.at(-1), merged)
     this.#position = position
     for (const layer of layers) layer.flushed()
     const closing: Promise<void> = retired.release().then(() => { this.#retiring.delete(closing) })

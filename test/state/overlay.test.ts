@@ -136,6 +136,21 @@ t.test('competitors of a flushed layer, and what stands on dropped ones, are sta
   t.throws(() => state.newLayer(fork), { code: 'STATE_LAYER_STALE' })
 })
 
+t.test('a flush of no layer moves the position on and leaves all layers valid', async (t) => {
+  const state = world()
+  const flushed = layerOf(state, { a: '0' })
+  await state.flush([flushed], at(1))
+  const one = layerOf(state, { a: '1' })
+  const upon = state.newLayer(flushed)
+  await state.flush([], { ...at(1), appliedIndex: 9 })
+  t.equal(state.appliedIndex, 9)
+  t.equal(text(flushed.get(b('a'))), '0')
+  t.equal(text(upon.get(b('a'))), '0')
+  t.equal(one.get(b('zzz')), undefined)
+  await state.flush([one], at(10))
+  t.equal(text(state.view().get(b('a'))), '1')
+})
+
 t.test('a layer forked from the middle of a flush is stale', async (t) => {
   const state = world()
   const one = layerOf(state, { a: '1' })
