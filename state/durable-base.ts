@@ -94,8 +94,9 @@ export class DurableBase implements LayerBase {
     }
     this.#shared = new SharedView(view)
     this.root = root
-    // A flush of no-ops changes the position only: layers in the making still stand on the same state.
-    if (newest !== this.newestFlushed) this.generation++
+    // A flush of no block (entries without one) leaves the ground under the layers as it was.
+    if (newest === undefined) return
+    this.generation++
     this.newestFlushed = newest
   }
 }
