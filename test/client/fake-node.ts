@@ -95,14 +95,14 @@ export class FakeNode implements Transport {
     this.calls.push(method)
     const answer: unknown = await this.intercept(method, params)
     if (answer !== undefined) return answer
-    if ('auth' in params) this.#authenticate(method, params)
-    return this.#answer(method, params as never)
+    if ('auth' in params) this.authenticate(method, params)
+    return this.answer(method, params)
   }
 
   bytes({ path, verb, headers, body }: BytesRequest): Promise<Uint8Array> {
     this.calls.push(`${verb} ${path}`)
     const auth = headers()['stele-auth']!
-    this.#authenticate(`${verb} ${path}`, { ...(body && { sha256: toHex(sha256(body)) }), auth })
+    this.authenticate(`${verb} ${path}`, { ...(body && { sha256: toHex(sha256(body)) }), auth })
     const [, , blob, index] = path.split('/')
     const stored = this.blobs.get(blob!)
     if (verb === 'PUT') stored!.chunks[Number(index)] = body
@@ -111,16 +111,19 @@ export class FakeNode implements Transport {
     return Promise.resolve(verb === 'PUT' ? new Uint8Array(0) : chunk)
   }
 
-  #authenticate(method: string, { auth, ...params }: Record<string, unknown>): void {
+  /** Checks a signed request and returns the account, in hex. */
+  authenticate(method: string, { auth, ...params }: Record<string, unknown>): string {
     const { account, signer, nonce, timeMs, signature } = decodeRequestAuth(String(auth))
     const known = this.#keys.get(toHex(account))
     const publicKey = keyIdToPublicKey(signer)!
     if (known === undefined || toHex(known) !== toHex(publicKey) || !verify(publicKey, requestSigningBytes(this.chain, method, params, { account, nonce, timeMs }), signature)) throw refused('RPC_UNAUTHENTICATED')
     if (this.#nonces.has(toHex(nonce))) throw refused('RPC_UNAUTHENTICATED')
     this.#nonces.add(toHex(nonce))
+    return toHex(account)
   }
 
-  #answer(method: string, params: Record<string, never>): unknown {
+  answer(method: string, given: Record<string, unknown>): unknown {
+    const params = given as Record<string, never>
     const asOf = { height: this.#height, hash: toHex(seed(0)), term: 1 }
     const blob = this.blobs.get(params['blob']!)
     switch (method) {
