@@ -43,6 +43,7 @@ export class LedgerState {
         const { index, term, height, data } = record.entry
         invariant(index === this.index.lastIndex + 1, 'entries follow each other', { index, lastIndex: this.index.lastIndex })
         this.index.push({ term, height, segment: place.segment, offset: place.offset, dataBytes: data.length })
+        if (index >= this.repairFloor) this.repairFloor = 0
         break
       }
       case 'hardState': this.hardState = record.hardState; break

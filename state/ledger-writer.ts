@@ -28,7 +28,7 @@ interface WriteItem {
   readonly bytes: number
   readonly records: readonly EncodedRecord[]
   readonly link: ChainLink
-  /** Only on the last item of a batch. */
+  /** Only on the last item of a batch that somebody waits for: a lost lazy record breaks no promise, so it is not worth a sync of its own. */
   readonly slotState: SlotState | undefined
   readonly done: ((error: SteleError | undefined) => void) | undefined
   readonly urgent: boolean
@@ -104,7 +104,7 @@ export class LedgerWriter {
     if (open !== undefined) items.push({ ...open, link: this.#link })
     items.forEach((item, i) => {
       const last = i === items.length - 1
-      this.#queue.push({ ...item, slotState: last ? slotState : undefined, done: last ? durable : undefined, urgent: last && urgent })
+      this.#queue.push({ ...item, slotState: last && urgent ? slotState : undefined, done: last ? durable : undefined, urgent: last && urgent })
       this.#queuedBytes += item.bytes
     })
     if (urgent) this.#urgent++

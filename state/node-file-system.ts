@@ -1,4 +1,4 @@
-import { close, closeSync, fdatasync, fstat, open, openSync, read, readSync, write, writev } from 'node:fs'
+import { close, closeSync, fdatasync, fstat, open, openSync, read, readSync, write, writev, writevSync } from 'node:fs'
 import { mkdir, open as openHandle, readdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,12 +9,14 @@ const FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const
 /** Linux accepts at most 1,024 buffers in one writev. */
 const PARTS_PER_WRITE_MAX = 1024
 
+const DIRECT_WRITE_BYTES_MAX = 64 * 1024
+
 const openFile = promisify(open)
 const closeFile = promisify(close)
 const syncFile = promisify(fdatasync)
 const statFile = promisify(fstat)
 
-/** The real disk through node:fs. Writes and syncs run on the thread pool, so the event loop never waits for the platter. */
+/** The real disk through node:fs. Syncs and large writes run on the thread pool, so the event loop never waits for the platter. */
 export const nodeFileSystem: FileSystem = {
   async open(path, mode): Promise<OpenFile> {
     const fd = await openFile(path, FLAGS[mode], 0o600)
@@ -70,7 +72,9 @@ async function writeAll(fd: number, parts: readonly Uint8Array[], offset: number
   }
 }
 
-function writeOnce(fd: number, parts: readonly Uint8Array[], offset: number): Promise<number> {
+async function writeOnce(fd: number, parts: readonly Uint8Array[], offset: number): Promise<number> {
+  // A small write only copies into the page cache; a trip to the thread pool would cost several times as much.
+  if (parts.reduce((sum, part) => sum + part.length, 0) <= DIRECT_WRITE_BYTES_MAX) return writevSync(fd, parts, offset)
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, written: number): void => (error === null ? resolve(written) : reject(error))
     const only = parts[0]
@@ -93,7 +97,7 @@ function dropBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
 }
 
 function readUpTo(fd: number, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = new Uint8Array(length)
   return new Promise((resolve, reject) => {
     const next = (got: number): void => {
       read(fd, bytes, got, length - got, offset + got, (error, count) => {
@@ -107,7 +111,7 @@ function readUpTo(fd: number, offset: number, length: number): Promise<Uint8Arra
 }
 
 function readUpToSync(fd: number, offset: number, length: number): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = new Uint8Array(length)
   let got = 0
   while (got < length) {
     const count = readSync(fd, bytes, got, length - got, offset + got)

@@ -82,7 +82,7 @@ t.test('after one flipped byte a ledger opens with the same content, or in repai
   const wrong: string[] = []
   const ways = new Map<string, number>()
   for (const path of segments) {
-    for (const offset of placesToFlip(disk.bytesOf(path)).filter((place) => place % 13 === 0)) {
+    for (const offset of placesToFlip(disk.bytesOf(path)).filter((place) => place % 29 === 0)) {
       const copy = disk.copy()
       const bytes = copy.bytesOf(path)
       bytes[offset] = (bytes[offset] ?? 0) ^ 0x40
@@ -108,7 +108,7 @@ t.test('after one flipped byte a ledger opens with the same content, or in repai
     }
   }
   t.same(wrong, [])
-  t.ok((ways.get('copy') ?? 0) > 100 && (ways.get('local') ?? 0) > 50 && (ways.get('normal') ?? 0) > 50, JSON.stringify([...ways]))
+  t.ok((ways.get('copy') ?? 0) > 100 && (ways.get('local') ?? 0) > 20 && (ways.get('normal') ?? 0) > 20, JSON.stringify([...ways]))
 })
 
 t.test('a wrong copy of a lost entry is refused and changes nothing', async (t) => {
