@@ -67,6 +67,7 @@ export class FrameWriter {
 
   /** Drops the oldest frames that have not begun to leave. */
   #makeRoomFor(payload: Uint8Array): boolean {
+    if (payload.length > this.#bounds.bytesMax) return false
     const begun = this.#sent >= 0 ? 1 : 0
     let dropped = 0
     while (!this.#hasRoomFor(payload) && this.#queue.length > begun) {

@@ -114,9 +114,9 @@ export class Peers {
 
   #opened(connection: Connection): void {
     const node = this.nodeOf(connection)
-    if (node === undefined || connection.status !== 'open') {
-      // The gate has refused it already, or the roster changed under the handshake.
-      connection.abort(closeReason('not on the roster'))
+    if (node === undefined || this.#with.scores.banLeftMs(node) > 0 || connection.status !== 'open') {
+      // The roster or a ban changed under the handshake, after the gate had looked.
+      connection.abort(closeReason('not admitted'))
       return
     }
     const sinceMs = this.#with.clock.monotonicMs()
