@@ -1,9 +1,11 @@
 import t from 'tap'
 import { toHex } from '../../primitives/bytes.ts'
 import { DEFAULT_PARAMETERS } from '../../primitives/genesis.ts'
+import { errorCode } from '../../primitives/error.ts'
 import { hash } from '../../primitives/hash.ts'
 import { createTransaction } from '../../primitives/transaction.ts'
 import { builtInRegistry, executeBlock, proofsOf, proposeBlock, readerOf, Registry } from '../../contracts/index.ts'
+import { tombstones } from '../../contracts/consent/tables.ts'
 import { members } from '../../contracts/membership/tables.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { call, defineContract, pass } from '../../contracts/runtime/contract.ts'
@@ -75,6 +77,25 @@ t.test('a proposer stops at the cost limit, and a follower refuses a block above
   t.match(executeBlock(other.ports, block(other.world), other.candidates), { refused: { code: 'BLOCK_COST_EXCEEDED', position: proposal.included.length } })
 })
 
+t.test('the limit counts the work done, though the receipt of a decision shows a fixed cost', async (t) => {
+  const world = new ContractWorld()
+  const [patient, clinician] = [world.enroll(1, 'patient', 'p'), world.enroll(2, 'clinician', 'c')]
+  const ask = () => world.transaction(clinician, 'access', 'request', { subject: patient.account, record: bytes32('r'), version: 0, sections: [0], action: 'read', purpose: 'TREAT', readerKey: bytes32('k'), detailsHash: bytes32('d') })
+  const costOf = () => {
+    const outcome = world.block([ask()])
+    if (!('receipts' in outcome)) throw new Error(outcome.refused.code)
+    return { shown: outcome.receipts[0]!.cost, counted: outcome.cost }
+  }
+  const before = costOf()
+  const group = Array.from({ length: 32 }, (_, i) => bytes32(`tag ${i}`).subarray(0, 16))
+  for (let i = 1n; i <= 32n; i++) {
+    world.call(patient, 'consent', 'grant', { seq: i, grantee: { kind: 'member', value: 2 }, from: 0n, until: world.timeMs + 86_400_000n, requires: [group, group, group, group], classes: [], confidentialityMax: 'V', purposes: ['TREAT'], actions: ['read'] })
+  }
+  const after = costOf()
+  t.equal(after.shown, before.shown)
+  t.ok(after.counted > 10 * before.counted, 'a flood of requests over many large consents fills blocks, not the members\' time')
+})
+
 t.test('a transaction dearer than a whole block is dropped instead of blocking the queue', async (t) => {
   const world = new ContractWorld(4, { ...DEFAULT_PARAMETERS, blockCostMax: 1500 })
   const dear = world.transaction(world.institution(1), 'identity', 'enroll', { kind: 'patient', signKey: new Uint8Array(33).fill(1), sealKey: bytes32('s') })
@@ -118,23 +139,32 @@ t.test('two executions of one block agree on every receipt and every byte of sta
   t.same(play(), play())
 })
 
-t.test('a contract that reaches for a table it has no permission for is stopped as a bug', async (t) => {
-  const rogue = (check: boolean) => defineContract({
-    name: 'consent', version: 9, codes: {},
-    calls: { revoke: call({
-      args: identityCalls.suspend,
-      check: (context) => { if (check) (context as unknown as { delete(table: unknown, key: unknown): void }).delete(accounts, bytes32('x')); return pass(undefined) },
-      apply: (context) => { context.delete(accounts, bytes32('x')) },
-    }) },
-  })
-  for (const check of [true, false]) {
+t.test('a contract that reaches for a table it has no permission for, or writes while checking, is stopped as a bug', async (t) => {
+  type Deleting = { delete(table: unknown, ...key: unknown[]): void }
+  const outcomeOf = (check: (context: Deleting) => void, apply: (context: Deleting) => void): string => {
     const world = new ContractWorld()
-    const registry = new Registry([{ contract: rogue(check), fromHeight: 0n }])
+    const calls = { revoke: call({
+      args: identityCalls.suspend,
+      check: (context) => { check(context as unknown as Deleting); return pass(undefined) },
+      apply: (context) => { apply(context as unknown as Deleting) },
+    }) }
+    const registry = new Registry([{ contract: defineContract({ name: 'consent', version: 9, codes: {}, calls }), fromHeight: 0n }])
     const { account, signer } = world.institution(1)
-    const transaction = world.transaction({ account, signer }, 'identity', 'suspend', { account: bytes32('x') })
-    const aimed = createTransaction({ chain: world.chain, account, contract: 'consent', call: 'revoke', args: transaction.body.args, validUntil: world.timeMs, salt: new Uint8Array(16) }, signer)
-    t.throws(() => executeBlock({ state: world.state, window: world.window.layer(), registry, verified: () => false }, { height: 1n, timeMs: world.timeMs, parentTimeMs: world.timeMs, chainId: world.chain }, [aimed]), { code: 'INVARIANT_BROKEN' })
+    const { args } = world.transaction({ account, signer }, 'identity', 'suspend', { account: bytes32('x') }).body
+    const aimed = createTransaction({ chain: world.chain, account, contract: 'consent', call: 'revoke', args, validUntil: world.timeMs, salt: new Uint8Array(16) }, signer)
+    try {
+      const outcome = executeBlock({ state: world.state, window: world.window.layer(), registry, verified: () => false }, { height: 1n, timeMs: world.timeMs, parentTimeMs: world.timeMs, chainId: world.chain }, [aimed])
+      return 'receipts' in outcome ? outcome.receipts[0]!.code : outcome.refused.code
+    } catch (error) {
+      return errorCode(error) ?? 'thrown'
+    }
   }
+  const nothing = (): void => undefined
+  const own = (context: Deleting): void => { context.delete(tombstones, bytes32('x'), bytes32('y')) }
+  const foreign = (context: Deleting): void => { context.delete(accounts, bytes32('x')) }
+  t.equal(outcomeOf(nothing, own), 'OK', 'its own table, in apply')
+  t.equal(outcomeOf(own, nothing), 'INVARIANT_BROKEN', 'its own table, in check')
+  t.equal(outcomeOf(nothing, foreign), 'INVARIANT_BROKEN', 'a table it may only read')
   t.equal(permissionOf('access', members), 'none')
   t.equal(permissionOf('toString', members), 'none')
   t.same(Object.entries(PERMISSIONS).filter(([, row]) => Object.entries(row).some(([table, right]) => table.startsWith('consent.') && right === 'write')).map(([name]) => name), ['consent'], 'only consent writes consents')
