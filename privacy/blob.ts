@@ -1,7 +1,7 @@
 import { u64Bytes } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
-import { hash } from '../primitives/hash.ts'
-import { leafHash, rootOfHashes } from '../primitives/merkle.ts'
+import { hash, sha256Stream } from '../primitives/hash.ts'
+import { rootOfHashes } from '../primitives/merkle.ts'
 import { GCM_TAG_BYTES } from './web-crypto.ts'
 
 /** Sizes of encrypted sections; part of the format, so equal everywhere. */
@@ -36,10 +36,14 @@ export function chunkLength(size: bigint, index: number): number {
   return index < count - 1 ? BLOB_LIMITS.chunkBytes : Number(size - BigInt(index) * BigInt(BLOB_LIMITS.chunkBytes))
 }
 
-/** Leaf hash of a ciphertext chunk (RFC 9162 §2.1.1). */
+/** Leaf hash of a ciphertext chunk, SHA-256(0x00 ‖ chunk) (RFC 9162 §2.1.1), without copying the chunk. */
 export function chunkHash(chunk: Uint8Array): Uint8Array {
-  return leafHash(chunk)
+  const state = sha256Stream()
+  state.update(LEAF_PREFIX)
+  state.update(chunk)
+  return state.digest()
 }
+const LEAF_PREFIX = Uint8Array.of(0)
 
 /** Blob id: hash('blob', root of the RFC 9162 tree over the ciphertext chunks, u64 size). */
 export function blobId(chunkRoot: Uint8Array, size: bigint): Uint8Array {

@@ -5,10 +5,13 @@ import { bytes, decode, encode, oneOf, optional, struct, u32, u64 } from '../pri
 import type { Infer } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/hash.ts'
+import { noMetrics } from '../primitives/ports.ts'
 import type { Clock, Logger } from '../primitives/ports.ts'
 import { diskError, isMissing, namesIn, readExactly, replaceFile, syncDirectory, withFile } from './disk.ts'
 import type { VaultErrorCode } from './errors.ts'
 import { KeyedLock } from './keyed-lock.ts'
+import { createVaultMetrics } from './metrics.ts'
+import type { VaultMetrics } from './metrics.ts'
 import type { MailboxOptions } from './options.ts'
 
 export const MAILBOX_KINDS = ['key', 'details'] as const
@@ -45,13 +48,15 @@ export class Mailbox {
   readonly #options: MailboxOptions
   readonly #clock: Pick<Clock, 'nowMs'>
   readonly #logger: Logger
+  readonly #metrics: VaultMetrics
   readonly #locks = new KeyedLock()
   #count = 0
   #temporary = 0
   #sweeper: NodeJS.Timeout | undefined
   #running = false
 
-  constructor(options: MailboxOptions, { clock, logger }: { readonly clock: Pick<Clock, 'nowMs'>; readonly logger: Logger }) {
+  constructor(options: MailboxOptions, { clock, logger, metrics }: { readonly clock: Pick<Clock, 'nowMs'>; readonly logger: Logger; readonly metrics?: VaultMetrics }) {
+    this.#metrics = metrics ?? createVaultMetrics(noMetrics)
     this.#options = options
     this.#clock = clock
     this.#logger = logger
@@ -63,12 +68,12 @@ export class Mailbox {
   async start(): Promise<void> {
     if (this.#running) return
     this.#count = 0
+    this.#running = true
     await this.#disk('open the mailbox', async () => {
       await rm(join(this.#options.directory, 'temporary'), { recursive: true, force: true })
       for (const folder of ['temporary', ...LIFETIMES]) await mkdir(join(this.#options.directory, folder), { recursive: true, mode: 0o700 })
       for (const lifetime of LIFETIMES) for await (const bucket of this.#buckets(lifetime)) this.#count += (await namesIn(bucket)).length
-    })
-    this.#running = true
+    }).catch((error: unknown) => { this.#running = false; throw error })
     await this.sweep()
     this.#sweeper = setInterval(() => {
       this.sweep().catch((error: unknown) => this.#logger.error({ error }, 'expired mailbox entries could not be removed'))
@@ -203,11 +208,13 @@ export class Mailbox {
   }
 
   async #disk<T>(operation: string, task: () => Promise<T>): Promise<T> {
-    if (!this.#running && operation !== 'open the mailbox') throw new SteleError({ code: 'VAULT_STOPPED', message: 'the mailbox is not running' })
+    if (!this.#running) throw new SteleError({ code: 'VAULT_STOPPED', message: 'the mailbox is not running' })
     try {
       return await task()
     } catch (error) {
       throw diskError(error, operation)
+    } finally {
+      this.#metrics.mailboxEntries.set(this.#count)
     }
   }
 }

@@ -65,17 +65,17 @@ export class VaultPeerHandler {
   }
 
   async #pack({ record, version, chunks }: RequestOf<'pack'>): Promise<VaultAnswer> {
-    const blobs: BlobRef[] = []
-    for (const chunk of chunks) {
-      const hash = chunkHash(chunk)
-      const ref = { blob: blobId(hash, BigInt(chunk.length)), size: BigInt(chunk.length) }
-      if (!(await this.#store.begin(ref, [hash])).complete) {
-        await this.#store.putChunk(ref.blob, 0, chunk)
-        await this.#store.finish(ref.blob)
-      }
-      blobs.push(ref)
-    }
+    const blobs = await Promise.all(chunks.map((chunk) => this.#keep(chunk)))
     return this.#sign(record, version, blobs)
+  }
+
+  /** Stores a blob of one chunk. */
+  async #keep(chunk: Uint8Array): Promise<BlobRef> {
+    const hash = chunkHash(chunk)
+    const ref = { blob: blobId(hash, BigInt(chunk.length)), size: BigInt(chunk.length) }
+    if ((await this.#store.begin(ref, [hash])).complete) return ref
+    await this.#store.putChunk(ref.blob, 0, chunk)
+    return this.#store.finish(ref.blob)
   }
 
   async #sign(record: Uint8Array, version: number, blobs: readonly BlobRef[]): Promise<VaultAnswer> {

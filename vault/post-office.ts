@@ -1,7 +1,10 @@
 import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
+import { noMetrics } from '../primitives/ports.ts'
 import type { Clock, Logger } from '../primitives/ports.ts'
 import type { Mailbox, MailboxAddress, MailboxEntry } from './mailbox.ts'
+import { createVaultMetrics } from './metrics.ts'
+import type { VaultMetrics } from './metrics.ts'
 import type { VaultRequest } from './messages.ts'
 import { reasonOf } from './peer-client.ts'
 import type { VaultPeerClient } from './peer-client.ts'
@@ -27,18 +30,20 @@ export class PostOffice {
   readonly #client: VaultPeerClient
   readonly #clock: Pick<Clock, 'nowMs'>
   readonly #logger: Logger
+  readonly #metrics: VaultMetrics
   readonly #waiting = new Map<string, Delivery>()
   #timer: NodeJS.Timeout | undefined
   #retrying: Promise<void> | undefined
   #stopping = new AbortController()
 
   /** `node` is this node's own id. */
-  constructor(options: { readonly node: number; readonly retryIntervalMs: number }, collaborators: { readonly mailbox: Mailbox; readonly client: VaultPeerClient; readonly clock: Pick<Clock, 'nowMs'>; readonly logger: Logger }) {
+  constructor(options: { readonly node: number; readonly retryIntervalMs: number }, collaborators: { readonly mailbox: Mailbox; readonly client: VaultPeerClient; readonly clock: Pick<Clock, 'nowMs'>; readonly logger: Logger; readonly metrics?: VaultMetrics }) {
     this.#options = options
     this.#mailbox = collaborators.mailbox
     this.#client = collaborators.client
     this.#clock = collaborators.clock
     this.#logger = collaborators.logger
+    this.#metrics = collaborators.metrics ?? createVaultMetrics(noMetrics)
   }
 
   async start(): Promise<void> {
@@ -116,6 +121,7 @@ export class PostOffice {
       report[outcome].push(node)
       if (outcome === 'waiting') this.#wait(delivery)
     }))
+    this.#metrics.mailboxWaiting.set(this.#waiting.size)
     for (const nodes of Object.values(report)) nodes.sort((a, b) => a - b)
     return report
   }

@@ -1,11 +1,14 @@
 import { compareBytes, concatBytes, toHex, u32Bytes } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import { sha256 } from '../primitives/hash.ts'
+import { noMetrics } from '../primitives/ports.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { chunkCount } from '../privacy/blob.ts'
 import type { BlobRef } from '../privacy/blob.ts'
 import { forEachBounded } from './bounded.ts'
 import { VAULT_WIRE } from './messages.ts'
+import { createVaultMetrics } from './metrics.ts'
+import type { VaultMetrics } from './metrics.ts'
 import type { ReplicationOptions } from './options.ts'
 import { reasonOf } from './peer-client.ts'
 import type { VaultPeerClient } from './peer-client.ts'
@@ -19,14 +22,16 @@ export class Replicator {
   readonly #client: VaultPeerClient
   readonly #receipts: StorageReceipts
   readonly #logger: Logger
+  readonly #metrics: VaultMetrics
 
   /** `node` and `member` are this node's own. */
-  constructor(options: ReplicationOptions & { readonly node: number; readonly member: number }, collaborators: { readonly store: BlobStore; readonly client: VaultPeerClient; readonly receipts: StorageReceipts; readonly logger: Logger }) {
+  constructor(options: ReplicationOptions & { readonly node: number; readonly member: number }, collaborators: { readonly store: BlobStore; readonly client: VaultPeerClient; readonly receipts: StorageReceipts; readonly logger: Logger; readonly metrics?: VaultMetrics }) {
     this.#options = options
     this.#store = collaborators.store
     this.#client = collaborators.client
     this.#receipts = collaborators.receipts
     this.#logger = collaborators.logger
+    this.#metrics = collaborators.metrics ?? createVaultMetrics(noMetrics)
   }
 
   /** Receipts that `replicate` gathers: one per member, R or all members if fewer. */
@@ -74,10 +79,13 @@ export class Replicator {
   async #toMember(nodes: readonly VaultNode[], record: Uint8Array, version: number, blobs: readonly BlobRef[], failures: Record<number, string>, signal: AbortSignal | undefined): Promise<StorageReceipt | undefined> {
     for (const node of nodes) {
       try {
-        return await this.#toNode(node, record, version, blobs, signal)
+        const receipt = await this.#toNode(node, record, version, blobs, signal)
+        this.#metrics.copies.inc({ outcome: 'made' })
+        return receipt
       } catch (error) {
         signal?.throwIfAborted()
         failures[node.node] = reasonOf(error)
+        this.#metrics.copies.inc({ outcome: 'failed' })
         this.#logger.warn({ node: node.node, reason: reasonOf(error), record: toHex(record), version }, 'a record could not be copied to a member')
       }
     }

@@ -41,6 +41,8 @@ export class Uploads {
 
   /** Counts what an earlier run left; stages cannot be resumed and go. */
   async start(): Promise<void> {
+    this.#names.clear()
+    this.#loaded.clear()
     for (const name of await namesIn(this.#options.directory)) {
       const path = join(this.#options.directory, name)
       if (!/^[0-9a-f]{64}$/.test(name)) {
