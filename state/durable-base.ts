@@ -11,7 +11,7 @@ export interface Merged { readonly writes: Map<string, StateWrite>; readonly nod
 export interface CacheOptions {
   /** Bytes of values kept in memory. Too small: contracts read LevelDB (about 6 µs a key). */
   readonly valueCacheBytes: number
-  /** Bytes of tree nodes kept in memory. Below 8 MiB the upper levels of a large tree are read and hashed again for every block; 32 MiB hold the tree of 100,000 keys. */
+  /** Bytes of tree nodes kept in memory besides the four upper levels, which always stay. 32 MiB hold the tree of 100,000 keys; with less, updates read and hash more nodes again. */
   readonly nodeCacheBytes: number
 }
 
@@ -29,6 +29,8 @@ const ABSENT = new Uint8Array(0)
 const ENTRY_OVERHEAD_BYTES = 250
 /** A node in memory: its heap, and three times its row for strings and inner hashes (measured). */
 const NODE_OVERHEAD_BYTES = 400
+/** Nodes down to this depth stay in memory: at most 4,369 of them, about 9 MiB, and every block of a large tree goes through most of them. */
+const UPPER_DEPTH = 3
 
 /** A database view that closes when its last user lets go. */
 export class SharedView {
@@ -55,13 +57,14 @@ export class DurableBase implements LayerBase {
   newestFlushed: Layer | undefined
   #shared: SharedView
   readonly #values: RecentCache<Uint8Array>
-  readonly #nodes: RecentCache<TreeNode>
+  readonly #upperNodes = new Map<string, TreeNode>()
+  readonly #lowerNodes: RecentCache<TreeNode>
 
   constructor(view: DatabaseView, root: Digest, options: CacheOptions) {
     this.#shared = new SharedView(view)
     this.root = root
     this.#values = new RecentCache(options.valueCacheBytes, (value) => value.length + ENTRY_OVERHEAD_BYTES)
-    this.#nodes = new RecentCache(options.nodeCacheBytes, (node) => NODE_OVERHEAD_BYTES + 3 * node.rowBytes)
+    this.#lowerNodes = new RecentCache(options.nodeCacheBytes, (node) => NODE_OVERHEAD_BYTES + 3 * node.rowBytes)
   }
 
   get view(): DatabaseView { return this.#shared.view }
@@ -76,22 +79,25 @@ export class DurableBase implements LayerBase {
   }
 
   nodeAt(path: string): TreeNode | undefined {
-    const cached = this.#nodes.get(path)
+    const cached = path.length <= UPPER_DEPTH ? this.#upperNodes.get(path) : this.#lowerNodes.get(path)
     if (cached !== undefined) return cached
     const row = this.view.get(nodeKey(path))
     if (row === undefined) return undefined
     const node = TreeNode.decode(row, path)
-    this.#nodes.set(path, node)
+    this.#cacheNode(path, node)
     return node
+  }
+
+  #cacheNode(path: string, node: TreeNode | null): void {
+    const nodes = path.length <= UPPER_DEPTH ? this.#upperNodes : this.#lowerNodes
+    if (node === null) nodes.delete(path)
+    else nodes.set(path, node)
   }
 
   /** Moves to the version that `view` shows, of which the changes are known. */
   advance(view: DatabaseView, root: Digest, newest: Layer | undefined, { writes, nodes }: Merged): void {
     for (const [text, { value }] of writes) this.#values.set(text, value ?? ABSENT)
-    for (const [path, node] of nodes) {
-      if (node === null) this.#nodes.delete(path)
-      else this.#nodes.set(path, node)
-    }
+    for (const [path, node] of nodes) this.#cacheNode(path, node)
     this.#shared = new SharedView(view)
     this.root = root
     // A flush of no block (entries without one) leaves the ground under the layers as it was.
