@@ -1,13 +1,16 @@
 import { concatBytes, u32Bytes, u64Bytes } from '../primitives/bytes.ts'
 import { decisionEvent } from '../primitives/calls/access.ts'
 import type { DecisionEvent } from '../primitives/calls/access.ts'
+import { consentEvents } from '../primitives/calls/consent.ts'
+import { recordsEvents } from '../primitives/calls/records.ts'
 import { decode } from '../primitives/codec.ts'
+import type { Schema } from '../primitives/codec.ts'
 import type { SubtreeHash } from '../primitives/merkle.ts'
 import { readVersion } from '../contracts/index.ts'
 import { readerOf } from '../contracts/index.ts'
 import { rowKey } from '../state/keyspace.ts'
 import { blockWrites, orderedWrite, receiptWrite, transactionWrite } from '../state/indexes.ts'
-import type { IndexWrite } from '../state/indexes.ts'
+import type { IndexWrite, Place } from '../state/indexes.ts'
 import type { DatabaseView } from '../state/database.ts'
 import { worldError } from '../state/world-errors.ts'
 import type { ExecutedBlock, HistoryNode } from './executed-block.ts'
@@ -21,13 +24,26 @@ export function indexRows(block: ExecutedBlock): IndexWrite[] {
     rows.push(transactionWrite(id, location), receiptWrite(location, receiptBytes[position]!))
     rows.push(orderedWrite('transactionByAccount', body.account, { ...location, ordinal: 0 }, id))
     receipts[position]!.events.forEach(({ contract, name, data }, ordinal) => {
-      if (contract === 'access' && name === 'decision') rows.push(...decisionRows(block, { ...location, ordinal }, data))
+      const place = { ...location, ordinal }
+      if (contract === 'access' && name === 'decision') rows.push(...decisionRows(block, place, data))
+      if (contract === 'records' && name === 'registered') rows.push(registrationRow(place, data))
+      if (contract === 'consent') rows.push(consentRow(place, id, name, data))
     })
   })
   return rows
 }
 
-function decisionRows(block: ExecutedBlock, place: { height: number; position: number; ordinal: number }, data: Uint8Array): IndexWrite[] {
+function registrationRow(place: Place, data: Uint8Array): IndexWrite {
+  const { record, version } = decode(recordsEvents.registered, data)
+  return orderedWrite('recordVersion', record, place, u32Bytes(version))
+}
+
+function consentRow(place: Place, transaction: Uint8Array, name: string, data: Uint8Array): IndexWrite {
+  const { consent } = decode((name === 'granted' ? consentEvents.granted : name === 'amended' ? consentEvents.amended : consentEvents.revoked) as Schema<{ consent: Uint8Array }>, data)
+  return orderedWrite('consentChange', consent, place, transaction)
+}
+
+function decisionRows(block: ExecutedBlock, place: Place, data: Uint8Array): IndexWrite[] {
   const decision = decode(decisionEvent, data)
   const rows = [orderedWrite('auditBySubject', decision.subject, place, data), orderedWrite('auditByRequester', decision.requester, place, data)]
   if (decision.decision === 'permit') {

@@ -134,6 +134,8 @@ export interface RpcRecordVersion {
   readonly receipts: readonly { readonly node: number; readonly signature: string }[]
   readonly registeredBy: string
   readonly registeredAt: number
+  /** Receipt bundle of the registration; null until final. */
+  readonly bundle: string | null
 }
 
 export interface RpcDecision {

@@ -26,10 +26,8 @@ export const KEYSPACE = {
   auditByRequester: 0x15,
   /** record id (32), ordered → version (4). */
   recordVersion: 0x16,
-  /** subject account (32), ordered → record id (32) ‖ version (4). */
-  recordBySubject: 0x17,
-  /** granting account (32), ordered → consent id (32). */
-  consentByGrantor: 0x18,
+  /** consent id (32), ordered → transaction id (32) of each change. */
+  consentChange: 0x18,
   /** custodian member (4), ordered: permits on records it keeps → encoded decision event. */
   permitByCustodian: 0x1a,
   /** account (32), ordered: transactions signed for the account → transaction id (32). */
@@ -41,7 +39,7 @@ export const KEYSPACE = {
 export type Keyspace = keyof typeof KEYSPACE
 
 /** Keyspaces whose keys are owner ‖ height ‖ position ‖ ordinal; the owner has one fixed length in each. */
-export type OrderedKeyspace = 'auditBySubject' | 'auditByRequester' | 'recordVersion' | 'recordBySubject' | 'consentByGrantor' | 'transactionByAccount' | 'permitByCustodian'
+export type OrderedKeyspace = 'auditBySubject' | 'auditByRequester' | 'recordVersion' | 'consentChange' | 'transactionByAccount' | 'permitByCustodian'
 
 /** Where in the chain something happened. */
 export interface Location { readonly height: number; readonly position: number }

@@ -12,7 +12,7 @@ const sample = {
   record: SAMPLE.record, version: 1, subject: SAMPLE.patient,
   sections: [{ commitment: SAMPLE.hash, blob: SAMPLE.blob, size: '4112', class: 'clinical', confidentiality: 'N', tags: [SAMPLE.tag] }],
   custodians: [1], provenance: { activity: 'create', author: SAMPLE.tag, source: SAMPLE.tag, recordedAt: SAMPLE_TIME_MS },
-  receipts: [{ node: 2, signature: SAMPLE.signature }], registeredBy: SAMPLE.transaction, registeredAt: 950,
+  receipts: [{ node: 2, signature: SAMPLE.signature }], registeredBy: SAMPLE.transaction, registeredAt: 950, bundle: SAMPLE.bytes,
 }
 
 export const recordList = defineMethod({

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { accountId, blobId, hash, height, hexBytes, memberNumber, nodeNumber, oneOf, record, recordId, timeMs, transactionId, u64 } from '../schema.ts'
+import { accountId, blobId, hash, height, hexBytes, hexUpTo, memberNumber, nodeNumber, nullable, oneOf, record, recordId, timeMs, transactionId, u64 } from '../schema.ts'
 
 const section = record({
   commitment: hash('commitment to the section'), blob: blobId, size: u64('ciphertext bytes'),
@@ -15,5 +15,6 @@ export const recordVersion = record({
   provenance: record({ activity: oneOf(['create', 'import', 'correct', 'append']), author: hexBytes(16, 'opaque tag'), source: hexBytes(16, 'opaque tag'), recordedAt: timeMs }),
   receipts: Type.Array(record({ node: nodeNumber, signature: hexBytes(64, 'storage receipt') })),
   registeredBy: transactionId, registeredAt: height,
+  bundle: nullable(hexUpTo(2 * 1024 * 1024, 'receipt bundle of the registration: verifies offline; null until final')),
 })
 export type RecordVersion = Static<typeof recordVersion>
