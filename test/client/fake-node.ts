@@ -1,6 +1,6 @@
 import { concatBytes, fromHex, toHex } from '../../primitives/bytes.ts'
 import { blockHashOf, encodeHeader } from '../../primitives/block.ts'
-import { accessCalls, decisionEvent, identityCalls, identityEvents, recordsCalls, type AccessRequest, type DecisionEvent, type RegisterArgs } from '../../primitives/calls/index.ts'
+import { accessCalls, decisionEvent, identityCalls, identityEvents, recordsCalls, storageReceiptBytes, type AccessRequest, type DecisionEvent, type RegisterArgs } from '../../primitives/calls/index.ts'
 import { attestationBytes, type AttestationContent } from '../../primitives/certificate.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
@@ -10,9 +10,9 @@ import { memberSetHash } from '../../primitives/member-set.ts'
 import { inclusionPath, merkleRoot } from '../../primitives/merkle.ts'
 import { receiptBundle, receiptSchema, type Receipt, type ReceiptBundle } from '../../primitives/receipt.ts'
 import { decodeRequestAuth, requestSigningBytes } from '../../primitives/request.ts'
-import type { RpcAuditEntry, RpcRecordVersion, RpcTxStatus } from '../../primitives/rpc-types.ts'
+import type { RpcAuditEntry, RpcConsent, RpcRecordVersion, RpcTxStatus } from '../../primitives/rpc-types.ts'
 import { createSigner, keyIdToPublicKey, verify } from '../../primitives/signature.ts'
-import { decodeTransaction, signatureItems } from '../../primitives/transaction.ts'
+import { decodeTransaction, signatureItems, type Transaction } from '../../primitives/transaction.ts'
 import { blobIdOfHashes, chunkCount, chunkHash } from '../../privacy/blob.ts'
 import { BaseError } from '../../client/errors.ts'
 import type { BytesRequest, ParamsSource, Transport } from '../../client/transports/transport.ts'
@@ -77,7 +77,7 @@ export class FakeNode implements Transport {
   readonly #keys = new Map<string, Uint8Array>()
   readonly #receipts = new Map<string, { readonly receipt: Receipt; readonly bundle: ReceiptBundle }>()
   readonly #nonces = new Set<string>()
-  #height = 0
+  height = 0
 
   constructor(genesis: Genesis = testGenesis(), name = 'fake:1', blobs = new Map<string, StoredBlob>()) {
     this.genesis = genesis
@@ -124,7 +124,7 @@ export class FakeNode implements Transport {
 
   answer(method: string, given: Record<string, unknown>): unknown {
     const params = given as Record<string, never>
-    const asOf = { height: this.#height, hash: toHex(seed(0)), term: 1 }
+    const asOf = { height: this.height, hash: toHex(seed(0)), term: 1 }
     const blob = this.blobs.get(params['blob']!)
     switch (method) {
       case 'tx_send': return this.#include(fromHex(params['transaction']!))
@@ -140,7 +140,7 @@ export class FakeNode implements Transport {
         return { id: params['account'], sealKeys: [{ key, from: 1 }], asOf }
       }
       case 'record_history': return page(this.records.filter(({ record }) => record === params['record']), asOf)
-      case 'consent_list': return page([], asOf)
+      case 'consent_list': return page(this.consents(params['patient']!), asOf)
       case 'access_audit': return page(this.audit.map((entry) => ({ ...entry, details: this.mailbox.get(`${entry.decision.request}/0/details`) ?? null })), asOf)
       case 'vault_begin': return this.#begin(params['blob']!, params['size']!)
       case 'vault_status': return status(params['blob']!, blob!)
@@ -165,26 +165,40 @@ export class FakeNode implements Transport {
     if (this.#receipts.has(id)) return this.#status(id)
     const [item] = signatureItems(transaction)
     if (!verify(item!.publicKey, item!.message, item!.signature)) throw refused('TX_SIGNATURE_INVALID')
-    this.#height++
-    const { contract, call, args, account } = transaction.body
-    const events: Receipt['events'] = []
-    let decision: DecisionEvent | undefined
-    if (call === 'enroll') {
-      const { kind, signKey, sealKey } = decode(identityCalls.enroll, args)
-      this.#keys.set(id, signKey.subarray(1))
-      this.sealKeys.set(id, toHex(sealKey))
-      events.push({ contract, name: 'enrolled', data: encode(identityEvents.enrolled, { account: transaction.id, kind, member: 1 }) })
-    } else if (call === 'register') this.#register(decode(recordsCalls.register, args), id)
-    else if (call === 'request') {
-      decision = this.#decision(decode(accessCalls.request, args), transaction.id, account)
-      events.push({ contract, name: 'decision', data: encode(decisionEvent, decision) })
-    }
-    const receipt: Receipt = { tx: transaction.id, position: 0, code: this.result, cost: 1, events }
-    const bundle = certifiedBundle(this.genesis, [receipt], 0, { height: this.#height, timeMs: Date.now() })
+    this.height++
+    const timeMs = Date.now()
+    const receipt = this.execute(transaction, timeMs)
+    if (receipt.code === 'OK') this.#index(transaction)
+    const bundle = certifiedBundle(this.genesis, [receipt], 0, { height: this.height, timeMs })
     this.#receipts.set(id, { receipt, bundle })
-    if (decision !== undefined) this.audit.unshift({ height: this.#height, position: 0, timeMs: Date.now(), decision: toRpc(decision), final: true, details: null, bundle: toHex(encode(receiptBundle, bundle)) })
+    for (const event of receipt.events) {
+      if (event.name !== 'decision') continue
+      this.audit.unshift({ height: this.height, position: 0, timeMs, decision: toRpc(decode(decisionEvent, event.data)), final: true, details: null, bundle: toHex(encode(receiptBundle, bundle)) })
+    }
     return this.#status(id)
   }
+
+  /** What the transaction does, as a receipt. Here only what clients look at; `ContractNode` runs the real contracts. */
+  protected execute({ id, body: { contract, call, args, account } }: Transaction, _timeMs: number): Receipt {
+    const events: Receipt['events'] = []
+    if (call === 'enroll') {
+      const { kind } = decode(identityCalls.enroll, args)
+      events.push({ contract, name: 'enrolled', data: encode(identityEvents.enrolled, { account: id, kind, member: 1 }) })
+    } else if (call === 'request') events.push({ contract, name: 'decision', data: encode(decisionEvent, this.#decision(decode(accessCalls.request, args), id, account)) })
+    return { tx: id, position: 0, code: this.result, cost: 1, events }
+  }
+
+  /** What a node keeps beside the ledger's state: keys of accounts and versions of records. */
+  #index({ id, body: { call, args } }: Transaction): void {
+    if (call === 'enroll') {
+      const { signKey, sealKey } = decode(identityCalls.enroll, args)
+      this.#keys.set(toHex(id), signKey.subarray(1))
+      this.sealKeys.set(toHex(id), toHex(sealKey))
+    } else if (call === 'register') this.#register(decode(recordsCalls.register, args), toHex(id))
+  }
+
+  /** The consents of a patient, as `consent_list` shows them. */
+  protected consents(_patient: string): readonly Partial<RpcConsent>[] { return [] }
 
   #decision({ version, sections, ...request }: AccessRequest, id: Uint8Array, requester: Uint8Array): DecisionEvent {
     const found = this.records.find(({ record }) => record === toHex(request.record))
@@ -197,7 +211,7 @@ export class FakeNode implements Transport {
 
   #register({ record, version, subject, sections, custodians, provenance, receipts }: RegisterArgs, id: string): void {
     this.records.push({
-      record: toHex(record), version, subject: toHex(subject), custodians, registeredBy: id, registeredAt: this.#height,
+      record: toHex(record), version, subject: toHex(subject), custodians, registeredBy: id, registeredAt: this.height,
       sections: sections.map(({ commitment, blob, size, tags, class: coarse, confidentiality }) => ({ commitment: toHex(commitment), blob: toHex(blob), size: String(size), class: coarse, confidentiality, tags: tags.map(toHex) })),
       provenance: { activity: provenance.activity, author: toHex(provenance.author), source: toHex(provenance.source), recordedAt: Number(provenance.recordedAt) },
       receipts: receipts.map(({ node, signature }) => ({ node, signature: toHex(signature) })),
@@ -206,7 +220,7 @@ export class FakeNode implements Transport {
 
   #status(id: string): RpcTxStatus {
     const found = this.#receipts.get(id)
-    const asOf = { height: this.#height, hash: toHex(seed(0)), term: 1 }
+    const asOf = { height: this.height, hash: toHex(seed(0)), term: 1 }
     if (found === undefined) return { id, status: 'unknown', height: null, position: null, code: null, final: false, asOf }
     const { code } = found.receipt
     return { id, status: code === 'OK' ? 'final' : 'failed', height: Number(found.bundle.height), position: 0, code, final: true, asOf }
@@ -224,7 +238,8 @@ export class FakeNode implements Transport {
       const hashes = chunks.map((chunk) => chunkHash(chunk!))
       if (toHex(blobIdOfHashes(hashes, size)) !== blob) throw refused('VAULT_ROOT_MISMATCH')
     }
-    const receipts = [1, 2, 3].map((node) => ({ node, member: node, signature: '00'.repeat(64) }))
+    const message = storageReceiptBytes(this.chain, fromHex(record), version, blobs.map(({ blob, size }) => ({ blob: fromHex(blob), size: BigInt(size) })))
+    const receipts = [1, 2, 3].map((node) => ({ node, member: node, signature: toHex(attester(node).sign(message)) }))
     return { record, version, receipts, needed: 3, asOf: { height: 0, hash: toHex(seed(0)), term: 1 } }
   }
 }
