@@ -78,3 +78,34 @@ t.test('after kill -9 every batch that was answered is whole, and none is half t
   await view.close()
   await db.close()
 })
+
+t.test('a disk that takes no more is STATE_WRITE_FAILED, and what was answered before is whole after a restart', async (t) => {
+  const path = join(t.testdir({}), 'db')
+  const module = new URL('../../state/database.ts', import.meta.url).href
+  const script = `
+    const { openDatabase } = await import(${JSON.stringify(module)})
+    const db = await openDatabase(${JSON.stringify(path)})
+    let answered = 0
+    try {
+      for (let i = 1; i < 1000; i++) {
+        const value = Buffer.alloc(1000); value.writeUInt32BE(i)
+        await db.write(Array.from({ length: 20 }, (_, k) => ({ key: Buffer.from('k' + k), value })), { sync: true })
+        answered = i
+      }
+    } catch (error) {
+      process.stdout.write(JSON.stringify({ answered, code: error.code }))
+      process.exit(0)
+    }`
+  // The shell's limit on file size stands in for a full disk: writes beyond it fail with EFBIG.
+  const output = execFileSync('sh', ['-c', 'ulimit -f 1000 && exec "$0" --input-type=module -e "$1"', process.execPath, script], { encoding: 'utf8' })
+  const { answered, code } = JSON.parse(output) as { answered: number; code: string }
+  t.equal(code, 'STATE_WRITE_FAILED')
+  t.ok(answered > 0)
+  const db = await openDatabase(path)
+  const view = db.view()
+  const values = new Set(Array.from({ length: 20 }, (_, k) => Buffer.from(view.get(utf8Bytes(`k${k}`)) ?? []).readUInt32BE()))
+  t.equal(values.size, 1, 'all rows are of one batch')
+  t.ok([...values][0]! >= answered)
+  await view.close()
+  await db.close()
+})
