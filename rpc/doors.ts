@@ -28,7 +28,7 @@ export function checkDoor(options: RpcOptions, request: FastifyRequest): string 
   const host = headers.host ?? ''
   const known = options.allowedHosts.length > 0 || isLoopback(options.host)
   const name = hostName(host)
-  if (known && name !== '' && !isLoopback(name) && !options.allowedHosts.includes(name)) throw rpcError('RPC_HOST_REFUSED', 'this host name is not served')
+  if (known && name !== options.host && name !== '' && !isLoopback(name) && !options.allowedHosts.includes(name)) throw rpcError('RPC_HOST_REFUSED', 'this host name is not served')
   if (options.tls?.clientAuthority !== undefined && !(request.raw.socket as TLSSocket).authorized) {
     throw rpcError('RPC_CLIENT_CERTIFICATE_REQUIRED', 'a client certificate is required')
   }

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '../primitives/ports.ts'
 import { errorCode } from '../primitives/error.ts'
+import { Deadlines } from './deadlines.ts'
 import { isPublicError } from './error-map.ts'
 import type { ErrorDetail } from './error-map.ts'
 import type { RpcMetrics } from './metrics.ts'
@@ -31,6 +32,7 @@ export class Invoker {
   readonly #metrics: RpcMetrics
   readonly #logger: Logger
   readonly #clock: Clock
+  readonly #deadlines = new Deadlines()
   #open = 0
 
   constructor(options: InvokerOptions, collaborators: { readonly verifier: RequestVerifier; readonly limiter: RateLimiter; readonly metrics: RpcMetrics; readonly logger: Logger; readonly clock: Clock }) {
@@ -94,11 +96,17 @@ export class Invoker {
   #deadline(outcome: Promise<unknown>, method: BoundMethod, call: CallScope): Promise<unknown> {
     const timeoutMs = method.timeoutMs ?? this.#options.callTimeoutMs
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const deadline = this.#deadlines.add(timeoutMs, () => {
         call.abort()
         reject(rpcError('RPC_TIMED_OUT', 'the node did not answer in time', { details: { timeoutMs } }))
-      }, timeoutMs)
-      outcome.then(resolve, reject).finally(() => clearTimeout(timer))
+      })
+      outcome.then((result) => {
+        this.#deadlines.remove(deadline)
+        resolve(result)
+      }, (error: unknown) => {
+        this.#deadlines.remove(deadline)
+        reject(error)
+      })
     })
   }
 

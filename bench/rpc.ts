@@ -1,0 +1,70 @@
+/**
+ * How many JSON-RPC calls a second does the front answer, beside a bare Fastify echo of the same body in the same run?
+ * The ports answer at once, so this is the cost of HTTP, JSON, checks, limits and metrics alone. The server runs on this thread (one core), the load on another.
+ * Usage: node bench/rpc.ts [seconds per figure, default 4]
+ */
+import autocannon from 'autocannon'
+import Fastify from 'fastify'
+import { silentLogger } from '../primitives/ports.ts'
+import { PrometheusRegister } from '../rpc/metrics-register.ts'
+import type { RpcPorts } from '../rpc/ports.ts'
+import { SAMPLE, SAMPLE_AS_OF } from '../rpc/samples.ts'
+import { RpcServer } from '../rpc/server.ts'
+import type { ChainHead } from '../rpc/shapes/chain.ts'
+import { METHODS } from '../rpc/methods/index.ts'
+
+const seconds = Number(process.argv[2] ?? 4)
+const TRANSACTION_BYTES = 480
+const CONNECTIONS = 32
+
+const absent = (): never => { throw new Error('not part of this benchmark') }
+const accepted = { id: SAMPLE.transaction, status: 'pending', height: null, position: null, code: null, final: false, asOf: SAMPLE_AS_OF } as const
+const head = METHODS.chain_head.examples[0]!.result as ChainHead
+const ports: RpcPorts = {
+  requests: { verify: absent },
+  transactions: { send: async () => accepted, status: async () => accepted, wait: absent, receipt: absent },
+  chain: { head: () => head, info: absent, block: absent, proof: absent, keyOf: absent },
+  identity: { account: absent, members: absent }, consents: { list: absent }, records: { list: absent, history: absent }, audit: { audit: absent, permits: absent },
+  vault: { begin: absent, status: absent, putChunk: absent, getChunk: absent, hashes: absent, commit: absent },
+  mailbox: { put: absent, get: absent, delete: absent, list: absent }, cluster: { status: absent, nodeInfo: absent, releaseCheck: absent },
+  events: { headers: absent, txStatus: absent, audit: absent },
+}
+
+interface Figure { readonly name: string; readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number; readonly cpuMsPerThousand: number }
+
+async function measure(name: string, url: string, body: string, callsPerRequest: number): Promise<Figure> {
+  const options = { url, method: 'POST', headers: { 'content-type': 'application/json' }, body, connections: CONNECTIONS, workers: 1 } as const
+  await autocannon({ ...options, duration: 1 })
+  const cpu = process.threadCpuUsage()
+  const { requests, latency, errors, non2xx } = await autocannon({ ...options, duration: seconds })
+  const { user, system } = process.threadCpuUsage(cpu)
+  if (errors > 0 || non2xx > 0) throw new Error(`${name}: ${errors} errors, ${non2xx} refusals`)
+  const calls = requests.total * callsPerRequest
+  return { name, perSecond: Math.round(requests.average * callsPerRequest), p50Ms: latency.p50, p99Ms: latency.p99, cpuMsPerThousand: (user + system) / calls }
+}
+
+const call = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params })
+const send = call('tx_send', { transaction: 'ab'.repeat(TRANSACTION_BYTES) })
+
+const unlimited = 1_000_000
+const server = new RpcServer(
+  { port: 0, requestsPerSecond: unlimited, rates: { read: unlimited, write: unlimited, heavy: unlimited, bulk: unlimited } },
+  { ports, logger: silentLogger, metrics: new PrometheusRegister({ processMetrics: false }), clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() }, version: 'bench' },
+)
+const url = `${await server.start()}/rpc`
+const echo = Fastify()
+echo.post('/rpc', (request, reply) => reply.send(request.body))
+const echoUrl = `${await echo.listen({ port: 0, host: '127.0.0.1' })}/rpc`
+
+const reference = await measure('bare Fastify echo of the same bytes', echoUrl, JSON.stringify(send), 1)
+const figures = [
+  reference,
+  await measure('tx_send', url, JSON.stringify(send), 1),
+  await measure('chain_head', url, JSON.stringify(call('chain_head', {})), 1),
+  await measure('tx_send, batches of 50', url, JSON.stringify(Array.from({ length: 50 }, () => send)), 50),
+]
+console.table(Object.fromEntries(figures.map(({ name, perSecond, p50Ms, p99Ms, cpuMsPerThousand }) => [name, {
+  'calls/s': perSecond, 'of the echo': (perSecond / reference.perSecond).toFixed(2), 'p50 ms': p50Ms, 'p99 ms': p99Ms, 'server CPU µs/call': (cpuMsPerThousand).toFixed(1), 'calls/s per core': Math.round(1e6 / cpuMsPerThousand),
+}])))
+await server.stop()
+await echo.close()
