@@ -1,3 +1,4 @@
+import { NOBODY } from './message.ts'
 import type { NodeId } from './message.ts'
 
 /**
@@ -70,7 +71,7 @@ function applyChanges(from: Configuration, changes: readonly Change[]): Configur
   const learners = new Set(from.learners)
   const learnersNext = new Set(from.learnersNext)
   for (const { kind, node } of changes) {
-    if (kind === 'update') continue
+    if (kind === 'update' || node === NOBODY) continue
     if (kind === 'learner' && learners.has(node)) continue
     voters.delete(node)
     learners.delete(node)

@@ -43,6 +43,8 @@ export class ClusterInvariants {
     check(status.vouchedIndex <= executedIndex || before === undefined || status.vouchedIndex <= before.vouchedIndex, 'nothing unexecuted is newly vouched for', status)
     check(status.term >= (this.#terms.get(node.id) ?? 0) || before === undefined, 'MonotonicTermProp', status)
     this.#terms.set(node.id, status.term)
+    const campaigns = before !== undefined && before.role !== status.role && (status.role === 'candidate' || (status.role === 'leader' && before.role !== 'candidate'))
+    if (campaigns) check(executedIndex === lastIndex, 'nobody campaigns over an unexecuted tail', status)
     this.#noteExecuted(node, before?.executedIndex ?? 0, status)
     if (before !== undefined) check(status.committedIndex >= before.committedIndex, 'CommittedLogAppendOnlyProp', status)
     for (const peer of status.peers) {

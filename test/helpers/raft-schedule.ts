@@ -14,9 +14,9 @@ interface Rates { readonly loss: number; readonly copy: number; readonly crash: 
 export function runSchedule(seed: number, steps: number): ScheduleResult {
   const random = new SeededRandom(seed)
   const rate = (most: number): number => (random.chance(0.3) ? 0 : random.next() * most)
-  const rates: Rates = { loss: rate(0.3), copy: rate(0.2), crash: rate(0.01), partition: rate(0.01), refuse: random.chance(0.6) ? 0 : random.next() * 0.1 }
+  const rates: Rates = { loss: rate(0.3), copy: rate(0.2), crash: rate(0.01), partition: rate(0.006), refuse: random.chance(0.6) ? 0 : random.next() * 0.3 }
   const refusing = new Map<string, boolean>()
-  const size = random.pick([1, 2, 3, 3, 3, 4, 5, 5])
+  const size = random.pick([1, 2, 3, 3, 3, 3, 4, 5])
   const cluster: Cluster = new Cluster({
     nodes: size,
     raft: {
@@ -60,12 +60,12 @@ class Schedule {
       return
     }
     const dice = random.next()
-    if (dice < 0.12) this.#cluster.step(id, { type: 'tick', jitter: random.below(10) })
-    else if (dice < 0.55) this.#message()
+    if (dice < 0.2) this.#cluster.step(id, { type: 'tick', jitter: random.below(10) })
+    else if (dice < 0.6) this.#message()
     else if (dice < 0.75) this.#cluster.sync(id)
     else if (dice < 0.88) this.#execution(id)
     else if (dice < 0.95) this.#submit(step)
-    else if (dice < 0.97) this.#cluster.read(id)
+    else if (dice < 0.98) this.#cluster.read(id)
     else this.#rare(id)
   }
 

@@ -2,9 +2,9 @@ import t from 'tap'
 import { runSchedule } from '../../helpers/raft-schedule.ts'
 
 /** More seeds by hand: `RAFT_SEEDS=20000 RAFT_FIRST_SEED=5000 node test/consensus/core/schedules.test.ts`. */
-const SEEDS = Number(process.env['RAFT_SEEDS'] ?? 1500)
+const SEEDS = Number(process.env['RAFT_SEEDS'] ?? 1200)
 const FIRST = Number(process.env['RAFT_FIRST_SEED'] ?? 1)
-const STEPS = Number(process.env['RAFT_STEPS'] ?? 500)
+const STEPS = Number(process.env['RAFT_STEPS'] ?? 1000)
 
 t.test('random schedules of loss, crashes, partitions and refusals break none of Raft\'s invariants, and heal', async (t) => {
   const total = { committed: 0, leaders: 0, fenced: 0, refusals: 0 }
