@@ -1,5 +1,8 @@
 import { toHex } from '../../primitives/bytes.ts'
+import type { recordsEvents } from '../../primitives/calls/index.ts'
+import { decode, type Infer } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
+import { receiptBundle } from '../../primitives/receipt.ts'
 import type { RpcRecordVersion } from '../../primitives/rpc-types.ts'
 import { collectBytes, openSection } from '../../privacy/decrypt-section.ts'
 import { openSectionKey } from '../../privacy/seal.ts'
@@ -10,6 +13,8 @@ import { clientError } from '../errors.ts'
 import { bytesOf } from '../hex.ts'
 import { collectPages } from '../pages.ts'
 import { sleep } from '../platform.ts'
+import { decodeEvents } from '../transaction.ts'
+import { verifyReceiptBundle } from '../verify-receipt.ts'
 import { requestAccess, type AccessDecision, type AccessInput } from './request-access.ts'
 import type { SendOptions } from './send-transaction.ts'
 import type { WaitOptions } from './wait-for-receipt.ts'
@@ -57,13 +62,25 @@ export async function readPermitted(client: Client, access: AccessDecision, opti
   return sections
 }
 
-/** What the ledger says of the version that the permit names. A lie here shows when the sealed key does not fit the commitment. */
+type RegisteredEvent = Infer<typeof recordsEvents.registered>
+
+/** What the ledger says of the version that the permit names. A lie about its commitments shows when the key that the custodian sealed does not fit them. */
 async function recordVersion(client: Client, { decision }: AccessDecision, signed: SignedOptions): Promise<RpcRecordVersion> {
   const record = toHex(decision.record)
   const versions = await collectPages((page) => client.callSigned('record_history', { record, ...page }, signed))
   const found = versions.find(({ version }) => version === decision.version)
   if (found === undefined) throw clientError('CLIENT_RESPONSE_INVALID', { details: { field: 'version', rule: 'the permitted version must be in the history' } })
+  verifyRegistration(client, found)
   return found
+}
+
+/** Checks that the members attested the registration of this record version. What it does not show is the commitments: see the comment above. */
+function verifyRegistration(client: Client, { record, version, registeredBy, bundle }: RpcRecordVersion): void {
+  // A permit is final before it is used, and it stands on this registration, so a node that has none to show is behind or lies.
+  if (bundle === null) throw clientError('CLIENT_RESPONSE_INVALID', { retryable: true, details: { field: 'bundle', rule: 'must prove the registration' } })
+  const { receipt } = verifyReceiptBundle(client.chain, decode(receiptBundle, bytesOf('bundle', bundle)), { transaction: bytesOf('registeredBy', registeredBy, 32) })
+  const proven = decodeEvents(receipt).find(({ contract, name }) => contract === 'records' && name === 'registered')?.data as RegisteredEvent | undefined
+  if (proven === undefined || toHex(proven.record) !== record || proven.version !== version) throw clientError('CLIENT_PROOF_MISMATCH', { details: { asked: record, version } })
 }
 
 function storedSection({ sections }: RpcRecordVersion, section: number): StoredSection {

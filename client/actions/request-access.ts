@@ -44,7 +44,7 @@ export async function requestAccess(client: Client, input: AccessInput, options:
   const hash = detailsHash(salt, details)
   const args = { subject, record, version, sections: [...sections], action, purpose, readerKey: readerKeys.publicKey, detailsHash: hash }
   const { transaction } = await sendTransaction(client, { contract: 'access', call: 'request', args }, options)
-  const receipt = await waitForReceipt(client, transaction.id, options)
+  const receipt = await waitForReceipt(client, transaction.id, { ...options, resend: transaction })
   const decision = decisionOf(receipt)
   const asked = equalBytes(decision.request, transaction.id) && equalBytes(decision.record, record) && equalBytes(decision.readerKey, readerKeys.publicKey)
   if (!asked || !equalBytes(decision.detailsHash, hash)) throw clientError('CLIENT_PROOF_MISMATCH', { details: { asked: toHex(transaction.id) } })

@@ -3,22 +3,25 @@ import type { CallArgs, CallName, ContractName } from '../../primitives/calls/in
 import { decode } from '../../primitives/codec.ts'
 import { receiptBundle, type Receipt, type ReceiptBundle } from '../../primitives/receipt.ts'
 import type { RpcTxReceipt, RpcTxStatus } from '../../primitives/rpc-types.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
 import type { Client } from '../create-client.ts'
 import { clientError } from '../errors.ts'
 import { bytesOf } from '../hex.ts'
 import { decodeEvents, type DecodedEvent } from '../transaction.ts'
 import type { RequestOptions } from '../transports/transport.ts'
 import { verifyReceiptBundle } from '../verify-receipt.ts'
-import { sendTransaction, type SendOptions } from './send-transaction.ts'
+import { sendRawTransaction, sendTransaction, type SendOptions } from './send-transaction.ts'
 
 export interface WaitOptions extends RequestOptions {
   /** `committed`: a majority holds it, no failure of nodes undoes it. `final`: a quorum attested it, so no liar among them does either. */
   readonly until?: 'committed' | 'final'
   /** Longest wait in all, ms. Then `CLIENT_TIMED_OUT`: the outcome is unknown. */
   readonly waitMs?: number
+  /** The signed bytes: sent again, to whichever node answers, when a node says it does not know them. Its first holder may have died before it told anybody. */
+  readonly resend?: Pick<Transaction, 'bytes'>
 }
 
-export const WAIT_DEFAULTS = { waitMs: 60_000, pollMsMax: 10_000 } as const
+export const WAIT_DEFAULTS = { waitMs: 60_000, pollMsMax: 10_000, resendPollMs: 2_000 } as const
 
 /** What became of a transaction. `bundle` is there once it is final, already verified against the client's chain. */
 export interface ConfirmedReceipt {
@@ -35,9 +38,9 @@ export interface ConfirmedReceipt {
  * Long polls `tx_wait`, on whichever node answers, so it survives the loss of a node or a leader.
  * Throws `CLIENT_TX_FAILED` (details.result), `CLIENT_TX_EXPIRED`, `CLIENT_TIMED_OUT`, PROOF_* or CERTIFICATE_*.
  */
-export async function waitForReceipt(client: Client, id: Uint8Array, { until = 'final', waitMs = WAIT_DEFAULTS.waitMs, ...options }: WaitOptions = {}): Promise<ConfirmedReceipt> {
+export async function waitForReceipt(client: Client, id: Uint8Array, { until = 'final', waitMs = WAIT_DEFAULTS.waitMs, resend, ...options }: WaitOptions = {}): Promise<ConfirmedReceipt> {
   const hex = toHex(id)
-  const status = await waitForStatus(client, hex, until, waitMs, options)
+  const status = await waitForStatus(client, hex, { until, waitMs, resend }, options)
   if (status.status === 'expired') throw clientError('CLIENT_TX_EXPIRED', { details: { id: hex } })
   if (status.status === 'failed') throw clientError('CLIENT_TX_FAILED', { details: { id: hex, result: status.code, height: status.height } })
   const receipt = await client.call('tx_receipt', { id: hex }, options)
@@ -54,20 +57,23 @@ export async function sendAndWait<C extends ContractName, N extends CallName<C>>
 ): Promise<ConfirmedReceipt> {
   const { transaction } = await sendTransaction(client, call, options)
   const { signal, timeoutMs } = options
-  return waitForReceipt(client, transaction.id, { ...(until && { until }), ...(waitMs !== undefined && { waitMs }), ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) })
+  return waitForReceipt(client, transaction.id, { resend: transaction, ...(until && { until }), ...(waitMs !== undefined && { waitMs }), ...(signal && { signal }), ...(timeoutMs !== undefined && { timeoutMs }) })
 }
 
 const ENOUGH = { committed: ['committed', 'final', 'failed', 'expired'], final: ['final', 'expired'] } as const
 
-async function waitForStatus(client: Client, id: string, until: 'committed' | 'final', waitMs: number, options: RequestOptions): Promise<RpcTxStatus> {
+interface Goal { readonly until: 'committed' | 'final'; readonly waitMs: number; readonly resend: Pick<Transaction, 'bytes'> | undefined }
+
+async function waitForStatus(client: Client, id: string, { until, waitMs, resend }: Goal, options: RequestOptions): Promise<RpcTxStatus> {
   const deadline = client.nowMs() + waitMs
   for (;;) {
     const left = deadline - client.nowMs()
     if (left <= 0) throw clientError('CLIENT_TIMED_OUT', { retryable: true, details: { id, waitMs } })
-    const pollMs = Math.max(1, Math.min(left, WAIT_DEFAULTS.pollMsMax))
+    const pollMs = Math.max(1, Math.min(left, resend === undefined ? WAIT_DEFAULTS.pollMsMax : WAIT_DEFAULTS.resendPollMs))
     const status = await client.call('tx_wait', { id, until, timeoutMs: pollMs }, { timeoutMs: pollMs + 5_000, ...options })
     // A failure that is not final yet could still be undone by a liar; who waits for finality waits for that too.
     if ((ENOUGH[until] as readonly string[]).includes(status.status) || (status.status === 'failed' && status.final)) return status
+    if (status.status === 'unknown' && resend !== undefined) await sendRawTransaction(client, resend, options)
   }
 }
 

@@ -11,7 +11,8 @@ export interface RetryPolicy {
   readonly delayMsMax: number
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { retries: 3, firstDelayMs: 100, delayMsMax: 3_000 }
+/** About six seconds on average: long enough for an election (1 to 2 s, sometimes two of them). */
+export const DEFAULT_RETRY: RetryPolicy = { retries: 8, firstDelayMs: 100, delayMsMax: 3_000 }
 
 /**
  * Runs `attempt` until it succeeds, fails for good, or the retries are used up. Only errors marked retryable lead to another attempt, after the time the node

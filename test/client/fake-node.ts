@@ -1,6 +1,6 @@
 import { concatBytes, fromHex, toHex } from '../../primitives/bytes.ts'
 import { blockHashOf, encodeHeader } from '../../primitives/block.ts'
-import { accessCalls, decisionEvent, identityCalls, identityEvents, recordsCalls, storageReceiptBytes, type AccessRequest, type DecisionEvent, type RegisterArgs } from '../../primitives/calls/index.ts'
+import { accessCalls, decisionEvent, identityCalls, identityEvents, recordsCalls, recordsEvents, storageReceiptBytes, type AccessRequest, type DecisionEvent, type RegisterArgs } from '../../primitives/calls/index.ts'
 import { attestationBytes, type AttestationContent } from '../../primitives/certificate.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
@@ -168,8 +168,8 @@ export class FakeNode implements Transport {
     this.height++
     const timeMs = Date.now()
     const receipt = this.execute(transaction, timeMs)
-    if (receipt.code === 'OK') this.#index(transaction)
     const bundle = certifiedBundle(this.genesis, [receipt], 0, { height: this.height, timeMs })
+    if (receipt.code === 'OK') this.#index(transaction, toHex(encode(receiptBundle, bundle)))
     this.#receipts.set(id, { receipt, bundle })
     for (const event of receipt.events) {
       if (event.name !== 'decision') continue
@@ -184,17 +184,20 @@ export class FakeNode implements Transport {
     if (call === 'enroll') {
       const { kind } = decode(identityCalls.enroll, args)
       events.push({ contract, name: 'enrolled', data: encode(identityEvents.enrolled, { account: id, kind, member: 1 }) })
+    } else if (call === 'register') {
+      const { record, version, subject } = decode(recordsCalls.register, args)
+      events.push({ contract, name: 'registered', data: encode(recordsEvents.registered, { record, version, subject, member: 1 }) })
     } else if (call === 'request') events.push({ contract, name: 'decision', data: encode(decisionEvent, this.#decision(decode(accessCalls.request, args), id, account)) })
     return { tx: id, position: 0, code: this.result, cost: 1, events }
   }
 
   /** What a node keeps beside the ledger's state: keys of accounts and versions of records. */
-  #index({ id, body: { call, args } }: Transaction): void {
+  #index({ id, body: { call, args } }: Transaction, bundle: string): void {
     if (call === 'enroll') {
       const { signKey, sealKey } = decode(identityCalls.enroll, args)
       this.#keys.set(toHex(id), signKey.subarray(1))
       this.sealKeys.set(toHex(id), toHex(sealKey))
-    } else if (call === 'register') this.#register(decode(recordsCalls.register, args), toHex(id))
+    } else if (call === 'register') this.#register(decode(recordsCalls.register, args), toHex(id), bundle)
   }
 
   /** The consents of a patient, as `consent_list` shows them. */
@@ -209,9 +212,9 @@ export class FakeNode implements Transport {
     }
   }
 
-  #register({ record, version, subject, sections, custodians, provenance, receipts }: RegisterArgs, id: string): void {
+  #register({ record, version, subject, sections, custodians, provenance, receipts }: RegisterArgs, id: string, bundle: string): void {
     this.records.push({
-      record: toHex(record), version, subject: toHex(subject), custodians, registeredBy: id, registeredAt: this.height,
+      record: toHex(record), version, subject: toHex(subject), custodians, registeredBy: id, registeredAt: this.height, bundle,
       sections: sections.map(({ commitment, blob, size, tags, class: coarse, confidentiality }) => ({ commitment: toHex(commitment), blob: toHex(blob), size: String(size), class: coarse, confidentiality, tags: tags.map(toHex) })),
       provenance: { activity: provenance.activity, author: toHex(provenance.author), source: toHex(provenance.source), recordedAt: Number(provenance.recordedAt) },
       receipts: receipts.map(({ node, signature }) => ({ node, signature: toHex(signature) })),

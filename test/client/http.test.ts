@@ -103,12 +103,15 @@ t.test('fallback goes to the next node when one cannot answer, stays there, and 
   const calls: string[] = []
   const good = await serve(t, ({ id, method }, response) => { calls.push(`good ${method}`); if (method === 'bad') refuse(response, id, 'TX_EXPIRED'); else answer(response, id, 1) })
   const noLeader = await serve(t, ({ id, method }, response) => { calls.push(`none ${method}`); refuse(response, id, 'CONSENSUS_NO_LEADER', { retryable: true, retryAfterMs: 1 }) })
-  const nodes = fallback([http('http://127.0.0.1:1', QUICK), http(noLeader, QUICK), http(good, QUICK)])
+  const nodes = fallback([http('http://127.0.0.1:1', QUICK), http(noLeader, QUICK), http(good, QUICK)], QUICK)
   t.equal(await nodes.request('a', {}), 1)
   t.equal(await nodes.request('b', {}), 1)
   await t.rejects(nodes.request('bad', {}), { code: 'TX_EXPIRED' })
   t.same(calls, ['none a', 'good a', 'good b', 'good bad'])
   t.match(nodes.nodes().map(({ name }) => name), [good])
-  await t.rejects(fallback([http('http://127.0.0.1:1', QUICK), http('http://127.0.0.1:1', QUICK)]).request('x', {}), { code: 'CLIENT_UNREACHABLE' })
+  await t.rejects(fallback([http('http://127.0.0.1:1', QUICK), http('http://127.0.0.1:1', QUICK)], QUICK).request('x', {}), { code: 'CLIENT_UNREACHABLE' })
   await nodes.close()
+  let elections = 3
+  const electing = await serve(t, ({ id }, response) => (elections-- > 0 ? refuse(response, id, 'CONSENSUS_NO_LEADER', { retryable: true, retryAfterMs: 1 }) : answer(response, id, 'led')))
+  t.equal(await fallback([http(electing, QUICK), http('http://127.0.0.1:1', QUICK)], { retry: { ...QUICK.retry, retries: 3 } }).request('x', {}), 'led', 'rounds go on through an election')
 })

@@ -121,6 +121,21 @@ t.test('a node that alters an audit entry or its details is found out', async (t
   t.match(await listAudit(patient), [{ detailsState: 'absent' }])
 })
 
+t.test('a node that passes off another record\'s version is found out by the registration\'s proof', async (t) => {
+  const all = await scene()
+  const { node, clinician, hospital, wallet } = all
+  const { record } = await registerRecord(hospital, input(wallet, text('mine')), keeping(all.keys))
+  await registerRecord(hospital, input(wallet, text('other')), keeping(all.keys))
+  const [mine, other] = node.records
+  const ask = () => readRecord(clinician, { subject: wallet.account(0).id, record, sections: [1], action: 'read', purpose: 'TREAT', details: DETAILS }, { keyWaitMs: 0 })
+  node.records[0] = { ...other!, record: mine!.record }
+  await t.rejects(ask(), { code: 'CLIENT_PROOF_MISMATCH' })
+  node.records[0] = { ...mine!, registeredBy: other!.registeredBy }
+  await t.rejects(ask(), { code: 'CLIENT_PROOF_MISMATCH' })
+  node.records[0] = { ...mine!, bundle: null }
+  await t.rejects(ask(), { code: 'CLIENT_RESPONSE_INVALID' })
+})
+
 t.test('keys are kept before anything is uploaded, and a failed upload goes on where it stopped', async (t) => {
   const { node, hospital, wallet } = await scene()
   const before = node.calls.length

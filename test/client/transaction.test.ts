@@ -72,6 +72,21 @@ t.test('waiting ends at expiry and at its own limit; a limit is never a failure'
   t.equal(statuses.length, 0, 'a failure that is not final yet is waited for')
 })
 
+t.test('bytes that a dying node took with it are sent again under the same id', async (t) => {
+  const node = new FakeNode()
+  const client = createClient({ transport: node, chain, account })
+  const sent = new Set<unknown>()
+  let lost = 0
+  node.intercept = (method, params) => {
+    if (method !== 'tx_send') return undefined
+    sent.add(params['transaction'])
+    return lost++ < 2 ? { status: 'pending' } : undefined
+  }
+  await t.resolves(sendAndWait(client, call))
+  t.equal(lost, 3)
+  t.equal(sent.size, 1, 'the same bytes each time')
+})
+
 t.test('without an account nothing is signed', async (t) => {
   const client = createClient({ transport: new FakeNode(), chain })
   await t.rejects(sendTransaction(client, call), { code: 'CLIENT_NO_ACCOUNT' })
