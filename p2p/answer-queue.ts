@@ -28,13 +28,20 @@ export class AnswerQueue {
     this.#wake?.()
   }
 
-  /** No more items. With an error, what waits is dropped and the reader gets the error. The first call counts. */
+  /** No more items after those that wait; then the reader gets the error, if any. The first call counts. */
   finish(error?: unknown): void {
     if (this.#finished) return
     this.#finished = true
     this.#error = error
-    if (error !== undefined) this.#items.length = 0
     this.#wake?.()
+  }
+
+  /** Like `finish`, but at once: what waits is dropped. */
+  fail(error: unknown): void {
+    this.#items.length = 0
+    this.#bytes = 0
+    if (this.#finished && this.#error === undefined) this.#error = error
+    this.finish(error)
   }
 
   /** The next item; undefined after the last. */

@@ -160,7 +160,7 @@ export class SyncClient {
 
 /** Drains a queue until its end, or until `signal` aborts. */
 async function* itemsOf(queue: AnswerQueue, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  const onAbort = (): void => queue.finish(signal.reason)
+  const onAbort = (): void => queue.fail(signal.reason)
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   try {

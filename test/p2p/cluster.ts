@@ -14,7 +14,7 @@ export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => 
 export const seededRandom: Random = { bytes: (length) => new Uint8Array(length).fill(7), jitter: (below) => Math.floor(below / 2) }
 
 /** Settings with short waits. */
-export const FAST: P2pOptions = { ...DEFAULT_P2P, backoffMsMin: 20, backoffMsMax: 200, higherIdDelayMs: 100, stableMs: 200, banMs: 300, gossip: { ...DEFAULT_P2P.gossip, heartbeatMs: 100 } }
+export const FAST: P2pOptions = { ...DEFAULT_P2P, backoffMsMin: 20, backoffMsMax: 200, higherIdDelayMs: 100, stableMs: 200, banMs: 100, gossip: { ...DEFAULT_P2P.gossip, heartbeatMs: 100 } }
 
 /** Counts by `name{label values}`. */
 export function countingMetrics(): { readonly register: MetricsRegister; count(key: string): number; readonly counts: ReadonlyMap<string, number> } {
