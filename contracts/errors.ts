@@ -3,5 +3,6 @@ export const CONTRACT_ERRORS = {
   CONTRACT_ACTIVATION_INVALID: 'the compiled-in list of contract versions is out of order; a bug in this build',
   GENESIS_STATE_INVALID: 'genesis names a purpose or role that this build does not know; correct the policy in the genesis file',
   STATE_INCOMPLETE: 'the state lacks what genesis writes; the data directory does not belong to this build or is damaged: run verify',
+  STATE_VALUE_DAMAGED: 'a stored value does not fit its table; the store is damaged or written by another build: run verify',
   WINDOW_LAYER_ORDER: 'a block\'s replay layer was flushed before its parent\'s; a bug in the applier',
 } as const

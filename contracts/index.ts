@@ -21,7 +21,7 @@ export { listRecords, readRecord, readVersion, recordCount, recordHistory } from
 export type { ReadVersion } from './records/read.ts'
 export { authorise } from './runtime/authorise.ts'
 export type { Authorisation, AuthorisationBlock, AuthorisationSources } from './runtime/authorise.ts'
-export { AUTHORISATION_CODES, BLOCK_CODES, RUNTIME_CODES } from './runtime/codes.ts'
+export { AUTHORISATION_CODES, BLOCK_CODES, isPassing, RUNTIME_CODES } from './runtime/codes.ts'
 export type { AuthorisationCode, BlockCode } from './runtime/codes.ts'
 export { executeBlock, proofsOf, proposeBlock } from './runtime/execute.ts'
 export type { BlockOutcome, ExecutionBlock, ExecutionPorts, Proposal } from './runtime/execute.ts'

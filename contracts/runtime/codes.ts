@@ -20,6 +20,13 @@ export const AUTHORISATION_CODES = {
 } as const
 export type AuthorisationCode = keyof typeof AUTHORISATION_CODES
 
+const PASSING: ReadonlySet<AuthorisationCode> = new Set<AuthorisationCode>(['TX_VALID_TOO_FAR', 'TX_WINDOW_FULL', 'ACCOUNT_UNKNOWN', 'ACCOUNT_SUSPENDED', 'SIGNER_NOT_ACTIVE'])
+
+/** True when a later block may heal the fault while the transaction lives: a proposer keeps such a transaction back instead of dropping it. */
+export function isPassing(code: AuthorisationCode): boolean {
+  return PASSING.has(code)
+}
+
 /** Codes for a whole block that a follower refuses, besides the authorisation codes. */
 export const BLOCK_CODES = {
   BLOCK_COST_EXCEEDED: 'the block\'s transactions cost more than the chain allows; the proposer is at fault',

@@ -11,7 +11,7 @@ export const PERMISSIONS = {
     'consent.consents': 'write', 'consent.earlier': 'write', 'consent.pairs': 'write', 'consent.tombstones': 'write', 'consent.counts': 'write', 'consent.lists': 'write',
   },
   records: {
-    'membership.members': 'read', 'membership.nodes': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
+    'membership.nodes': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
     'consent.consents': 'read', 'consent.pairs': 'read',
     'records.records': 'write', 'records.versions': 'write', 'records.sections': 'write', 'records.counts': 'write', 'records.lists': 'write',
   },

@@ -2,6 +2,7 @@ import { invariant } from '../../primitives/assert.ts'
 import { u32Bytes, u64Bytes } from '../../primitives/bytes.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import type { Schema } from '../../primitives/codec.ts'
+import { SteleError } from '../../primitives/error.ts'
 import { CONTRACT_NUMBERS } from './keyspace.ts'
 import type { ContractNamespace } from './keyspace.ts'
 import type { StateView } from './ports.ts'
@@ -73,16 +74,20 @@ export interface Writer extends Reader {
 // Nobody changes decoded values: contracts build new ones.
 const decodedValues = new WeakMap<Uint8Array, unknown>()
 
-/** The value of bytes read from `table`. Throws CODEC_* when they are damaged. */
+/** The value of bytes read from `table`. Throws `STATE_VALUE_DAMAGED`: a fault of this node's store, never of the block that is being executed. */
 export function decodeValue<K extends readonly unknown[], V>(table: Table<K, V>, bytes: Uint8Array): V {
   const known = decodedValues.get(bytes)
   if (known !== undefined) return known as V
-  const value = decode(table.value, bytes)
-  decodedValues.set(bytes, value)
-  return value
+  try {
+    const value = decode(table.value, bytes)
+    decodedValues.set(bytes, value)
+    return value
+  } catch (cause) {
+    throw new SteleError({ code: 'STATE_VALUE_DAMAGED', message: 'a stored value does not fit its table', details: { table: `${table.contract}.${table.name}` }, cause })
+  }
 }
 
-/** Reads tables straight from a view. Throws CODEC_* when a stored value is damaged. */
+/** Reads tables straight from a view. Throws `STATE_VALUE_DAMAGED`. */
 export function readerOf(view: StateView): Reader {
   return {
     get: (table, ...key) => {

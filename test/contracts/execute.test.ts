@@ -4,7 +4,8 @@ import { DEFAULT_PARAMETERS } from '../../primitives/genesis.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { hash } from '../../primitives/hash.ts'
 import { createTransaction } from '../../primitives/transaction.ts'
-import { builtInRegistry, executeBlock, proofsOf, proposeBlock, readerOf, Registry } from '../../contracts/index.ts'
+import { AUTHORISATION_CODES, builtInRegistry, executeBlock, isPassing, proofsOf, proposeBlock, readerOf, Registry } from '../../contracts/index.ts'
+import type { AuthorisationCode } from '../../contracts/index.ts'
 import { tombstones } from '../../contracts/consent/tables.ts'
 import { members } from '../../contracts/membership/tables.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
@@ -190,4 +191,15 @@ t.test('the signatures inside a registration are named for the door, and none fo
   t.equal(proofsOf(reader, builtInRegistry(), block, registration).length, 3)
   t.same(proofsOf(reader, builtInRegistry(), block, raw(world, 'records', 'register', new Uint8Array(3))), [])
   t.same(proofsOf(reader, builtInRegistry(), block, raw(world, 'consent', 'grant', new Uint8Array(3))), [])
+})
+
+t.test('a damaged value in the store is named as that, and is no fault of the block', async (t) => {
+  const world = new ContractWorld()
+  const caller = world.institution(1)
+  world.state.put(accounts.keyOf(caller.account), Uint8Array.of(1, 2, 3))
+  t.throws(() => world.call(caller, 'identity', 'suspend', { account: bytes32('x') }), { code: 'STATE_VALUE_DAMAGED', details: { table: 'identity.accounts' } })
+})
+
+t.test('a proposer can tell what a later block may heal from what none will', async (t) => {
+  t.same((Object.keys(AUTHORISATION_CODES) as AuthorisationCode[]).filter((code) => !isPassing(code)), ['TX_WRONG_CHAIN', 'TX_EXPIRED', 'TX_REPLAYED', 'TX_COST_TOO_HIGH'])
 })
