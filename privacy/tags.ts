@@ -2,6 +2,7 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { compareBytes, concatBytes, toHex, utf8Bytes } from '../primitives/bytes.ts'
 import { invariant } from '../primitives/assert.ts'
+import { TAG_BYTES, TAGS_PER_SECTION } from '../primitives/calls/labels.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Random } from '../primitives/ports.ts'
 import { requireLength } from './web-crypto.ts'
@@ -9,10 +10,12 @@ import { requireLength } from './web-crypto.ts'
 /** Opaque tags: what a record is about, readable only with the tag key (DESIGN §5.12). */
 export const TAG_LIMITS = {
   /** Length of a tag: HMAC-SHA256 cut to 128 bits, so that chance collisions stay out of reach. */
-  tagBytes: 16,
+  tagBytes: TAG_BYTES,
   keyBytes: 32,
   /** A list of tags on the ledger is padded to a multiple of this, so that its length says little. */
-  multipleOf: 16,
+  multipleOf: TAGS_PER_SECTION.step,
+  /** Tags of one section at most. */
+  max: TAGS_PER_SECTION.max,
 } as const
 
 /** What a tag speaks about. */
@@ -43,6 +46,7 @@ export function tag(tagKey: Uint8Array, kind: TagKind, system: string, value: st
 /**
  * The list as it goes on the ledger: duplicates removed, random tags added up to the next multiple of 16 (never empty), in byte order.
  * A padding tag equals a real one with probability 2⁻¹²⁸, so it matches no consent.
+ * `TAG_INPUT_INVALID` for more than 64 different tags or one of another length.
  */
 export function padTags(tags: readonly Uint8Array[], random: Pick<Random, 'bytes'>): Uint8Array[] {
   const unique = new Map<string, Uint8Array>()
@@ -50,6 +54,7 @@ export function padTags(tags: readonly Uint8Array[], random: Pick<Random, 'bytes
     requireLength('TAG_INPUT_INVALID', 'tag', item, TAG_LIMITS.tagBytes)
     unique.set(toHex(item), item)
   }
+  if (unique.size > TAG_LIMITS.max) throw new SteleError({ code: 'TAG_INPUT_INVALID', message: 'a section has too many tags', details: { field: 'tags', count: unique.size, max: TAG_LIMITS.max } })
   const wanted = Math.max(1, Math.ceil(unique.size / TAG_LIMITS.multipleOf)) * TAG_LIMITS.multipleOf
   for (let drawn = 0; unique.size < wanted; drawn++) {
     invariant(drawn < 8 * TAG_LIMITS.multipleOf, 'the source of randomness repeats itself')

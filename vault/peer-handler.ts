@@ -1,3 +1,4 @@
+import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { blobId, chunkHash } from '../privacy/blob.ts'
@@ -11,6 +12,9 @@ import type { StorageReceipts } from './storage-receipts.ts'
 /** Whether a member may post or delete an entry of a request: the ledger knows the custodians of the record and what was permitted. */
 export type MayPost = (member: number, address: MailboxAddress) => Promise<boolean>
 
+/** Blobs one member may have announced here and not finished. Without it a single faulty member could take every upload there is. */
+export const MEMBER_UPLOADS_MAX = 64
+
 type RequestOf<K extends VaultRequest['kind']> = Extract<VaultRequest, { readonly kind: K }>['value']
 
 /** Answers the other members' vaults. Which peers may ask at all is the gate's business (p2p). */
@@ -20,6 +24,8 @@ export class VaultPeerHandler {
   readonly #receipts: StorageReceipts
   readonly #mayPost: MayPost
   readonly #logger: Logger
+  /** Announced and not finished, by member. */
+  readonly #announced = new Map<number, Map<string, Uint8Array>>()
 
   constructor(collaborators: { readonly store: BlobStore; readonly mailbox: Mailbox; readonly receipts: StorageReceipts; readonly mayPost: MayPost; readonly logger: Logger }) {
     this.#store = collaborators.store
@@ -42,12 +48,13 @@ export class VaultPeerHandler {
 
   async #answer(from: { readonly node: number; readonly member: number }, request: VaultRequest): Promise<VaultAnswer> {
     switch (request.kind) {
-      case 'offer': return this.#offer(request.value)
+      case 'offer': return this.#offer(from.member, request.value)
       case 'chunk':
         await this.#store.putChunk(request.value.blob, request.value.index, request.value.bytes)
         return done(true)
       case 'finish':
         await this.#store.finish(request.value.blob)
+        this.#announced.get(from.member)?.delete(toHex(request.value.blob))
         return done(true)
       case 'receipt': return this.#sign(request.value.record, request.value.version, request.value.blobs)
       case 'pack': return this.#pack(request.value)
@@ -59,9 +66,30 @@ export class VaultPeerHandler {
     }
   }
 
-  async #offer({ blob, size, hashes }: RequestOf<'offer'>): Promise<VaultAnswer> {
-    const { complete, missing } = await this.#store.begin({ blob, size }, hashes)
+  async #offer(member: number, { blob, size, hashes }: RequestOf<'offer'>): Promise<VaultAnswer> {
+    const announced = this.#announced.get(member) ?? new Map<string, Uint8Array>()
+    this.#announced.set(member, announced)
+    if (announced.size >= MEMBER_UPLOADS_MAX && !announced.has(toHex(blob))) await this.#forgetEnded(announced)
+    // Entered before the wait, so that offers side by side count one another.
+    announced.set(toHex(blob), blob)
+    if (announced.size > MEMBER_UPLOADS_MAX) {
+      announced.delete(toHex(blob))
+      throw new SteleError({ code: 'VAULT_BUSY', message: 'this member has too many uploads in progress', details: { member, uploadsMax: MEMBER_UPLOADS_MAX }, retryable: true })
+    }
+    const { complete, missing } = await this.#store.begin({ blob, size }, hashes).catch((error: unknown) => {
+      announced.delete(toHex(blob))
+      throw error
+    })
+    if (complete) announced.delete(toHex(blob))
     return { kind: 'status', value: { complete, missing: [...missing] } }
+  }
+
+  /** Takes off the list what expired, was deleted, or was finished by someone else. */
+  async #forgetEnded(announced: Map<string, Uint8Array>): Promise<void> {
+    for (const [name, blob] of announced) {
+      const found = await this.#store.stat(blob)
+      if (found === undefined || found.complete) announced.delete(name)
+    }
   }
 
   async #pack({ record, version, chunks }: RequestOf<'pack'>): Promise<VaultAnswer> {

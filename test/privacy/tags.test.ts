@@ -12,6 +12,7 @@ t.test('a tag key of another length, a zero character or a lone surrogate is ref
   t.throws(() => tag(key, 'code', 's', 'v\0'), { code: 'TAG_INPUT_INVALID', details: { field: 'value' } })
   t.throws(() => tag(key, 'code', 's', '\ud800'), { code: 'TAG_INPUT_INVALID', details: { field: 'value' } })
   t.throws(() => padTags([new Uint8Array(15)], random), { code: 'TAG_INPUT_INVALID' })
+  t.throws(() => padTags(Array.from({ length: 65 }, () => random.bytes(16)), random), { code: 'TAG_INPUT_INVALID', details: { count: 65 } })
 })
 
 t.test('a tag is the first half of HMAC-SHA256 over kind, system and value with zeros between', async (t) => {
@@ -27,7 +28,7 @@ t.test('moving the border between system and value, another kind or another key 
 })
 
 t.test('a padded list is sorted, without duplicates, a multiple of 16, never empty, and holds every real tag', async (t) => {
-  for (const [count, length] of [[0, 16], [1, 16], [15, 16], [16, 16], [17, 32], [33, 48]] as const) {
+  for (const [count, length] of [[0, 16], [1, 16], [15, 16], [16, 16], [17, 32], [33, 48], [64, 64]] as const) {
     const real = Array.from({ length: count }, (_, i) => tag(key, 'code', 's', String(i)))
     const padded = padTags([...real, ...real], random)
     t.equal(padded.length, length, `${count} tags`)
