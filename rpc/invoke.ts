@@ -144,9 +144,15 @@ function invalidParams(method: BoundMethod, named: object): Error {
       const missing = 'requiredProperties' in params && Array.isArray(params.requiredProperties) ? params.requiredProperties : []
       const found: ErrorDetail[] = missing.length > 0
         ? missing.map((name: unknown) => ({ path: `/params${instancePath}/${String(name)}`, message: 'is required' }))
-        : [{ path: `/params${instancePath}`.slice(0, 128), message: message.slice(0, 128) }]
+        : [{ path: `/params${instancePath}`.slice(0, 128), message: `${message.slice(0, 128)}${meaning(method, instancePath)}` }]
       issues.push(...found)
     }
   }
   return rpcError('RPC_PARAMS_INVALID', 'the parameters break the schema of the method', { issues })
+}
+
+/** Says what the parameter at `path` is, so that a broken pattern is more than a riddle. */
+function meaning(method: BoundMethod, path: string): string {
+  const text = method.meanings.get(path.split('/')[1] ?? '')
+  return text === undefined ? '' : ` (${text})`
 }

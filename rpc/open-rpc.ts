@@ -51,7 +51,7 @@ function errorGroups(codes: readonly string[]) {
 /** `rpc.discover`, answered from a document made once. */
 export function discoverMethod(document: object): BoundMethod {
   return {
-    name: DISCOVER, access: 'public', rateClass: 'heavy', timeoutMs: undefined, rest: undefined, positions: [], required: new Set(),
+    name: DISCOVER, access: 'public', rateClass: 'heavy', timeoutMs: undefined, rest: undefined, positions: [], required: new Set(), meanings: new Map(),
     validator: Compile(Type.Object({}, { additionalProperties: false })), handle: () => document,
   }
 }

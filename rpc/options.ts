@@ -24,6 +24,7 @@ export const rpcOptions = Type.Object({
   batchConcurrency: positive('calls of one batch that run at once; too large lets one batch starve the rest', 8),
   callTimeoutMs: positive('time one call may take when its method sets no other', 10_000),
   openCallsMax: positive('calls in progress on the whole listener, then 503; too small refuses bursts, too large lets memory grow', 10_000),
+  chunksOpenMax: positive('vault chunks on their way in or out at once, 1 MiB of memory each, then 503', 64),
   connectionsMax: positive('open connections', 2_048),
   requestTimeoutMs: positive('time to receive one request; too large invites slow senders', 30_000),
   keepAliveMs: positive('idle time before a kept connection is closed', 60_000),
@@ -31,7 +32,7 @@ export const rpcOptions = Type.Object({
   rates: Type.Object({ read: rate('reads', 20_000), write: rate('writes', 20_000), heavy: rate('heavy calls', 500), bulk: rate('chunks', 1_000) }, { additionalProperties: false, default: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 } }),
   socketsMax: positive('open WebSockets', 512),
   subscriptionsPerSocket: positive('subscriptions on one WebSocket', 32),
-  socketQueueBytesMax: positive('bytes waiting for one WebSocket; a full queue holds the feed back', 4 * 1024 * 1024),
+  socketQueueBytesMax: positive('bytes waiting for one WebSocket; a full queue holds the feed back', 1024 * 1024),
   socketLagMs: positive('time a full queue may stay full before the reader is told it lags and closed; too small drops slow readers, too large holds memory', 5_000),
   pingMs: positive('interval of WebSocket pings; a reader that misses one is closed', 30_000),
   specificationExamples: Type.Boolean({ default: false, description: 'serve the methods that the examples of the JSON-RPC specification call (subtract, sum, …), to check conformance on a running node' }),
@@ -51,8 +52,8 @@ export type HealthOptions = Static<typeof healthOptions>
 
 export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   host: '127.0.0.1', port: 8545, allowInsecure: false, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 1024 * 1024, batchMax: 100, batchConcurrency: 8,
-  callTimeoutMs: 10_000, openCallsMax: 10_000, connectionsMax: 2_048, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
-  rates: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 4 * 1024 * 1024,
+  callTimeoutMs: 10_000, openCallsMax: 10_000, chunksOpenMax: 64, connectionsMax: 2_048, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
+  rates: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 1024 * 1024,
   socketLagMs: 5_000, pingMs: 30_000, specificationExamples: false,
 }
 export const DEFAULT_HEALTH_OPTIONS: HealthOptions = { host: '127.0.0.1', port: 8546, allowInsecure: false, lagMax: 100, finalityLagMsMax: 30_000, freeBytesMin: 256 * 1024 * 1024 }

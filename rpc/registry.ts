@@ -55,6 +55,8 @@ export interface BoundMethod {
   readonly rest: string | undefined
   readonly positions: readonly string[]
   readonly required: ReadonlySet<string>
+  /** What each parameter means, for the texts of refusals. */
+  readonly meanings: ReadonlyMap<string, string>
   readonly validator: Validator
   handle(params: object, context: CallContext): unknown
 }
@@ -74,6 +76,7 @@ export function bindMethod(definition: AnyMethod, ports: RpcPorts): BoundMethod 
     name, access, rateClass, timeoutMs, rest,
     positions: Object.keys(params.properties),
     required: new Set<string>(params.required ?? []),
+    meanings: new Map(Object.entries(params.properties).flatMap(([param, schema]) => ('description' in schema && typeof schema.description === 'string' ? [[param, schema.description] as const] : []))),
     validator: Compile(params),
     // The validator has checked `value` against this very schema before, so the erased type is the true one.
     handle: (value, context) => definition.handle(ports, value as never, context),

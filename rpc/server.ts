@@ -81,7 +81,7 @@ export class RpcServer {
       app.get('/', (_request, reply) => reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(renderPage(definitions, version)))
       app.get('/openrpc.json', (_request, reply) => reply.header('content-type', JSON_REPLY).send(JSON.stringify(document)))
       app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: '/rpc', onRequest: refuseVerb, handler: refuseVerb })
-      addVaultRoutes(app, ports, limiter, logger)
+      addVaultRoutes(app, this.#options, { ports, limiter, logger })
     })
   }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller, RpcPorts } from './ports.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -7,13 +7,18 @@ import { CHUNK_BYTES_MAX } from './shapes/vault.ts'
 import { rawStatusOf, sendTransportError } from './transport-errors.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { isPublicError } from './error-map.ts'
-import { randomBytes } from 'node:crypto'
 
 /** Name of the header that signs a raw request; the same bytes as the `auth` parameter of a call. */
 export const AUTH_HEADER = 'stele-auth'
 const AUTH = /^(?:[0-9a-f]{2}){1,512}$/
 const BLOB = /^[0-9a-f]{64}$/
 const INDEX = /^(?:0|[1-9][0-9]{0,8})$/
+
+export interface VaultRouteCollaborators {
+  readonly ports: Pick<RpcPorts, 'requests' | 'vault'>
+  readonly limiter: RateLimiter
+  readonly logger: Logger
+}
 
 interface ChunkRoute { Params: { blob: string; index: string } }
 
@@ -22,9 +27,11 @@ interface ChunkRoute { Params: { blob: string; index: string } }
  * the body, answers 204. `GET`: signed over method `GET /vault/<blob>/<index>` and params `{}`, answers the octets.
  * What is plainly wrong is refused before a body is read.
  */
-export function addVaultRoutes(app: FastifyInstance, ports: Pick<RpcPorts, 'requests' | 'vault'>, limiter: RateLimiter, logger: Logger): void {
+export function addVaultRoutes(app: FastifyInstance, { chunksOpenMax }: { readonly chunksOpenMax: number }, { ports, limiter, logger }: VaultRouteCollaborators): void {
+  let open = 0
   const check = (request: FastifyRequest<ChunkRoute>): void => {
     limiter.take('bulk', request.ip)
+    if (open >= chunksOpenMax) throw rpcError('RPC_OVERLOADED', 'too many chunks are on their way', { details: { retryAfterMs: 200 } })
     const { blob, index } = request.params
     if (!BLOB.test(blob) || !INDEX.test(index)) throw rpcError('RPC_CHUNK_INVALID', 'not the address of a chunk')
     const auth = request.headers[AUTH_HEADER]
@@ -53,6 +60,9 @@ export function addVaultRoutes(app: FastifyInstance, ports: Pick<RpcPorts, 'requ
       sendTransportError(reply, error, randomBytes(16).toString('hex'), rawStatusOf)
       return
     }
+    open++
+    // Comes once for every response, also when the client goes in the middle.
+    reply.raw.once('close', () => { open-- })
     done()
   }
 

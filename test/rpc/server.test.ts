@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { InjectOptions } from 'fastify'
 import t from 'tap'
+import { Compile } from 'typebox/compile'
 import { SteleError } from '../../primitives/error.ts'
 import type { RpcPorts } from '../../rpc/ports.ts'
+import { DEFAULT_HEALTH_OPTIONS, DEFAULT_RPC_OPTIONS, healthOptions, rpcOptions } from '../../rpc/options.ts'
 import { SAMPLE } from '../../rpc/samples.ts'
 import { createServer, errorOf, fakePorts, inject, sampleOf } from './support.ts'
 import type { TxStatus } from '../../rpc/shapes/transaction.ts'
@@ -16,6 +18,13 @@ t.test('a host beyond loopback is refused without protection', async (t) => {
   for (const host of ['127.0.0.1', 'localhost', '::1', '127.9.9.9']) t.doesNotThrow(() => createServer({ host }), host)
   t.doesNotThrow(() => createServer({ host: '0.0.0.0', allowInsecure: true }))
   t.throws(() => createServer({ host: '0.0.0.0', tls: { key: 'x', certificate: 'y' } }), { code: 'RPC_TLS_INVALID' })
+})
+
+t.test('the defaults are those the schema of the options names', async (t) => {
+  const defaultsOf = (schema: { properties: object }) => Object.fromEntries(Object.entries(schema.properties).flatMap(([name, each]: [string, { default?: unknown }]) => ('default' in each ? [[name, each.default]] : [])))
+  t.same(DEFAULT_RPC_OPTIONS, defaultsOf(rpcOptions))
+  t.same(DEFAULT_HEALTH_OPTIONS, defaultsOf(healthOptions))
+  t.strictSame([Compile(rpcOptions).Errors(DEFAULT_RPC_OPTIONS), Compile(healthOptions).Errors(DEFAULT_HEALTH_OPTIONS)], [[], []])
 })
 
 t.test('a port in use is named', async (t) => {
@@ -188,6 +197,26 @@ t.test('chunks travel as octets and need a signature over their hash', async (t)
   t.equal((await server.app.inject({ method: 'GET', url })).statusCode, 401)
   const missing = await server.app.inject({ method: 'GET', url: `/vault/${SAMPLE.blob}/1`, headers: { 'stele-auth': SAMPLE.auth } })
   t.strictSame([missing.statusCode, errorOf(JSON.parse(missing.body)).data.code], [404, 'RPC_NOT_FOUND'])
+})
+
+t.test('only so many chunks are held at once', async (t) => {
+  const ports = fakePorts()
+  const waiting: (() => void)[] = []
+  const server = createServer({ chunksOpenMax: 1 }, { ...ports, vault: { ...ports.vault, getChunk: () => new Promise((resolve) => { waiting.push(() => resolve(new Uint8Array([1]))) }) } })
+  t.teardown(() => server.stop())
+  const url = `${await server.start()}/vault/${SAMPLE.blob}/0`
+  const headers = { 'stele-auth': SAMPLE.auth }
+  const first = fetch(url, { headers })
+  while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  const second = await fetch(url, { headers })
+  t.strictSame([second.status, second.headers.get('retry-after')], [503, '1'])
+  waiting[0]!()
+  t.equal((await first).status, 200)
+  await (await first).arrayBuffer()
+  const third = fetch(url, { headers })
+  while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  waiting[1]!()
+  t.equal((await third).status, 200, 'the place is free again')
 })
 
 t.test('too many open calls answer "overloaded", and the node goes on afterwards', async (t) => {
