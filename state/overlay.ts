@@ -73,6 +73,11 @@ export class Layer implements NodeSource, StateView {
     return this.#status
   }
 
+  /** What the layer holds in memory: keys written and tree nodes changed, about 1 KiB each. */
+  get entryCount(): number {
+    return this.#writes.size + this.#nodes.size
+  }
+
   /** State root after the block, 32 bytes; the layer must be sealed. */
   get root(): Uint8Array {
     return textToBytes(this.rootDigest)

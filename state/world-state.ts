@@ -1,6 +1,6 @@
 import { invariant } from '../primitives/assert.ts'
-import { equalBytes, utf8Bytes } from '../primitives/bytes.ts'
-import { decode, encode, fixedBytes, type Infer, struct, u32, u64 } from '../primitives/codec.ts'
+import { equalBytes, toHex, u32Bytes, utf8Bytes } from '../primitives/bytes.ts'
+import { decode, encode, fixedBytes, type Infer, struct, u64 } from '../primitives/codec.ts'
 import type { StateProof } from '../primitives/state-proof.ts'
 import type { Database, DatabaseView, WriteOperation } from './database.ts'
 import { bytesToText, type Digest, PLACEHOLDER, textToBytes } from './digest.ts'
@@ -14,8 +14,9 @@ import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
 
 const SCHEMA_VERSION = 1
+const SCHEMA_KEY = rowKey('meta', utf8Bytes('schema'))
 const POSITION_KEY = rowKey('meta', utf8Bytes('position'))
-const positionSchema = struct({ schema: u32, chain: fixedBytes(32), height: u64, appliedIndex: u64, block: fixedBytes(32), root: fixedBytes(32) })
+const positionSchema = struct({ chain: fixedBytes(32), height: u64, appliedIndex: u64, block: fixedBytes(32), root: fixedBytes(32) })
 type StoredPosition = Infer<typeof positionSchema>
 
 /** What the durable state stands at. Before genesis: height 0, index 0, a block hash of zeros. */
@@ -168,8 +169,8 @@ export class WorldState {
     let at = 0
     for (const [path, node] of nodes) operations.push({ key: nodeKey(path), value: node === null ? undefined : slab.subarray(at, (at = node.writeRow(slab, at))) })
     for (const write of indexWrites) operations.push(indexOperation(write))
-    const stored: StoredPosition = { schema: SCHEMA_VERSION, chain: this.#options.chain, height: BigInt(height), appliedIndex: BigInt(appliedIndex), block: blockHash, root: textToBytes(root) }
-    operations.push({ key: POSITION_KEY, value: encode(positionSchema, stored) })
+    const stored: StoredPosition = { chain: this.#options.chain, height: BigInt(height), appliedIndex: BigInt(appliedIndex), block: blockHash, root: textToBytes(root) }
+    operations.push({ key: SCHEMA_KEY, value: u32Bytes(SCHEMA_VERSION) }, { key: POSITION_KEY, value: encode(positionSchema, stored) })
     return operations
   }
 
@@ -198,10 +199,13 @@ export class WorldState {
 }
 
 function readPosition(view: DatabaseView, chain: Uint8Array): StoredPosition | undefined {
+  const schema = view.get(SCHEMA_KEY)
+  if (schema === undefined) return undefined
+  // Read before anything else: a newer program may have changed every other row.
+  if (!equalBytes(schema, u32Bytes(SCHEMA_VERSION))) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: toHex(schema), supported: toHex(u32Bytes(SCHEMA_VERSION)) })
   const row = view.get(POSITION_KEY)
-  if (row === undefined) return undefined
+  if (row === undefined) throw worldError('STATE_DAMAGED', { row: toHex(POSITION_KEY) })
   const position = decode(positionSchema, row)
-  if (position.schema !== SCHEMA_VERSION) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: position.schema, supported: SCHEMA_VERSION })
   if (!equalBytes(position.chain, chain)) throw worldError('STATE_WRONG_CHAIN')
   return position
 }

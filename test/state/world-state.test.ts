@@ -55,6 +55,11 @@ t.test('a database of another chain or a newer program is refused', async (t) =>
   const state = openWorldState(database, { chain })
   await state.flush([layerOf(state, { a: '1' })], at(0))
   t.throws(() => openWorldState(database, { chain: new Uint8Array(32) }), { code: 'STATE_WRONG_CHAIN' })
+  const [schema, position] = ['schema', 'position'].map((name) => rowKey('meta', b(name)))
+  await database.write([{ key: position!, value: undefined }], { sync: false })
+  t.throws(() => openWorldState(database, { chain }), { code: 'STATE_DAMAGED', details: { row: toHex(position!) } })
+  await database.write([{ key: schema!, value: Uint8Array.of(0, 0, 0, 2) }, { key: position!, value: b('unreadable') }], { sync: false })
+  t.throws(() => openWorldState(database, { chain }), { code: 'STATE_VERSION_UNSUPPORTED', details: { stored: '00000002' } })
 })
 
 t.test('a flush that fails leaves state, position and layers as they were', async (t) => {
