@@ -36,13 +36,13 @@ const CODES: Readonly<Record<string, Group>> = {
  * What matches nothing is the node's own trouble: the caller gets `RPC_INTERNAL` and a trace id, the log gets the rest.
  */
 const FOREIGN: Readonly<Record<string, Group>> = {
-  CODEC_: 'invalid', TX_: 'rejected', REQUEST_: 'unauthenticated', REQUEST_PARAMS_INVALID: 'invalid',
+  CODEC_: 'invalid', TX_: 'rejected', TX_WINDOW_FULL: 'limit', ACCOUNT_UNKNOWN: 'rejected', ACCOUNT_SUSPENDED: 'rejected', SIGNER_NOT_ACTIVE: 'rejected', REQUEST_: 'unauthenticated', REQUEST_PARAMS_INVALID: 'invalid',
   CONSENSUS_BUSY: 'limit', NOT_LEADER: 'unavailable', NO_LEADER: 'unavailable', NO_QUORUM: 'noQuorum', LEADER_FENCED: 'unavailable',
   P2P_UNREACHABLE: 'unavailable', P2P_TIMED_OUT: 'unavailable', P2P_CONNECTION_LOST: 'unavailable', P2P_BUSY: 'unavailable', P2P_ABORTED: 'unavailable', P2P_NOT_STARTED: 'unavailable',
   VAULT_NOT_FOUND: 'notFound', VAULT_INPUT_INVALID: 'invalid', VAULT_CHUNK_REFUSED: 'invalid', VAULT_ROOT_MISMATCH: 'invalid', VAULT_INCOMPLETE: 'conflict',
   VAULT_QUOTA: 'limit', VAULT_BUSY: 'limit', VAULT_DISK_FULL: 'unavailable', VAULT_DAMAGED: 'unavailable', VAULT_STOPPED: 'unavailable', VAULT_TOO_FEW_COPIES: 'unavailable',
   MAILBOX_NOT_FOUND: 'notFound', MAILBOX_DELETED: 'notFound', MAILBOX_INPUT_INVALID: 'invalid', MAILBOX_CONFLICT: 'conflict', MAILBOX_FULL: 'limit', MAILBOX_FORBIDDEN: 'forbidden', MAILBOX_DAMAGED: 'unavailable',
-  PROOF_UNAVAILABLE: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable', LEDGER_BUSY: 'limit',
+  PROOF_HEIGHT_UNAVAILABLE: 'invalid', RELEASE_REFUSED: 'forbidden', NODE_NOT_STARTED: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable', LEDGER_BUSY: 'limit',
 }
 const RETRYABLE_GROUPS: ReadonlySet<Group> = new Set(['unavailable', 'limit', 'noQuorum'])
 const DETAILS_MAX = 16

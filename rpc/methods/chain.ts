@@ -64,7 +64,7 @@ export const chainProof = defineMethod({
   description: 'Name the key itself, or the account, consent or record it belongs to. The proof verifies offline against the members of genesis.',
   params: { key: Type.Optional(hexUpTo(512, 'state key')), account: Type.Optional(accountId), consent: Type.Optional(consentId), record: Type.Optional(recordId), atHeight: Type.Optional(height), auth },
   result: stateProof,
-  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'PROOF_UNAVAILABLE'],
+  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'PROOF_HEIGHT_UNAVAILABLE', 'RPC_UNAVAILABLE'],
   examples: [{ name: 'of a consent', params: { consent: SAMPLE.consent, auth: SAMPLE.auth }, result: { key: SAMPLE.bytes, value: SAMPLE.bytes, presence: 'present', height: 1041, proof: SAMPLE.bytes, asOf: SAMPLE_AS_OF } }],
   access: 'signed',
   rateClass: 'heavy',

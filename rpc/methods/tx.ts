@@ -36,7 +36,7 @@ export const txSend = defineMethod({
   description: 'The signature inside authorises it; nothing else does. Sending the same bytes again is harmless and tells the present status. `wait`: `none` and `accepted` return once the node holds it, `committed` and `final` once it is so or `timeoutMs` is over; the answer then says `pending` and carries the id. A timeout is never a failure.',
   params: { transaction: hexUpTo(TRANSACTION_BYTES_MAX, 'canonical bytes of the transaction with its signatures'), wait: Type.Optional(oneOf(['none', 'accepted', 'committed', 'final'], '`accepted` unless told')), timeoutMs },
   result: txStatus,
-  errors: ['CODEC_NOT_CANONICAL', 'TX_WRONG_CHAIN', 'TX_SIGNATURES_MISMATCH', 'TX_SIGNATURE_INVALID', 'TX_EXPIRED', 'CONSENSUS_BUSY', 'NO_LEADER'],
+  errors: ['CODEC_NOT_CANONICAL', 'TX_WRONG_CHAIN', 'TX_SIGNATURES_MISMATCH', 'TX_SIGNATURE_INVALID', 'TX_EXPIRED', 'TX_VALID_TOO_FAR', 'ACCOUNT_UNKNOWN', 'ACCOUNT_SUSPENDED', 'SIGNER_NOT_ACTIVE', 'CONSENSUS_BUSY', 'NO_LEADER'],
   examples: [{ name: 'submit', params: { transaction: SAMPLE.bytes }, result: pending }, { name: 'submit and wait', params: { transaction: SAMPLE.bytes, wait: 'committed', timeoutMs: 5000 }, result: committed }],
   access: 'public',
   rateClass: 'write',

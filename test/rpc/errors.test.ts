@@ -3,6 +3,7 @@ import t from 'tap'
 import { SteleError } from '../../primitives/error.ts'
 import { httpStatusOf, numberOf, toErrorObject } from '../../rpc/error-map.ts'
 import { RPC_ERRORS } from '../../rpc/errors.ts'
+import { AUTHORISATION_CODES } from '../../contracts/index.ts'
 
 const folder = new URL('../../rpc/', import.meta.url)
 const TRACE = 'ab'.repeat(16)
@@ -57,4 +58,14 @@ t.test('whatever is thrown, the caller gets an error object', async (t) => {
     const { code, message, data } = toErrorObject(thrown, TRACE)
     t.strictSame([code, message, data.code, data.traceId], [-32603, 'Internal error', 'RPC_INTERNAL', TRACE])
   }
+})
+
+t.test('what the ports throw reaches callers by its own code, unless it is the node\'s own trouble', async (t) => {
+  const HIDDEN = /^(?:LEDGER|STATE|KEYSTORE|KEY_STORE|CERTIFICATE|GENESIS|NODE_KEYS|NODE_UNKNOWN|INVARIANT|BLOCK|ROOT|PROOF_(?:WRONG|NOT|LEAF|STATE|VERSION))/
+  const root = new URL('../../', import.meta.url)
+  const files = ['node/admission.ts', 'node/release-check.ts', ...(await readdir(new URL('node/ports/', root))).map((name) => `node/ports/${name}`)]
+  const texts = await Promise.all(files.map((name) => readFile(new URL(name, root), 'utf8')))
+  const thrown = texts.flatMap((text) => [...text.matchAll(/(?:code: |refuse\()'([A-Z][A-Z0-9_]+)'/g)].map(([, code]) => code!)).filter((code) => code !== 'OK' && !HIDDEN.test(code))
+  t.ok(thrown.length > 5, 'the ports were found')
+  for (const code of new Set([...thrown, ...Object.keys(AUTHORISATION_CODES)])) t.not(numberOf(code), undefined, code)
 })
