@@ -1,6 +1,11 @@
 /**
  * How many state writes a second can a node take: execute into a layer, compute the root, make it durable?
- * Usage: node bench/state.ts [leaves…]   (default 100000; 1000000 takes about two minutes and 1 GB of disk)
+ * Usage: node bench/state.ts [leaves…]   (default 100000; 1000000 takes minutes and 1 GB of disk)
+ *
+ * 2026-11-21, 2 cores under heavy foreign load, so CPU time of the main thread per write, blocks of 300, a flush every 20 blocks, classic-level:
+ * 10,000 leaves: 9 µs to the root + 6 µs to flush (24 µs on all threads, LevelDB's compaction included); 100,000 leaves: 20 + 15 µs (60 µs).
+ * A flush per block instead of one per 20: 100,000 leaves 31 + 23 µs (100 µs): let flushes gather blocks. Wall clock on the same machine when
+ * quieter: 33,000 writes/s to the root in a tree of 100,000, 24,000/s flushed, plain classic-level puts of the same values 104,000/s.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
