@@ -11,8 +11,16 @@ export interface Use { readonly timeMs: bigint; readonly action: Action; readonl
 /** A section as consents see it: its labels, the tags as a set of `bytesToText` so that many consents can be asked quickly. */
 export interface SectionLabels extends Pick<Section, 'class' | 'confidentiality'> { readonly tags: ReadonlySet<string> }
 
-export function labelsOf({ class: coarse, confidentiality, tags }: Pick<Section, 'class' | 'confidentiality' | 'tags'>): SectionLabels {
-  return { class: coarse, confidentiality, tags: new Set(tags.map(bytesToText)) }
+// Sections never change once registered, and the store hands out the same decoded object, so its labels are prepared once.
+const preparedLabels = new WeakMap<object, SectionLabels>()
+
+export function labelsOf(section: Pick<Section, 'class' | 'confidentiality' | 'tags'>): SectionLabels {
+  let labels = preparedLabels.get(section)
+  if (labels === undefined) {
+    labels = { class: section.class, confidentiality: section.confidentiality, tags: new Set(section.tags.map(bytesToText)) }
+    preparedLabels.set(section, labels)
+  }
+  return labels
 }
 
 /** True when block time lies in the consent's period: `from` included, `until` excluded. */

@@ -45,21 +45,21 @@ export class TransactionContext implements ApplyContext {
   }
 
   get<K extends readonly unknown[], V>(table: Table<K, V>, ...key: K): V | undefined {
-    this.demand(table, 'read')
+    this.demand(table.fullName, 'read')
     const bytes = this.parts.state.get(table.keyOf(...key))
     this.parts.meter.add(COST.read + COST.readByte * (bytes?.length ?? 0))
     return bytes === undefined ? undefined : decodeValue(table, bytes)
   }
 
   put<K extends readonly unknown[], V>(table: Table<K, V>, key: K, value: V): void {
-    this.demand(table, 'write')
+    this.demand(table.fullName, 'write')
     const bytes = encode(table.value, value)
     this.parts.meter.add(COST.write + COST.writeByte * bytes.length)
     this.parts.state.put(table.keyOf(...key), bytes)
   }
 
   delete<K extends readonly unknown[], V>(table: Table<K, V>, ...key: K): void {
-    this.demand(table, 'write')
+    this.demand(table.fullName, 'write')
     this.parts.meter.add(COST.write)
     this.parts.state.delete(table.keyOf(...key))
   }
@@ -81,9 +81,10 @@ export class TransactionContext implements ApplyContext {
     return this.parts.window.isClaimed(key, this.block.timeMs)
   }
 
-  private demand(table: { readonly contract: string, readonly name: string }, needed: 'read' | 'write'): void {
-    const permission = permissionOf(this.parts.contract.name, table)
-    invariant(permission === 'write' || permission === needed, 'a contract reached for a table it has no permission for', { contract: this.parts.contract.name, table: `${table.contract}.${table.name}`, needed })
-    invariant(needed === 'read' || this.writable, 'a check tried to write', { contract: this.parts.contract.name })
+  private demand(fullName: string, needed: 'read' | 'write'): void {
+    const { name } = this.parts.contract
+    const permission = permissionOf(name, fullName)
+    if (permission !== 'write' && permission !== needed) invariant(false, 'a contract reached for a table it has no permission for', { contract: name, table: fullName, needed })
+    if (needed === 'write' && !this.writable) invariant(false, 'a check tried to write', { contract: name })
   }
 }

@@ -21,8 +21,9 @@ export const PERMISSIONS = {
   },
 } as const satisfies Record<string, Record<string, 'read' | 'write'>>
 
-/** What `contract` may do with the table `namespace.name`. */
-export function permissionOf(contract: string, table: { readonly contract: string, readonly name: string }): 'none' | 'read' | 'write' {
-  const row: Readonly<Record<string, 'read' | 'write'>> | undefined = Object.hasOwn(PERMISSIONS, contract) ? PERMISSIONS[contract as keyof typeof PERMISSIONS] : undefined
-  return row?.[`${table.contract}.${table.name}`] ?? 'none'
+const rows = new Map(Object.entries(PERMISSIONS).map(([contract, row]) => [contract, new Map<string, 'read' | 'write'>(Object.entries(row))]))
+
+/** What `contract` may do with the table of this full name (`namespace.name`). */
+export function permissionOf(contract: string, fullName: string): 'none' | 'read' | 'write' {
+  return rows.get(contract)?.get(fullName) ?? 'none'
 }

@@ -31,6 +31,8 @@ type Parts<K extends readonly unknown[]> = { readonly [I in keyof K]: KeyPart<K[
 export interface Table<K extends readonly unknown[], V> {
   readonly contract: ContractNamespace
   readonly name: string
+  /** `contract.name`, as permissions name it. */
+  readonly fullName: string
   readonly id: number
   readonly value: Schema<V>
   keyOf(...key: K): Uint8Array
@@ -43,7 +45,7 @@ export function defineTable<K extends readonly unknown[], V>(spec: {
   const length = parts.reduce((sum, part) => sum + part.length, 2)
   const contractNumber = CONTRACT_NUMBERS[spec.contract]
   return {
-    contract: spec.contract, name: spec.name, id: contractNumber * 256 + spec.number, value: spec.value,
+    contract: spec.contract, name: spec.name, fullName: `${spec.contract}.${spec.name}`, id: contractNumber * 256 + spec.number, value: spec.value,
     keyOf: (...key) => {
       const out = new Uint8Array(length)
       out[0] = contractNumber
@@ -71,19 +73,28 @@ export interface Writer extends Reader {
 }
 
 // Decoding is pure and stores hand out the same bytes object for an unchanged value, so the decoded form is remembered beside it.
-// Nobody changes decoded values: contracts build new ones.
+// It is frozen, because whoever sorted such a list in place would change what this node's next block reads.
 const decodedValues = new WeakMap<Uint8Array, unknown>()
+
+/** Freezes maps and lists, not the byte arrays in them: the language cannot freeze those. */
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+    for (const member of Object.values(value)) freeze(member)
+    Object.freeze(value)
+  }
+  return value
+}
 
 /** The value of bytes read from `table`. Throws `STATE_VALUE_DAMAGED`: a fault of this node's store, never of the block that is being executed. */
 export function decodeValue<K extends readonly unknown[], V>(table: Table<K, V>, bytes: Uint8Array): V {
   const known = decodedValues.get(bytes)
   if (known !== undefined) return known as V
   try {
-    const value = decode(table.value, bytes)
+    const value = freeze(decode(table.value, bytes))
     decodedValues.set(bytes, value)
     return value
   } catch (cause) {
-    throw new SteleError({ code: 'STATE_VALUE_DAMAGED', message: 'a stored value does not fit its table', details: { table: `${table.contract}.${table.name}` }, cause })
+    throw new SteleError({ code: 'STATE_VALUE_DAMAGED', message: 'a stored value does not fit its table', details: { table: table.fullName }, cause })
   }
 }
 

@@ -43,3 +43,11 @@ t.test('two nodes with one genesis start from the same bytes', async (t) => {
   }
   t.equal(dump(), dump())
 })
+
+t.test('what a reader hands out cannot be changed in place: the next block would read the change', async (t) => {
+  const state = new MemoryState()
+  genesisState(state, testGenesis(3))
+  const roster = readRoster(readerOf(state))
+  t.throws(() => { roster.nodes.reverse() }, TypeError)
+  t.same(readRoster(readerOf(state)).nodes, [1, 2, 3])
+})
