@@ -13,9 +13,11 @@ import { whenNotFound } from './peer-handler.ts'
 /** Deliveries waiting for members that did not answer, at most; beyond it the oldest is given up, as readers can still collect. */
 const WAITING_MAX = 10_000
 /** Codes that another attempt does not change. */
-const FINAL_REFUSALS = new Set(['MAILBOX_CONFLICT', 'MAILBOX_DELETED', 'MAILBOX_FORBIDDEN', 'MAILBOX_INPUT_INVALID'])
+const FINAL_REFUSALS = new Set(['MAILBOX_CONFLICT', 'MAILBOX_DELETED', 'MAILBOX_INPUT_INVALID'])
+/** A member that lags behind does not know the decision yet and forbids what it will allow; for this long it is asked again. */
+const LAG_MS = 60_000
 
-interface Delivery { readonly node: number; readonly request: VaultRequest; readonly untilMs: number | null }
+interface Delivery { readonly node: number; readonly request: VaultRequest; readonly untilMs: number | null; readonly sinceMs: number }
 
 /** What became of a posting or deletion at the other members; those in `waiting` are tried again. */
 export interface DeliveryReport { readonly delivered: readonly number[]; readonly waiting: readonly number[]; readonly refused: readonly number[] }
@@ -116,7 +118,7 @@ export class PostOffice {
   async #toAll(request: VaultRequest, untilMs: number | null, signal: AbortSignal | undefined): Promise<DeliveryReport> {
     const report = { delivered: [] as number[], waiting: [] as number[], refused: [] as number[] }
     await Promise.all(this.#client.nodes().map(async ({ node }) => {
-      const delivery = { node, request, untilMs }
+      const delivery = { node, request, untilMs, sinceMs: this.#clock.nowMs() }
       const outcome = await this.#deliver(delivery, signal)
       report[outcome].push(node)
       if (outcome === 'waiting') this.#wait(delivery)
@@ -126,13 +128,14 @@ export class PostOffice {
     return report
   }
 
-  async #deliver({ node, request }: Delivery, signal: AbortSignal | undefined): Promise<'delivered' | 'waiting' | 'refused'> {
+  async #deliver({ node, request, sinceMs }: Delivery, signal: AbortSignal | undefined): Promise<'delivered' | 'waiting' | 'refused'> {
     try {
       await this.#client.ask(node, request, 'done', signal)
       return 'delivered'
     } catch (error) {
       const reason = reasonOf(error)
-      if (!FINAL_REFUSALS.has(reason)) return 'waiting'
+      const isFinal = FINAL_REFUSALS.has(reason) || (reason === 'MAILBOX_FORBIDDEN' && this.#clock.nowMs() - sinceMs >= LAG_MS)
+      if (!isFinal) return 'waiting'
       this.#logger.warn({ node, request: request.kind, reason }, 'a member refused a mailbox entry')
       return 'refused'
     }

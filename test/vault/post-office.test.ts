@@ -6,22 +6,42 @@ import { createClock, filesWith, random } from './fixtures.ts'
 const address = { request: random.bytes(32), section: 0, kind: 'key' } as const
 const entry = { ...address, sealed: Buffer.from('canary-sealed-bytes'), untilMs: null }
 
-t.test('a member that may not post is refused everywhere but at home; nothing of it stays', async (t) => {
-  const cluster = await createCluster(t.testdir({}), 3)
+t.test('a member that may not post is refused everywhere but at home, and given up after a minute; nothing of it stays', async (t) => {
+  const clock = createClock()
+  const cluster = await createCluster(t.testdir({}), 3, clock)
   t.teardown(() => cluster.stop())
   cluster.mayPost = async (member) => member !== 2
-  t.same(await cluster.vaults[1]!.office.put(entry), { delivered: [], waiting: [], refused: [1, 3] })
+  const { office } = cluster.vaults[1]!
+  t.same(await office.put(entry), { delivered: [], waiting: [1, 3], refused: [] })
+  await t.rejects(cluster.vaults[0]!.mailbox.get(address), { code: 'MAILBOX_NOT_FOUND' })
+  clock.advance(59_999)
+  await office.retry()
+  t.equal(office.waiting, 2)
+  clock.advance(1)
+  await office.retry()
+  t.equal(office.waiting, 0)
   await t.rejects(cluster.vaults[0]!.mailbox.get(address), { code: 'MAILBOX_NOT_FOUND' })
   const other = { ...address, section: 5 }
-  t.match(await cluster.vaults[1]!.office.delete(other), { found: false, refused: [1, 3] })
+  t.match(await office.delete(other), { found: false, delivered: [] })
   t.match(await cluster.vaults[2]!.office.put({ ...entry, section: 5 }), { delivered: [1] }, 'a stranger cannot forbid an entry beforehand')
+})
+
+t.test('a member that had not seen the decision yet takes the entry once it has', async (t) => {
+  const cluster = await createCluster(t.testdir({}), 2)
+  t.teardown(() => cluster.stop())
+  cluster.mayPost = async () => false
+  t.match(await cluster.vaults[0]!.office.put(entry), { waiting: [2] })
+  cluster.mayPost = async () => true
+  await cluster.vaults[0]!.office.retry()
+  t.equal(cluster.vaults[0]!.office.waiting, 0)
+  t.match(await cluster.vaults[1]!.mailbox.get(address), { origin: 1 })
 })
 
 t.test('only the node that posted an entry deletes it elsewhere', async (t) => {
   const cluster = await createCluster(t.testdir({}), 3)
   t.teardown(() => cluster.stop())
   await cluster.vaults[0]!.office.put(entry)
-  t.match(await cluster.vaults[1]!.office.delete(address), { refused: [1, 3] })
+  t.match(await cluster.vaults[1]!.office.delete(address), { delivered: [] })
   t.match(await cluster.vaults[0]!.mailbox.get(address), { origin: 1 })
   t.match(await cluster.vaults[2]!.mailbox.get(address), { origin: 1 })
 })
