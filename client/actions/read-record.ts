@@ -90,7 +90,7 @@ function storedSection({ sections }: RpcRecordVersion, section: number): StoredS
   return { commitment: bytesOf('commitment', found.commitment, 32), blob: bytesOf('blob', found.blob, 32), size: BigInt(found.size) }
 }
 
-/** Polls the mailbox until the key is there. Every node is asked in turn: the custodian leaves the key with its own node first. */
+/** Polls the mailbox until the key is there. Any node will do: members bring entries to each other, and a node without one asks the rest. */
 async function waitForKey(client: Client, { request, decision, readerKeys }: AccessDecision, section: number, { account, signal, keyWaitMs = READ_DEFAULTS.keyWaitMs }: ReadOptions): Promise<SectionKey> {
   const { record, version, readerKey } = decision
   const context = { chain: client.chain.id, request, record, version, section, readerKey }

@@ -42,7 +42,7 @@ export async function registerRecord(client: Client, input: RecordInput, keyStor
 
 /**
  * Uploads a prepared record and returns the storage receipts that `records.register` demands. Safe to call again after any failure: chunks that a node has are not
- * sent twice. Tries one node after the other when a node fails.
+ * sent twice. Only the institution's own nodes take its ciphertext, so a node that forbids it is passed over, as is one that fails.
  */
 export async function uploadRecord(client: Client, prepared: Pick<PreparedRecord, 'register' | 'chunkRoots'>, spool: CipherSpool, options: RegisterOptions = {}): Promise<RegisterArgs['receipts']> {
   const nodes = client.transport.nodes()
@@ -51,7 +51,8 @@ export async function uploadRecord(client: Client, prepared: Pick<PreparedRecord
       const { chain, account, random, nowMs } = client
       return await uploadTo(createClient({ transport, chain, random, nowMs, ...(account && { account }) }), prepared, spool, options)
     } catch (error) {
-      if (place === nodes.length - 1 || options.signal?.aborted === true || !isRetryable(error)) throw error
+      const another = isRetryable(error) || errorCode(error) === 'RPC_FORBIDDEN'
+      if (place === nodes.length - 1 || options.signal?.aborted === true || !another) throw error
     }
   }
   throw clientError('CLIENT_UNREACHABLE')

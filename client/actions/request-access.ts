@@ -1,14 +1,15 @@
 import { equalBytes, toHex } from '../../primitives/bytes.ts'
 import type { Action, DecisionEvent, Purpose } from '../../primitives/calls/index.ts'
+import { errorCode } from '../../primitives/error.ts'
 import { detailsHash, sealDetails, type AuditDetails } from '../../privacy/audit-details.ts'
 import { createSealKeyPair, type SealKeyPair } from '../../privacy/seal.ts'
 import type { Client } from '../create-client.ts'
 import { clientError } from '../errors.ts'
 import { bytesOf } from '../hex.ts'
+import { sleep } from '../platform.ts'
 import { getAccount } from './identity.ts'
 import { sendTransaction, type SendOptions } from './send-transaction.ts'
 import { waitForReceipt, type ConfirmedReceipt, type WaitOptions } from './wait-for-receipt.ts'
-import { errorCode } from '../../primitives/error.ts'
 
 export interface AccessInput {
   readonly subject: Uint8Array
@@ -66,8 +67,21 @@ async function depositDetails(client: Client, decision: DecisionEvent, salt: Uin
   if (recipients.length === 0) return
   const { request, record, version, readerKey } = decision
   const sealed = await sealDetails({ chain: client.chain.id, request, record, version, section: 0, readerKey }, salt, details, recipients, client.random)
-  await client.callSigned('vault_mailbox_put', { request: toHex(request), section: 0, kind: 'details', sealed: toHex(sealed) }, signed)
+  const entry = { request: toHex(request), section: 0, kind: 'details', sealed: toHex(sealed) } as const
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.callSigned('vault_mailbox_put', entry, signed)
+      return
+    } catch (error) {
+      // Another node than the one that proved the decision may answer now, and be a block behind.
+      if (errorCode(error) !== 'RPC_NOT_FOUND' || attempt >= DETAILS_ATTEMPTS) throw error
+      await sleep(DETAILS_RETRY_MS, signal)
+    }
+  }
 }
+
+const DETAILS_ATTEMPTS = 20
+const DETAILS_RETRY_MS = 100
 
 async function patientKeys(client: Client, subject: Uint8Array, signed: SendOptions): Promise<Uint8Array[]> {
   try {

@@ -155,6 +155,23 @@ t.test('keys are kept before anything is uploaded, and a failed upload goes on w
   t.same(puts().slice(already), [`PUT /vault/${toHex(blob)}/2`], 'only the missing chunk is sent')
 })
 
+t.test('ciphertext goes to the institution\'s own node, whichever comes first in the list', async (t) => {
+  const { node, hospital, wallet, keys } = await scene()
+  const foreign = new FakeNode(node.genesis, 'foreign')
+  foreign.request = (method, params) => (method.startsWith('vault_') ? Promise.reject(refused('RPC_FORBIDDEN')) : node.request(method, params))
+  const client = createClient({ transport: fallback([foreign, node]), chain: hospital.chain, account: hospital.account! })
+  await t.resolves(registerRecord(client, input(wallet, text('x')), keeping(keys)))
+  await t.rejects(registerRecord(createClient({ transport: foreign, chain: hospital.chain, account: hospital.account! }), input(wallet, text('x')), keeping(keys)), { code: 'RPC_FORBIDDEN' })
+})
+
+t.test('details are left again when the node that answers is a block behind', async (t) => {
+  const { node, clinician, wallet, patient } = await scene()
+  let behind = 3
+  node.intercept = (method) => (method === 'vault_mailbox_put' && behind-- > 0 ? Promise.reject(refused('RPC_NOT_FOUND')) : undefined)
+  await t.rejects(readRecord(clinician, { subject: wallet.account(0).id, record: seed(9), sections: [0], action: 'read', purpose: 'TREAT', details: DETAILS }), { code: 'CLIENT_ACCESS_DENIED' })
+  t.match(await listAudit(patient), [{ detailsState: 'open' }])
+})
+
 t.test('a chunk that one node has altered or lost is taken from another', async (t) => {
   const all = await scene()
   const { node, clinician, hospital, wallet } = all
