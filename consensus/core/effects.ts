@@ -94,7 +94,22 @@ export interface Effects {
 /** Why this node will not lead again before a restart: these peers refused entries of its log. */
 export interface Fence { readonly refusals: readonly { readonly peer: NodeId; readonly index: Index; readonly term: Term; readonly code: string; readonly root: Uint8Array }[] }
 
-export interface PeerStatus { readonly id: NodeId; readonly match: Index; readonly next: Index; readonly state: ProgressState; readonly paused: boolean; readonly recentlyActive: boolean; readonly learner: boolean; readonly refusedIndex: Index | undefined }
+/** How a leader sees one node, itself included. */
+export interface PeerStatus {
+  readonly id: NodeId
+  readonly state: ProgressState
+  readonly match: Index
+  readonly next: Index
+  readonly paused: boolean
+  /** Appends under way, and whether more would be too many. */
+  readonly inflight: number
+  readonly inflightFull: boolean
+  readonly pendingSnapshot: Index
+  readonly recentlyActive: boolean
+  readonly learner: boolean
+  /** Index of the entry it refused. */
+  readonly refusedIndex: Index | undefined
+}
 
 /** A picture of the node for metrics, health and tests; not kept up to date. */
 export interface RaftStatus extends SoftState {

@@ -14,8 +14,10 @@ export interface LogView {
   lastIndex(): Index
   /** Term at `index`, also at `firstIndex() - 1` (0 at index 0); below `compacted`, above `unavailable`. */
   term(index: Index): Term | 'compacted' | 'unavailable'
-  /** Entries from `lo` up to but without `hi`, cut after `maxBytes`, but at least one. `lo` and `hi` are stored. */
+  /** Entries from `lo` up to but without `hi`, cut after `maxBytes`, but at least one. All of them are stored. */
   entries(lo: Index, hi: Index, maxBytes: number): readonly Entry[]
+  /** Last entry of the newest snapshot that this node can serve, at or above `firstIndex() - 1`. Absent: the one the log begins behind. */
+  snapshot?(): { readonly index: Index; readonly term: Term }
 }
 
 /**
@@ -214,6 +216,14 @@ export class RaftLog {
       entries.push(entry)
     }
     return entries
+  }
+
+  /** The newest snapshot that a follower can be offered; undefined when there is none. */
+  snapshot(): { readonly index: Index; readonly term: Term } | undefined {
+    if (this.#view.snapshot !== undefined) return this.#view.snapshot()
+    const index = this.firstIndex - 1
+    const term = this.term(index)
+    return typeof term === 'number' && index > 0 ? { index, term } : undefined
   }
 
   /** A snapshot that `LogView` now shows has replaced the log. */

@@ -48,10 +48,9 @@ function nextEntries(state: RaftState, peer: Progress): readonly Entry[] {
 /** The entries the follower needs are gone. Nothing more is sent until it reports that it has caught up by a snapshot. */
 function offerSnapshot(state: RaftState, to: NodeId, peer: Progress): boolean {
   if (!peer.recentlyActive) return false
-  const index = state.log.firstIndex - 1
-  const entryTerm = state.log.term(index)
-  if (typeof entryTerm !== 'number') return false
-  peer.becomeSnapshot(index)
-  state.send({ type: 'snapshotOffer', from: state.id, to, term: state.term, index, entryTerm })
+  const snapshot = state.log.snapshot()
+  if (snapshot === undefined) return false
+  peer.becomeSnapshot(snapshot.index)
+  state.send({ type: 'snapshotOffer', from: state.id, to, term: state.term, index: snapshot.index, entryTerm: snapshot.term })
   return true
 }

@@ -32,8 +32,8 @@ export function statusOf(state: RaftState): RaftStatus {
 function peersOf({ tracker }: RaftState): readonly PeerStatus[] {
   const peers: PeerStatus[] = []
   for (const [id, peer] of tracker.nodes) {
-    const { match, next, state, isPaused: paused, recentlyActive, learner, refusal } = peer
-    peers.push({ id, match, next, state, paused, recentlyActive, learner, refusedIndex: refusal?.index })
+    const { match, next, state, isPaused: paused, inflights, pendingSnapshot, recentlyActive, learner, refusal } = peer
+    peers.push({ id, state, match, next, paused, inflight: inflights.count, inflightFull: inflights.full, pendingSnapshot, recentlyActive, learner, refusedIndex: refusal?.index })
   }
   return peers
 }
