@@ -25,7 +25,7 @@ export interface RegisterOptions extends SendOptions, WaitOptions {
   readonly onProgress?: (sent: number, total: number) => void
 }
 
-export const UPLOAD_DEFAULTS = { chunksAtOnce: 4, commitRetryMs: 500, commitAttempts: 20 } as const
+export const UPLOAD_DEFAULTS = { chunksAtOnce: 4, sectionsAtOnce: 2, commitRetryMs: 500, commitAttempts: 20 } as const
 
 /**
  * Stores a record version: encrypts its sections, keeps the keys, uploads the ciphertext, gathers the storage receipts of enough members and registers the
@@ -45,17 +45,18 @@ export async function registerRecord(client: Client, input: RecordInput, keyStor
  * sent twice. Only the institution's own nodes take its ciphertext, so a node that forbids it is passed over, as is one that fails.
  */
 export async function uploadRecord(client: Client, prepared: Pick<PreparedRecord, 'register' | 'chunkRoots'>, spool: CipherSpool, options: RegisterOptions = {}): Promise<RegisterArgs['receipts']> {
-  const nodes = client.transport.nodes()
-  for (const [place, transport] of nodes.entries()) {
+  let failure: unknown
+  for (const transport of client.transport.nodes()) {
     try {
       const { chain, account, random, nowMs } = client
       return await uploadTo(createClient({ transport, chain, random, nowMs, ...(account && { account }) }), prepared, spool, options)
     } catch (error) {
-      const another = isRetryable(error) || errorCode(error) === 'RPC_FORBIDDEN'
-      if (place === nodes.length - 1 || options.signal?.aborted === true || !another) throw error
+      if (options.signal?.aborted === true || !(isRetryable(error) || errorCode(error) === 'RPC_FORBIDDEN')) throw error
+      // That the own node is away says more than that the others forbid.
+      if (failure === undefined || isRetryable(error)) failure = error
     }
   }
-  throw clientError('CLIENT_UNREACHABLE')
+  throw failure
 }
 
 async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRecord, 'register' | 'chunkRoots'>, spool: CipherSpool, options: RegisterOptions): Promise<RegisterArgs['receipts']> {
@@ -64,25 +65,28 @@ async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRec
   const { record, version, sections } = register
   const blobs = sections.map(({ blob, size }) => ({ blob: toHex(blob), size: String(size) }))
   const progress = { sent: 0, total: 0 }
-  for (const [section, { blob, size }] of blobs.entries()) {
-    let status = await node.callSigned('vault_begin', { blob, size, chunkRoot: toHex(chunkRoots[section]!) }, signed)
-    // One answer names at most 1,024 ranges, so a much interrupted upload takes more than one round. Each round must send something.
-    for (let missing = listChunks(status.missing); missing.length > 0; missing = listChunks(status.missing)) {
+  await inParallel([...blobs.entries()], UPLOAD_DEFAULTS.sectionsAtOnce, async ([section, { blob, size }]) => {
+    let { missing: ranges } = await node.callSigned('vault_begin', { blob, size, chunkRoot: toHex(chunkRoots[section]!) }, signed)
+    for (;;) {
+      const missing = listChunks(ranges)
       progress.total += missing.length
       await inParallel(missing, UPLOAD_DEFAULTS.chunksAtOnce, async (index) => {
         await putChunk(node, blob, index, await spool.get(section, index), signed)
         onProgress?.(++progress.sent, progress.total)
       })
-      const before = missing.length
-      status = await node.callSigned('vault_status', { blob }, signed)
-      if (listChunks(status.missing).length >= before && status.missing.length < 1024) break
+      // One answer names at most so many ranges; a shorter one was complete, and what was sent is there or the commit says so.
+      if (ranges.length < RANGES_PER_ANSWER) return
+      ranges = (await node.callSigned('vault_status', { blob }, signed)).missing
     }
-  }
+  })
   const { receipts } = await commitUntilEnough(node, { record: toHex(record), version, blobs }, register.custodians, signed)
   // One receipt per member counts; which of a member's nodes signed does not matter.
   const perMember = [...new Map(receipts.map((receipt) => [receipt.member, receipt])).values()]
   return perMember.map(({ node: id, signature }) => ({ node: id, signature: bytesOf('receipts.signature', signature, 64) }))
 }
+
+/** Ranges of missing chunks that one answer of a node holds at most. */
+const RANGES_PER_ANSWER = 1024
 
 function listChunks(ranges: readonly (readonly [number, number])[]): number[] {
   return ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))

@@ -91,7 +91,7 @@ t.test('a record goes in encrypted and comes out in clear; nothing of it reaches
   const canary = text('CANARY haemoglobin 13.2 g/dL')
   const progress: string[] = []
   const { record } = await registerRecord(hospital, input(wallet, canary), keeping(all.keys), { onProgress: (sent, total) => progress.push(`${sent}/${total}`) })
-  t.same(progress, ['1/1', '2/2'])
+  t.same(progress, ['1/2', '2/2'])
   const stored = [...node.blobs.values()].flatMap(({ chunks }) => chunks.map((chunk) => Buffer.from(chunk!).toString('latin1'))).join('')
   t.notMatch(stored + JSON.stringify(node.records), /CANARY/)
   t.ok(node.records[0]?.sections.every(({ tags }) => tags.length === 16))
@@ -162,6 +162,10 @@ t.test('ciphertext goes to the institution\'s own node, whichever comes first in
   const client = createClient({ transport: fallback([foreign, node]), chain: hospital.chain, account: hospital.account! })
   await t.resolves(registerRecord(client, input(wallet, text('x')), keeping(keys)))
   await t.rejects(registerRecord(createClient({ transport: foreign, chain: hospital.chain, account: hospital.account! }), input(wallet, text('x')), keeping(keys)), { code: 'RPC_FORBIDDEN' })
+  const away = new FakeNode(node.genesis, 'away')
+  away.request = () => Promise.reject(refused('CLIENT_UNREACHABLE', true))
+  const cutOff = createClient({ transport: fallback([away, foreign]), chain: hospital.chain, account: hospital.account! })
+  await t.rejects(registerRecord(cutOff, input(wallet, text('x')), keeping(keys)), { code: 'CLIENT_UNREACHABLE' }, 'the own node being away is told, not that the others forbid')
 })
 
 t.test('details are left again when the node that answers is a block behind', async (t) => {
