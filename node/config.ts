@@ -30,7 +30,8 @@ export const configSchema = Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'address of the RPC listener; anything but loopback needs allowInsecure behind a TLS proxy' }),
     port: port('RPC port; 0 takes any free one', 8545),
     allowInsecure: Type.Boolean({ default: false, description: 'permit plain HTTP beyond loopback (only behind a proxy that does TLS)' }),
-    requestsPerMinute: Type.Integer({ minimum: 1, maximum: 100_000_000, default: 600_000, description: 'RPC requests per minute and caller; too small refuses bursts, too large lets one caller crowd out others' }),
+    specificationExamples: Type.Boolean({ default: false, description: 'serve the methods that the examples of the JSON-RPC specification call, to check conformance on a running node' }),
+    requestsPerMinute: Type.Integer({ minimum: 1, maximum: 100_000_000, default: 1_200_000, description: 'RPC requests per minute and caller; too small refuses bursts, too large lets one caller crowd out others' }),
   }, { ...closed, default: {} }),
   admin: Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'address of health and metrics' }),

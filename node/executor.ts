@@ -163,6 +163,12 @@ export class Executor {
     return { data, block, dropped }
   }
 
+  /** Hash of an executed block that is not durable in the database yet. */
+  hashAt(height: number): Uint8Array | undefined {
+    if (this.#base.height === height) return this.#base.hash
+    return this.#blocks.find((block) => block.height === height)?.hash
+  }
+
   /** The executed block of this entry, when it is the newest. */
   newest(index: number): ExecutedBlock | undefined {
     const last = this.#blocks.at(-1)

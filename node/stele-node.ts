@@ -1,5 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto'
-import { mkdir, statfs } from 'node:fs/promises'
+import { mkdir, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Raft } from '../consensus/core/raft.ts'
 import { DEFAULT_RAFT_OPTIONS } from '../consensus/core/config.ts'
@@ -93,6 +93,8 @@ export class SteleNode {
   #leaderChanges = 0
   #finalWaitsSinceMs: number | undefined
   #freeBytes = 0
+  #databaseBytes = 0
+  #ledgerBytes = 0
   #readingsTimer: NodeJS.Timeout | undefined
 
   /** `executorClass` is a seam for the test that plants a wrong write. */
@@ -111,6 +113,8 @@ export class SteleNode {
   get mode(): 'starting' | 'normal' | 'fenced' | 'stopping' { return this.#mode }
   get leaderChanges(): number { return this.#leaderChanges }
   get freeBytes(): number { return this.#freeBytes }
+  get databaseBytes(): number { return this.#databaseBytes }
+  get ledgerBytes(): number { return this.#ledgerBytes }
   /** Age of the oldest committed block that is not final, in ms; 0 when there is none. */
   get finalityLagMs(): number { return this.#finalWaitsSinceMs === undefined ? 0 : this.#clock.monotonicMs() - this.#finalWaitsSinceMs }
 
@@ -286,7 +290,15 @@ export class SteleNode {
   async #readDisk(): Promise<void> {
     const { bavail, bsize } = await statfs(this.#settings.config.dataDir)
     this.#freeBytes = bavail * bsize
+    this.#databaseBytes = await folderBytes(join(this.#settings.config.dataDir, 'state'))
+    this.#ledgerBytes = await folderBytes(join(this.#settings.config.dataDir, 'ledger'))
   }
+}
+
+/** Bytes of the files in a folder; files that go meanwhile (LevelDB compacts) do not count. */
+async function folderBytes(folder: string): Promise<number> {
+  const sizes = await Promise.allSettled((await readdir(folder)).map((name) => stat(join(folder, name))))
+  return sizes.reduce((sum, size) => sum + (size.status === 'fulfilled' ? size.value.size : 0), 0)
 }
 
 /** The attestation content of a committed block. */

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { SteleError } from '../primitives/error.ts'
+
+const LAUNCHER = resolve(import.meta.dirname, 'stele')
+
+export interface Child {
+  readonly process: ChildProcess
+  readonly pid: number
+  /** The line of JSON it printed when it was ready. */
+  readonly ready: Record<string, unknown>
+  /** Ends it with SIGTERM and waits until it is gone. */
+  stop(): Promise<void>
+  readonly exited: Promise<number>
+}
+
+/**
+ * Starts `stele` with these arguments in a process of its own, its log in `folder/<name>.log`, and resolves once it printed its line of JSON.
+ * Throws `CHILD_FAILED` with the last line of the log when it ends before that, or takes longer than `timeoutMs`.
+ */
+export async function startChild(name: string, args: readonly string[], folder: string, options: { readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Child> {
+  const logPath = join(folder, `${name}.log`)
+  // Test runners preload modules through NODE_OPTIONS; a node must start without them.
+  const { NODE_OPTIONS: _preloads, ...env } = { ...process.env, ...options.env }
+  const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', openSync(logPath, 'a', 0o600)], env })
+  const exited = new Promise<number>((done) => child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128))))
+  const line = await firstLine(child, options.timeoutMs ?? 20_000)
+  if (line === undefined) {
+    child.kill('SIGKILL')
+    throw new SteleError({ code: 'CHILD_FAILED', message: 'a process did not start; its log says why', details: { name, log: logPath } })
+  }
+  return {
+    process: child, pid: child.pid!, ready: JSON.parse(line) as Record<string, unknown>, exited,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+function firstLine(child: ChildProcess, timeoutMs: number): Promise<string | undefined> {
+  return new Promise((done) => {
+    let text = ''
+    const timer = setTimeout(() => done(undefined), timeoutMs)
+    const finish = (line: string | undefined): void => {
+      clearTimeout(timer)
+      done(line)
+    }
+    child.once('error', () => finish(undefined))
+    child.once('exit', () => finish(undefined))
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+      const end = text.indexOf('\n')
+      if (end !== -1) finish(text.slice(0, end))
+    })
+  })
+}

@@ -1,0 +1,83 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { SteleError } from '../primitives/error.ts'
+import { startChild } from './children.ts'
+import type { Child } from './children.ts'
+import { readGenesis } from './genesis-file.ts'
+import { KEYSTORE_TEST_COST } from './keystore.ts'
+import { createNetwork } from './network.ts'
+import { loadConfig } from './config.ts'
+
+export const MEMBER_NAMES = ['city-hospital', 'lake-clinic', 'north-lab', 'research-institute', 'harbour-hospital', 'east-clinic', 'south-lab'] as const
+
+export interface DevNode { readonly id: number; readonly name: string; readonly rpc: string; readonly metrics: string; readonly p2p: string; readonly pid: number; readonly data: string; readonly child: Child; readonly folder: string }
+export interface DevNetwork { readonly nodes: DevNode[]; readonly keys: string; readonly genesis: string; stop(): Promise<void> }
+
+export interface DevOptions {
+  readonly nodes: number
+  /** Folder of the network; an existing network there is started again. */
+  readonly directory: string
+  /** Node i takes this + 10 i for RPC, + 1 for health, + 2 for peers; undefined takes free ports. */
+  readonly portBase?: number
+  readonly onProgress?: (text: string) => void
+}
+
+/** Makes (or finds) a network of local nodes and starts each in a process of its own. Throws `DEV_PORT_IN_USE` or `CHILD_FAILED`; nothing is left running then. */
+export async function startDevNetwork({ nodes: count, directory, portBase, onProgress = () => {} }: DevOptions): Promise<DevNetwork> {
+  const genesisPath = join(directory, 'genesis.json')
+  if (!existsSync(genesisPath)) await createDevNetwork(count, directory, portBase, onProgress)
+  const genesis = readGenesis(genesisPath)
+  onProgress(`starting ${genesis.members.length} nodes`)
+  const started = await Promise.allSettled(genesis.members.map(({ name, member }) => startNode(member, name, directory)))
+  const nodes = started.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : []))
+  const failed = started.find((node) => node.status === 'rejected')
+  const stop = async (): Promise<void> => { await Promise.all(nodes.map(({ child }) => child.stop())) }
+  if (failed !== undefined) {
+    await stop()
+    throw failed.reason
+  }
+  return { nodes, keys: directory, genesis: genesisPath, stop }
+}
+
+async function createDevNetwork(count: number, directory: string, portBase: number | undefined, onProgress: (text: string) => void): Promise<void> {
+  onProgress(`making keys and genesis of ${count} members`)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const ports = portBase === undefined ? await freePorts(3 * count) : Array.from({ length: 3 * count }, (_, i) => portBase + 10 * Math.floor(i / 3) + (i % 3))
+  if (portBase !== undefined) for (const port of ports) await mustBeFree(port)
+  await createNetwork({
+    network: 'development', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST,
+    members: Array.from({ length: count }, (_, i) => ({ name: MEMBER_NAMES[i] ?? `member-${i + 1}`, node: { host: '127.0.0.1', rpc: ports[3 * i]!, admin: ports[3 * i + 1]!, p2p: ports[3 * i + 2]! } })),
+  })
+}
+
+/** Starts one node of a network made before; also the way to start a killed one again. */
+export async function startNode(id: number, name: string, directory: string): Promise<DevNode> {
+  const folder = join(directory, name)
+  const config = join(folder, 'config.yaml')
+  const child = await startChild('node', ['start', '--config', config, '--json'], folder)
+  const { rpc, metrics, p2p } = child.ready as { rpc: string; metrics: string; p2p: string[] }
+  return { id, name, rpc, metrics, p2p: p2p[0] ?? '', pid: child.pid, data: loadConfig(config).dataDir, child, folder }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)))
+  const ports = servers.map((server) => (server.address() as { port: number }).port)
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return ports
+}
+
+async function mustBeFree(port: number): Promise<void> {
+  try {
+    const server = await listen(port)
+    await new Promise((done) => server.close(done))
+  } catch (cause) {
+    throw new SteleError({ code: 'DEV_PORT_IN_USE', message: 'a port is in use; choose another --port-base', details: { port }, cause })
+  }
+}
+
+function listen(port: number): Promise<ReturnType<typeof createServer>> {
+  return new Promise((done, fail) => {
+    const server = createServer().once('error', fail).listen(port, '127.0.0.1', () => done(server))
+  })
+}

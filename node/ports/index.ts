@@ -1,0 +1,30 @@
+import type { RpcPorts } from '../../rpc/ports.ts'
+import type { ReleaseCheck } from '../release-check.ts'
+import type { SteleNode } from '../stele-node.ts'
+import type { VaultService } from '../vault-service.ts'
+import { NodeAudit } from './audit.ts'
+import { NodeChain } from './chain.ts'
+import { NodeCluster } from './cluster.ts'
+import { NodeEvents } from './events.ts'
+import { Head } from './head.ts'
+import { NodeReaders } from './readers.ts'
+import { NodeRequests } from './requests.ts'
+import { NodeTransactions } from './transactions.ts'
+import { NodeMailbox, NodeVault } from './vault.ts'
+
+/** Everything RPC asks of a node. */
+export function createRpcPorts(node: SteleNode, vault: VaultService, release: ReleaseCheck): { readonly ports: RpcPorts; readonly cluster: NodeCluster } {
+  const head = new Head(node)
+  const readers = new NodeReaders(node, head)
+  const transactions = new NodeTransactions(node, head)
+  const chain = new NodeChain(node, head)
+  const audit = new NodeAudit(node, vault, head)
+  const cluster = new NodeCluster(node, release, head)
+  const ports: RpcPorts = {
+    requests: new NodeRequests(node), transactions, chain, identity: readers, records: readers, audit, cluster,
+    consents: { list: (patient, page, caller) => readers.consents(patient, page, caller) },
+    vault: new NodeVault(node, vault, head), mailbox: new NodeMailbox(node, vault, release),
+    events: new NodeEvents(node, { chain, transactions, audit }),
+  }
+  return { ports, cluster }
+}

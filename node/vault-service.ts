@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+import { createSigner } from '../primitives/signature.ts'
+import type { Logger } from '../primitives/ports.ts'
+import { readVersion, readerOf } from '../contracts/index.ts'
+import { LocalBlobStore } from '../vault/local-store.ts'
+import { Mailbox } from '../vault/mailbox.ts'
+import { BLOB_STORE_DEFAULTS, MAILBOX_DEFAULTS, REPLICATION_DEFAULTS } from '../vault/options.ts'
+import { VaultPeerClient } from '../vault/peer-client.ts'
+import { VaultPeerHandler } from '../vault/peer-handler.ts'
+import { PostOffice } from '../vault/post-office.ts'
+import { Replicator } from '../vault/replicator.ts'
+import { StorageReceipts } from '../vault/storage-receipts.ts'
+import type { MailboxAddress } from '../vault/mailbox.ts'
+import { findDecision } from './decisions.ts'
+import type { NodeKeys } from './keys.ts'
+import type { SteleNode } from './stele-node.ts'
+
+const METHOD = 'vault'
+const RETRY_MS = 5_000
+
+/** The node's vault: blobs, mailbox, copies at other members. */
+export class VaultService {
+  readonly store: LocalBlobStore
+  readonly mailbox: Mailbox
+  readonly office: PostOffice
+  readonly replicator: Replicator
+  readonly receipts: StorageReceipts
+  readonly #node: SteleNode
+  readonly #handler: VaultPeerHandler
+
+  constructor(node: SteleNode, keys: NodeKeys, logger: Logger) {
+    const { config, rules, clock, network, genesis } = node.parts
+    const directory = join(config.dataDir, 'vault')
+    const own = rules.members.voters.find((voter) => voter.node === config.node)!
+    this.#node = node
+    this.store = new LocalBlobStore({ ...BLOB_STORE_DEFAULTS, directory, quotaBytes: BigInt(config.vault.bytesMax) }, { clock, logger })
+    this.mailbox = new Mailbox({ ...MAILBOX_DEFAULTS, directory: join(config.dataDir, 'mailbox') }, { clock, logger })
+    this.receipts = new StorageReceipts({ chain: rules.chain }, { store: this.store, signer: createSigner(keys.attestation) })
+    const client = new VaultPeerClient({ requestTimeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }, {
+      nodes: () => rules.members.voters.filter((voter) => voter.node !== config.node),
+      request: (to, message, signal) => network.sync.request(to, METHOD, message, { signal, timeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }),
+    })
+    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: genesis.parameters.replication, node: config.node, member: own.member }, { store: this.store, client, receipts: this.receipts, logger })
+    this.office = new PostOffice({ node: config.node, retryIntervalMs: RETRY_MS }, { mailbox: this.mailbox, client, clock, logger })
+    this.#handler = new VaultPeerHandler({ store: this.store, mailbox: this.mailbox, receipts: this.receipts, mayPost: (member, address) => Promise.resolve(this.mayPost(member, address)), logger })
+  }
+
+  async start(): Promise<void> {
+    await this.store.start()
+    await this.mailbox.start()
+    await this.office.start()
+    const { rules, network } = this.#node.parts
+    network.sync.handle(METHOD, (from, body) => this.#handler.handle({ node: from, member: rules.members.voters.find((voter) => voter.node === from)!.member }, body))
+  }
+
+  async stop(): Promise<void> {
+    await this.office.stop()
+    await this.mailbox.stop()
+    await this.store.stop()
+  }
+
+  /** Sealed keys come from a custodian of the permitted version, sealed details from the requester's institution; both only for a decision that exists. */
+  mayPost(member: number, { request, kind }: MailboxAddress): boolean {
+    const { store, world } = this.#node.parts
+    const found = findDecision(store, request)
+    if (found === undefined) return false
+    if (kind === 'details') return true
+    const { record, version, decision } = found.decision
+    return decision === 'permit' && (readVersion(readerOf(world.view()), record, version)?.custodians.includes(member) ?? false)
+  }
+}
