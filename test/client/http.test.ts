@@ -1,9 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
+import { institutionAccount } from '../../client/account.ts'
+import { chainFromGenesis } from '../../client/chain.ts'
+import { createClient } from '../../client/create-client.ts'
 import { BaseError } from '../../client/errors.ts'
 import { fallback } from '../../client/transports/fallback.ts'
 import { http } from '../../client/transports/http.ts'
+import { seed, testGenesis } from './fake-node.ts'
 
 const QUICK = { retry: { retries: 2, firstDelayMs: 1, delayMsMax: 5 } }
 type Handler = (body: { readonly id: number; readonly method: string; readonly params: Record<string, unknown> }, response: ServerResponse, request: IncomingMessage) => void
@@ -79,6 +83,19 @@ t.test('parameters made by a function are made anew for every attempt, so that n
   let nonce = 0
   t.equal(await http(url, QUICK).request('access_audit', () => ({ nonce: nonce++ })), true)
   t.same(seen, [0, 1, 2])
+})
+
+t.test('a signed call is signed anew for every attempt', async (t) => {
+  const auths = new Set<unknown>()
+  const url = await serve(t, ({ id, params }, response) => {
+    auths.add(params['auth'])
+    if (auths.size < 3) refuse(response, id, 'RPC_OVERLOADED', { retryable: true, retryAfterMs: 1 })
+    else answer(response, id, { items: [] })
+  })
+  const chain = chainFromGenesis(testGenesis())
+  const client = createClient({ transport: http(url, QUICK), chain, account: institutionAccount(chain.id, 1, seed(1)) })
+  await client.callSigned('vault_mailbox_list', { request: '00' })
+  t.equal(auths.size, 3)
 })
 
 t.test('an answer larger than the limit is cut off, not held in memory', async (t) => {

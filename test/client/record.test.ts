@@ -12,6 +12,10 @@ import { prepareRecord, type RecordInput } from '../../client/record-input.ts'
 import { fallback } from '../../client/transports/fallback.ts'
 import { createWallet, type Wallet } from '../../client/wallet.ts'
 import { fromHex, toHex } from '../../primitives/bytes.ts'
+import { decisionEvent } from '../../primitives/calls/index.ts'
+import { decode, encode } from '../../primitives/codec.ts'
+import type { Receipt } from '../../primitives/receipt.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
 import { sealSectionKey } from '../../privacy/seal.ts'
 import type { SectionKey } from '../../privacy/section-format.ts'
 import { FakeNode, refused, seed, testGenesis } from './fake-node.ts'
@@ -134,6 +138,22 @@ t.test('a node that passes off another record\'s version is found out by the reg
   await t.rejects(ask(), { code: 'CLIENT_PROOF_MISMATCH' })
   node.records[0] = { ...mine!, bundle: null }
   await t.rejects(ask(), { code: 'CLIENT_RESPONSE_INVALID' })
+})
+
+t.test('a decision about something else than was asked is not taken, however well attested', async (t) => {
+  const chain = chainFromGenesis(testGenesis())
+  for (const field of ['request', 'record', 'readerKey', 'detailsHash'] as const) {
+    class Wrong extends FakeNode {
+      protected override execute(transaction: Transaction, timeMs: number): Receipt {
+        const receipt = super.execute(transaction, timeMs)
+        const [event] = receipt.events
+        return event?.name !== 'decision' ? receipt : { ...receipt, events: [{ ...event, data: encode(decisionEvent, { ...decode(decisionEvent, event.data), [field]: seed(42) }) }] }
+      }
+    }
+    const client = createClient({ transport: new Wrong(), chain, account: institutionAccount(chain.id, 1, seed(1)) })
+    const asking = readRecord(client, { subject: seed(3), record: seed(9), sections: [0], action: 'read', purpose: 'TREAT', details: DETAILS })
+    await t.rejects(asking, { code: 'CLIENT_PROOF_MISMATCH' }, field)
+  }
 })
 
 t.test('keys are kept before anything is uploaded, and a failed upload goes on where it stopped', async (t) => {
