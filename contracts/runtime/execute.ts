@@ -1,3 +1,4 @@
+import { invariant } from '../../primitives/assert.ts'
 import { decode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { hash } from '../../primitives/hash.ts'
@@ -76,7 +77,7 @@ class BlockExecution {
     this.cost += meter.total
     this.receipts.push(receipt)
     window.add(registry, height, transaction, receipt)
-    this.chainId(transaction)
+    this.remember(transaction)
     return { receipt }
   }
 
@@ -93,7 +94,8 @@ class BlockExecution {
     for (const [minute, running] of this.minutes) writer.put(replayMinutes, [minute], running)
   }
 
-  private chainId({ id, body }: Transaction): void {
+  /** Continues the running hash of the minute in which the id expires. */
+  private remember({ id, body }: Transaction): void {
     const minute = minuteOf(body.validUntil)
     const running = this.minutes.get(minute) ?? this.reader.get(replayMinutes, minute) ?? new Uint8Array(32)
     this.minutes.set(minute, hash('replay-minute', running, id))
@@ -152,6 +154,7 @@ export function executeBlock(ports: ExecutionPorts, block: ExecutionBlock, trans
 
 /** Executes candidates for a block of one's own: leaves out what is not includable and stops where the cost limit is reached. */
 export function proposeBlock(ports: ExecutionPorts, block: ExecutionBlock, candidates: readonly Transaction[]): Proposal {
+  invariant(block.timeMs >= block.parentTimeMs, 'a proposer keeps block time from going back')
   const execution = new BlockExecution(ports, block)
   const included: number[] = []
   const dropped: { position: number, code: AuthorisationCode }[] = []
