@@ -2,8 +2,10 @@ import type { WorldState } from '../state/world-state.ts'
 import { indexRows } from './block-index.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 
-/** Flush at the latest when this many committed blocks wait; the log replays what was not flushed. */
-const WAITING_MAX = 512
+/** More committed changes than this waiting for the disk hold back the proposer; about 1 KiB of memory each. */
+const WAITING_ENTRIES_MAX = 100_000
+/** Flushes start at most this often under load, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
+const INTERVAL_MS = 50
 
 interface Applied { readonly index: number; readonly block: ExecutedBlock | undefined }
 
@@ -15,6 +17,8 @@ export class Applier {
   readonly #world: WorldState
   readonly #onFailure: (error: unknown) => void
   #waiting: Applied[] = []
+  #waitingEntries = 0
+  #lastStartMs = -INTERVAL_MS
   #flushing: Promise<void> | undefined
   #committed: { height: number; hash: Uint8Array }
 
@@ -25,11 +29,12 @@ export class Applier {
   }
 
   /** True while so many blocks wait that committing should pause. */
-  get isBehind(): boolean { return this.#waiting.length > WAITING_MAX }
+  get isBehind(): boolean { return this.#waitingEntries > WAITING_ENTRIES_MAX }
 
   /** Takes committed entries in order; returns at once. */
   apply(index: number, block: ExecutedBlock | undefined): void {
     this.#waiting.push({ index, block })
+    this.#waitingEntries += block?.layer.entryCount ?? 0
     this.#flushing ??= this.#flush().finally(() => { this.#flushing = undefined })
   }
 
@@ -47,10 +52,12 @@ export class Applier {
   }
 
   async #flushWaiting(): Promise<void> {
-    // One turn of the event loop lets a burst of commits share a batch.
-    await new Promise((resolve) => setImmediate(resolve))
+    const pauseMs = INTERVAL_MS - (performance.now() - this.#lastStartMs)
+    await new Promise((resolve) => (pauseMs > 0 ? setTimeout(resolve, pauseMs) : setImmediate(resolve)))
+    this.#lastStartMs = performance.now()
     const batch = this.#waiting
     this.#waiting = []
+    this.#waitingEntries = 0
     const blocks = batch.flatMap(({ block }) => (block === undefined ? [] : [block]))
     const last = blocks.at(-1)
     if (last !== undefined) this.#committed = { height: last.height, hash: last.hash }

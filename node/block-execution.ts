@@ -83,7 +83,8 @@ export class BlockExecution implements Execution {
   }
 
   cut(index: number, term: number): Cut | undefined {
-    const { executor, mempool, clock, book, logger } = this.#ports
+    const { executor, mempool, clock, book, logger, applier } = this.#ports
+    if (applier.isBehind) return undefined
     const candidates = [...mempool.peek(this.#options.blockTransactionsMax, this.#options.blockBytesMax)]
     const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
     for (const { transaction, code } of outcome.dropped) {

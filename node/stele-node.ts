@@ -139,7 +139,7 @@ export class SteleNode {
     checkKeys(genesis, config.node, keys)
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     const ledger = await this.#openLedger(rules.chain)
-    const world = openWorldState(await openDatabase(join(config.dataDir, 'state')), { chain: rules.chain, sync: false })
+    const world = openWorldState(await openDatabase(join(config.dataDir, 'state')), { chain: rules.chain })
     if (world.isEmpty) await writeGenesisState(world, genesis, rules.chain)
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
     verifier.start()
