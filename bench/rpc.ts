@@ -4,8 +4,8 @@
  * Usage: node bench/rpc.ts [seconds per figure, default 4]
  *
  * Calls a second say little when other work shares the machine; server CPU per call (this thread alone) is the steadier figure.
- * 2026-11-21, 2 cores under heavy other load (load average 10): echo 61 µs of CPU per call, tx_send 98 µs (0.6 x, 10,000/s per core), chain_head 88 µs,
- * tx_send in batches of 50 9.5 µs (105,000/s per core): what remains of a lone call is HTTP.
+ * 2026-11-21, 2 cores shared with much other work (load average 10; absolute figures are low for that reason): echo 85 µs of CPU per call (11,700/s per core),
+ * tx_send 140 µs (0.61 x, 7,200/s per core), chain_head 100 µs (0.85 x, 10,000/s), tx_send in batches of 50 9.7 µs (103,000/s): what a lone call costs is HTTP.
  */
 import autocannon from 'autocannon'
 import Fastify from 'fastify'
