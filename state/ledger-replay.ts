@@ -85,8 +85,9 @@ export class LedgerReplay {
     if (!this.follows(header) && this.#gap === undefined && this.#held?.header.ordinal === header.ordinal - 1) this.#distrustHeld(item)
     this.#settleHeld()
     this.#closeGap(item)
-    const trusted = this.#slot?.ordinal !== header.ordinal || this.#slot.checksum === endOf(item).checksum
-    this.#held = trusted ? item : { ...item, payload: undefined }
+    const slot = this.#slot
+    const exchanged = slot?.ordinal === header.ordinal && slot.checksum !== endOf(item).checksum
+    this.#held = exchanged ? { ...item, payload: undefined, header: { ...header, checksum: slot.checksum, bridge: slot.checksum } } : item
   }
 
   /** Bytes that are no record, in file order. */

@@ -6,6 +6,7 @@ import type { LedgerSettings } from './ledger-options.ts'
 import { ENTRY_PREFIX_BYTES, NO_HASH } from './ledger-record.ts'
 import type { Entry, HardState, LedgerRecord, Refusal, StoredAttestation, StoredCertificate } from './ledger-record.ts'
 import { RecordReader, SMALL_RECORD_BYTES } from './ledger-reader.ts'
+import { recordBytesMax } from './ledger-segment.ts'
 import type { LedgerState } from './ledger-state.ts'
 import type { LedgerWriter, SlotState } from './ledger-writer.ts'
 
@@ -33,6 +34,9 @@ export interface RecoveredState {
   /** This start's number, already durable. */
   readonly bootCounter: number
 }
+
+/** Header, entry prefix, a refusal's code and padding. */
+const RECORD_OVERHEAD_BYTES_MAX = 512
 
 type Done = (error: SteleError | undefined) => void
 interface PlacedRecord { readonly record: LedgerRecord; readonly at: LogPosition }
@@ -221,13 +225,18 @@ export class Ledger {
     for (const entry of batch.entries ?? []) {
       invariant(entry.index === next++, 'entries follow each other', { index: entry.index })
       bytes += entry.data.length
-      if (entry.data.length > this.#settings.segmentBytes / 2) {
-        throw new SteleError({ code: 'LEDGER_ENTRY_TOO_LARGE', message: 'an entry may take half a segment at most', details: { index: entry.index, bytes: entry.data.length } })
-      }
+      this.#mustFit(entry.data)
     }
+    for (const part of [batch.attestation?.bytes, batch.certificate?.bytes, ...(batch.refusals ?? []).map((refusal) => refusal.root)]) if (part !== undefined) this.#mustFit(part)
     if (this.#writer.queuedBytes > 0 && this.#writer.queuedBytes + bytes > this.#settings.queueBytesMax) {
       throw new SteleError({ code: 'LEDGER_BUSY', message: 'too many bytes wait for the disk', details: { queuedBytes: this.#writer.queuedBytes }, retryable: true })
     }
+  }
+
+  /** Before anything is changed: a record never spans two segments. */
+  #mustFit(data: Uint8Array): void {
+    const bytesMax = recordBytesMax(this.#settings.segmentBytes) - RECORD_OVERHEAD_BYTES_MAX
+    if (data.length > bytesMax) throw new SteleError({ code: 'LEDGER_ENTRY_TOO_LARGE', message: 'a record must fit into one segment', details: { bytes: data.length, bytesMax } })
   }
 
   #recordsOf(batch: LedgerBatch, floor: number): PlacedRecord[] {

@@ -34,10 +34,8 @@ export class CrashFileSystem implements FileSystem {
   /** Numbered calls so far in this life. */
   calls = 0
   syncs = 0
-  /** Called before each numbered call; throw to make it fail. */
-  fault: (call: 'write' | 'sync' | 'create' | 'rename', path: string) => void = () => undefined
-  /** When set, syncs wait for it. */
-  syncGate: Promise<void> | undefined
+  /** Called before each numbered call; throw to make it fail, return a promise to make it wait. */
+  fault: (call: 'write' | 'sync' | 'create' | 'rename', path: string) => void | Promise<void> = () => undefined
   #names = new Map<string, DiskFile>()
   #durableNames = new Map<string, DiskFile>()
   #locks = new Set<string>()
@@ -47,7 +45,7 @@ export class CrashFileSystem implements FileSystem {
     this.#mustLive()
     if (mode === 'create') {
       this.#step()
-      this.fault('create', path)
+      await this.fault('create', path)
       if (this.#names.has(path)) throw Object.assign(new Error('exists'), { code: 'EEXIST' })
       this.#names.set(path, { bytes: new Uint8Array(0), durable: new Uint8Array(0), unsynced: [] })
     }
@@ -55,7 +53,7 @@ export class CrashFileSystem implements FileSystem {
     return {
       write: async (parts, offset) => {
         this.#step()
-        this.fault('write', path)
+        await this.fault('write', path)
         let at = offset
         for (const part of parts) {
           writeAt(file, 'bytes', part, at)
@@ -70,8 +68,7 @@ export class CrashFileSystem implements FileSystem {
       sync: async () => {
         this.#step()
         this.syncs++
-        if (this.syncGate !== undefined) await this.syncGate
-        this.fault('sync', path)
+        await this.fault('sync', path)
         if (this.options.ignoreSyncOf !== undefined && path.endsWith(this.options.ignoreSyncOf)) return
         for (const write of file.unsynced) writeAt(file, 'durable', write.bytes, write.offset)
         file.unsynced = []
@@ -89,7 +86,7 @@ export class CrashFileSystem implements FileSystem {
 
   async rename(from: string, to: string): Promise<void> {
     this.#step()
-    this.fault('rename', from)
+    await this.fault('rename', from)
     const file = this.#find(from)
     this.#names.delete(from)
     this.#names.set(to, file)

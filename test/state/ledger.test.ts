@@ -83,7 +83,7 @@ t.test('appended entries are seen at once and stored only after the sync; a trun
   const ledger = await openNormal(disk)
   await ledger.append({ entries: [testEntry(1), testEntry(2)] })
   const gate = Promise.withResolvers<void>()
-  disk.syncGate = gate.promise
+  disk.fault = (call) => (call === 'sync' ? gate.promise : undefined)
   const three = ledger.append({ entries: [testEntry(3), testEntry(4)] })
   t.same([ledger.lastIndex(), ledger.storedLastIndex(), ledger.entry(4)?.index], [4, 2, 4])
   await new Promise((resolve) => setImmediate(resolve))
@@ -103,7 +103,7 @@ t.test('appends during a sync share the next one and resolve in order', async (t
   const ledger = await openNormal(disk)
   await ledger.append({ entries: [testEntry(1)] })
   const gate = Promise.withResolvers<void>()
-  disk.syncGate = gate.promise
+  disk.fault = (call) => (call === 'sync' ? gate.promise : undefined)
   const before = disk.syncs
   const order: number[] = []
   const first = ledger.append({ entries: [testEntry(2, 1, 50)] }).then(() => order.push(2))
