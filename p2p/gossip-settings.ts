@@ -27,7 +27,7 @@ export function gossipSettings(chain: Uint8Array, options: GossipOptions): Parti
     batchPublish: true,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
-    D: 3, Dlo: 2, Dhi: 4, Dscore: 1, Dout: 1, Dlazy: 6,
+    D: 0, Dlo: 0, Dhi: 0, Dscore: 0, Dout: 0, Dlazy: 6,
     heartbeatInterval: options.heartbeatMs,
     // Equal content within this time is one message, also when it is published again.
     seenTTL: 30_000,

@@ -13,6 +13,8 @@ import { p2pError } from './errors.ts'
 import { gossipSettings } from './gossip-settings.ts'
 import { transportKeyPair } from './identity.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
+import { noiseCrypto } from './noise-crypto.ts'
+import { oneWritePerMessage } from './one-write.ts'
 import type { P2pOptions } from './options.ts'
 
 /** Both ends of a stream start with this window, so a whole block travels without waiting for a window update. */
@@ -74,7 +76,8 @@ function libp2pInit(privateKey: PrivateKey, { chain, p2p }: HostOptions, gate: C
     // The agent version is told to peers only; it names no software version beyond the protocol's.
     nodeInfo: { name: 'stele', version: '1', userAgent: 'stele/1' },
     transports: [tcp({ maxConnections: p2p.connectionsMax })],
-    connectionEncrypters: [noise()],
+    connectionProtector: oneWritePerMessage,
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [yamux({
       maxInboundStreams: 128,
       maxOutboundStreams: 128,

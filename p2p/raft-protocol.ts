@@ -1,4 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import type { Transport } from '../consensus/ports.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { PeerFault, closeReason } from './errors.ts'
 import { frameBytes } from './frame-writer.ts'
@@ -30,7 +31,7 @@ export interface RaftProtocolCollaborators {
  * Carries Raft's messages over libp2p. Who sent a message is decided by the key of its connection. Delivery is at most once and in order
  * per node and channel; messages may be lost, and then Raft sends them again.
  */
-export class RaftProtocol {
+export class RaftProtocol implements Transport {
   readonly #options: RaftChannelOptions
   readonly #chain: Uint8Array
   readonly #self: number
