@@ -1,0 +1,212 @@
+import { invariant } from '../primitives/assert.ts'
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { blockHashOf, decodeBlock, decodeHeader } from '../primitives/block.ts'
+import type { BlockHeader } from '../primitives/block.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Genesis } from '../primitives/genesis.ts'
+import { leafHash, MerkleAccumulator } from '../primitives/merkle.ts'
+import { signatureItems } from '../primitives/transaction.ts'
+import { builtInRegistry, ReplayWindow } from '../contracts/index.ts'
+import { memoryDatabase } from '../state/memory-database.ts'
+import { openWorldState } from '../state/world-state.ts'
+import type { WorldState } from '../state/world-state.ts'
+import { readBlock } from './block-check.ts'
+import type { HeaderRules } from './block-check.ts'
+import type { ExecutedBlock } from './executed-block.ts'
+import { Executor } from './executor.ts'
+import type { LogEntry } from './executor.ts'
+import { writeGenesisState } from './recover.ts'
+import type { VerifierPool } from './verifier.ts'
+import { ContentDigests } from './verify-content.ts'
+import type { IndexComparison } from './verify-index.ts'
+import type { ScannedLedger } from './verify-ledger.ts'
+import type { VerifyJournal } from './verify-report.ts'
+
+/** Entries whose signatures are checked ahead of execution, in one batch of the verifier. */
+const AHEAD = 32
+
+export interface ChainResult { readonly checked: number; readonly transactions: number; readonly signatures: number; readonly executedHeight: number; readonly contents: ContentDigests }
+
+interface ReadEntry extends LogEntry { readonly height: number; readonly hash?: Uint8Array }
+interface LostEntry { readonly index: number; readonly lost: true }
+
+/**
+ * Walks the log from genesis to its end: entry → block → header → hash of the one before, transaction, history, event and state roots, signatures of proposers and of every transaction.
+ * All contracts run again, in a world state in memory that starts from genesis, by the same code that nodes run. After the first block that cannot be executed (its entry is lost, or it breaks
+ * a rule), the rest is checked for everything but execution. `index`: compares what each block must have left in the database, when there is one to compare with.
+ */
+export class ChainCheck {
+  readonly #genesis: Genesis
+  readonly #rules: HeaderRules
+  readonly #ledger: ScannedLedger
+  readonly #verifier: VerifierPool
+  readonly #journal: VerifyJournal
+  readonly #index: IndexComparison | undefined
+  readonly #contents = new ContentDigests()
+  #world: WorldState | undefined
+  #executor: Executor | undefined
+  #waiting: ExecutedBlock[] = []
+  /** The newest block whose bytes were readable; undefined after a lost one. */
+  #previous: { readonly height: number; readonly hash: Uint8Array } | undefined
+  #checked = 0
+  #transactions = 0
+  #signatures = 0
+  #executedHeight = 0
+
+  constructor(genesis: Genesis, rules: HeaderRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, index: IndexComparison | undefined) {
+    this.#genesis = genesis
+    this.#rules = rules
+    this.#ledger = ledger
+    this.#verifier = verifier
+    this.#journal = journal
+    this.#index = index
+  }
+
+  async run(signal: AbortSignal | undefined): Promise<ChainResult> {
+    const { index } = this.#ledger.image.state
+    await this.#begin()
+    for (let from = 1; from <= index.lastIndex; from += AHEAD) {
+      signal?.throwIfAborted()
+      const entries = Array.from({ length: Math.min(AHEAD, index.lastIndex + 1 - from) }, (_, i) => this.#read(from + i))
+      await Promise.all(entries.map((entry) => this.#prepare(entry)))
+      for (const entry of entries) this.#check(entry)
+      await this.#flush(from + entries.length - 1)
+      this.#journal.progress('chain', from + entries.length - 1, index.lastIndex)
+    }
+    await this.#world?.close()
+    return { checked: this.#checked, transactions: this.#transactions, signatures: this.#signatures, executedHeight: this.#executedHeight, contents: this.#contents }
+  }
+
+  async #begin(): Promise<void> {
+    const { chain } = this.#rules
+    const world = openWorldState(memoryDatabase(), { chain, sync: false })
+    await writeGenesisState(world, this.#genesis, chain)
+    const history = new MerkleAccumulator()
+    history.appendHash(leafHash(chain))
+    this.#previous = { height: 0, hash: chain }
+    this.#world = world
+    const sign = (): never => {
+      invariant(false, 'verification signs nothing')
+    }
+    const signer = { publicKey: new Uint8Array(32), sign }
+    this.#executor = new Executor({ rules: this.#rules, node: 0, signer }, {
+      world, window: new ReplayWindow(), registry: builtInRegistry(), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
+    }, { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined }, 0)
+  }
+
+  /** The entry at `index`, its bytes checked once more; undefined when it is lost. */
+  #read(index: number): ReadEntry | LostEntry {
+    const { state } = this.#ledger.image
+    if (state.index.isHole(index)) return { index, lost: true }
+    const place = state.index.location(index)
+    const record = this.#ledger.reader.read(place, place.dataBytes + 512)
+    if (record.type !== 'entry' || record.entry.index !== index) throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'the ledger changed while it was verified', details: { index } })
+    return record.entry
+  }
+
+  /** Signatures of an entry, in a batch; positive verdicts are remembered by the verifier. */
+  async #prepare(entry: ReadEntry | LostEntry): Promise<void> {
+    if ('lost' in entry || entry.data.length === 0) return
+    try {
+      if (this.#executor !== undefined) await this.#executor.prepare(entry)
+      else {
+        const { proposal, transactions } = readBlock(entry.data, this.#rules)
+        await this.#verifier.verifyBatch([proposal, ...transactions.flatMap(signatureItems)])
+      }
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error // What is wrong with the block is found again when it is checked.
+    }
+  }
+
+  #check(entry: ReadEntry | LostEntry): void {
+    if ('lost' in entry) {
+      this.#stopExecuting(`entry ${entry.index} is lost`)
+      this.#previous = undefined
+      return
+    }
+    if (this.#executor === undefined) return this.#checkAlone(entry, false)
+    const refused = this.#executor.execute(entry)
+    if (refused !== undefined) {
+      this.#refuse(entry, refused.code, refused.error)
+      return this.#checkAlone(entry, true)
+    }
+    const block = this.#executor.take(entry.index)
+    if (block === undefined) return // A no-op, which opens a term and holds nothing.
+    this.#waiting.push(block)
+    this.#index?.compare(block)
+    this.#executedHeight = block.height
+    this.#count(entry, block.header, block.hash, block.transactions.length)
+  }
+
+  /** A refused entry at the log's end is what a node keeps of a leader that erred: this node never acknowledged it. */
+  #refuse({ index, height }: ReadEntry, code: string, { message, details }: SteleError): void {
+    const { refusals, hardState } = this.#ledger.image.state
+    const known = refusals.get(index)
+    if (known !== undefined && index > hardState.commit) this.#journal.skip('chain', `entry ${index} was refused by this node (${known.code}) and never acknowledged; it and what follows is not checked further`)
+    else this.#journal.find({ part: 'chain', code, rule: typeof details['rule'] === 'string' ? details['rule'] : message, height, index, details })
+    this.#stopExecuting(`block ${height} (entry ${index}) could not be executed`)
+  }
+
+  #stopExecuting(why: string): void {
+    if (this.#executor === undefined) return
+    this.#executor = undefined
+    this.#index?.abandon()
+    this.#journal.skip('chain', `${why}: later blocks are checked for their links, transaction roots and signatures, not executed`)
+  }
+
+  /** Everything about a block that needs no state. `reported`: what is wrong with it was told already. */
+  #checkAlone(entry: ReadEntry, reported: boolean): void {
+    if (entry.data.length === 0) return
+    const find = (code: string, rule: string, details: Readonly<Record<string, unknown>> = {}): void => {
+      if (!reported) this.#journal.find({ part: 'chain', code, rule, height: entry.height, index: entry.index, details })
+    }
+    try {
+      const { envelope, header, transactions, proposal } = readBlock(entry.data, this.#rules)
+      const hash = blockHashOf(this.#rules.chain, envelope.header)
+      const height = Number(header.height)
+      const before = this.#previous
+      if (before !== undefined && (height !== before.height + 1 || !equalBytes(header.parent, before.hash))) find('BLOCK_INVALID', 'the parent is the block before', { parent: toHex(header.parent), expected: toHex(before.hash) })
+      if (header.term !== entry.term) find('BLOCK_INVALID', 'the header\'s term is its entry\'s')
+      for (const item of [proposal, ...transactions.flatMap(signatureItems)]) if (!this.#verifier.knows(item)) find('BLOCK_INVALID', 'every signature verifies')
+      this.#count(entry, header, hash, transactions.length)
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error
+      find(error.code, typeof error.details['rule'] === 'string' ? error.details['rule'] : error.message, error.details)
+      this.#previous = undefined
+    }
+  }
+
+  #count(entry: ReadEntry, header: BlockHeader, hash: Uint8Array, transactions: number): void {
+    const height = Number(header.height)
+    const labelled = entry.hash === undefined || equalBytes(entry.hash, hash)
+    if (entry.height !== height || !labelled) {
+      this.#journal.find({ part: 'chain', code: 'LEDGER_DAMAGED', rule: 'the record names the height and hash of its block', height, index: entry.index })
+    }
+    this.#contents.add({ v: 1, epoch: header.epoch, height: header.height, term: header.term, block: hash, stateRoot: header.stateRoot, memberSet: header.memberSet })
+    this.#previous = { height, hash }
+    this.#checked++
+    this.#transactions += transactions
+    this.#signatures += transactions + 1
+  }
+
+  async #flush(appliedIndex: number): Promise<void> {
+    const blocks = this.#waiting
+    const last = blocks.at(-1)
+    if (last === undefined || this.#world === undefined) return
+    this.#waiting = []
+    await this.#world.flush(blocks.map(({ layer }) => layer), { height: last.height, appliedIndex, blockHash: last.hash })
+    for (const { window, header } of blocks) window.flush(header.timeMs)
+  }
+}
+
+/** Header and hash of the block at a height, read from the ledger; undefined when the ledger does not hold it. */
+export function blockAt(ledger: ScannedLedger, chain: Uint8Array, height: number): { readonly header: BlockHeader; readonly hash: Uint8Array; readonly index: number; readonly term: number } | undefined {
+  const { index: log } = ledger.image.state
+  const index = log.indexOfHeight(height)
+  if (index === undefined || log.isHole(index)) return undefined
+  const place = log.location(index)
+  const record = ledger.reader.read(place, place.dataBytes + 512)
+  if (record.type !== 'entry') return undefined
+  const { header } = decodeBlock(record.entry.data)
+  return { header: decodeHeader(header), hash: blockHashOf(chain, header), index, term: record.entry.term }
+}
