@@ -1,9 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startDevNetwork } from '../node/dev-network.ts'
 import { batchBody, LoadClient, quantile } from './load.ts'
 import { enrolments } from './transactions.ts'
+
+/** User and system time of a process and its threads so far (Linux counts in 1/100 s). */
+function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
 
 const COUNT = Number(process.argv[2] ?? 20_000)
 const directory = mkdtempSync(join(tmpdir(), 'stele-bench-'))
@@ -24,6 +30,7 @@ try {
   const bodies: string[] = []
   for (let at = 300; at < transactions.length; at += 50) bodies.push(batchBody(transactions.slice(at, at + 50), 'none'))
   const cpu = process.cpuUsage()
+  const before = network.nodes.map(({ pid }) => cpuSeconds(pid))
   const started = performance.now()
   let next = 0
   let refused = 0
@@ -56,6 +63,7 @@ try {
   const seconds = (performance.now() - started) / 1000
   const used = process.cpuUsage(cpu)
   console.log(`${COUNT} transactions: sent in ${((sent - started) / 1000).toFixed(2)} s, committed ${total - 300} in ${seconds.toFixed(2)} s = ${Math.round((total - 300) / seconds)}/s, ${height} blocks, ${refused} refused; load generator ${((used.user + used.system) / 1e6).toFixed(2)} CPU s`)
+  console.log(`CPU s of the nodes per 1,000 transactions: ${network.nodes.map(({ pid }, i) => ((cpuSeconds(pid) - before[i]!) / COUNT * 1000).toFixed(3)).join(' ')}`)
   for (const client of clients) client.close()
 } finally {
   await network.stop()

@@ -53,6 +53,8 @@ export class Driver {
   #readNumber: number
   #timer: NodeJS.Timeout | undefined
   #pumping = false
+  #kicked = false
+  #linger: NodeJS.Timeout | undefined
   #stopped = true
   #fencedTold = false
   #applied: number
@@ -74,7 +76,7 @@ export class Driver {
       },
       fatal: ports.fatal,
     })
-    this.#proposer = new Proposer(options, { execution: ports.execution, waiting: ports.waiting })
+    this.#proposer = new Proposer(options, { execution: ports.execution, waiting: ports.waiting, clock: ports.clock })
   }
 
   get status(): RaftStatus { return this.#raft.status() }
@@ -95,6 +97,7 @@ export class Driver {
     if (this.#stopped) return
     this.#stopped = true
     clearInterval(this.#timer)
+    clearTimeout(this.#linger)
     this.#queue.stop()
     for (const { reject } of [...this.#reads.values(), ...this.#unasked]) reject(stopping())
     this.#reads.clear()
@@ -112,7 +115,13 @@ export class Driver {
 
   /** Something waits to be cut into a block. */
   kick(): void {
-    if (!this.#stopped && !this.#pumping) this.#pump()
+    if (this.#kicked || this.#stopped) return
+    this.#kicked = true
+    // What arrives within one turn of the event loop shares one look at whether to cut a block.
+    setImmediate(() => {
+      this.#kicked = false
+      this.#pump()
+    })
   }
 
   /** Starts an election now, for operators and tests. */
@@ -187,11 +196,22 @@ export class Driver {
       do {
         while (this.#raft.hasEffects() && !this.#stopped) this.#carryOut(this.#raft.takeEffects())
       } while (!this.#stopped && this.#proposer.maybePropose(this.#raft))
+      this.#lookAgain()
     } catch (error) {
       this.#fail(error)
     } finally {
       this.#pumping = false
     }
+  }
+
+  /** A block that waits for company is cut when its time has come. */
+  #lookAgain(): void {
+    const delayMs = this.#proposer.lookAgainMs
+    if (delayMs === undefined || this.#linger !== undefined) return
+    this.#linger = setTimeout(() => {
+      this.#linger = undefined
+      this.#pump()
+    }, delayMs)
   }
 
   #carryOut(effects: Effects): void {

@@ -1,4 +1,3 @@
-import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 
@@ -8,7 +7,7 @@ export const DEFAULT_MEMPOOL: MempoolOptions = { transactionsMax: 10_000, bytesM
 
 /**
  * Admitted transactions that wait for a block, in order of arrival. Everything in here has verified signatures.
- * A transaction is `waiting`, or `cut` into a block that is not yet committed; a block that is dropped gives its transactions back.
+ * Transactions are named by `key`, the hex of their id. A transaction is `waiting`, or `cut` into a block that is not yet committed; a block that is dropped gives its transactions back.
  */
 export class Mempool {
   readonly #options: MempoolOptions
@@ -24,14 +23,13 @@ export class Mempool {
   get waiting(): number { return this.#waiting.size }
   get bytes(): number { return this.#bytes }
 
-  has(id: Uint8Array): boolean {
-    const key = toHex(id)
+  has(key: string): boolean {
     return this.#waiting.has(key) || this.#cut.has(key)
   }
 
   /** Adds a verified transaction. Returns false when it is already here. Throws `CONSENSUS_BUSY` when full: nothing is evicted. */
   add(transaction: Transaction): boolean {
-    const key = toHex(transaction.id)
+    const { key } = transaction
     if (this.#waiting.has(key) || this.#cut.has(key)) return false
     if (this.size >= this.#options.transactionsMax || this.#bytes + transaction.bytes.length > this.#options.bytesMax) {
       throw new SteleError({ code: 'CONSENSUS_BUSY', message: 'too many transactions wait for their block', details: { waiting: this.size, transactionsMax: this.#options.transactionsMax }, retryable: true })
@@ -52,8 +50,7 @@ export class Mempool {
     }
   }
 
-  markCut(id: Uint8Array): void {
-    const key = toHex(id)
+  markCut(key: string): void {
     const transaction = this.#waiting.get(key)
     if (transaction === undefined) return
     this.#waiting.delete(key)
@@ -61,8 +58,7 @@ export class Mempool {
   }
 
   /** Takes back what a dropped block had cut; it goes to the end of the queue. */
-  restore(id: Uint8Array): void {
-    const key = toHex(id)
+  restore(key: string): void {
     const transaction = this.#cut.get(key)
     if (transaction === undefined) return
     this.#cut.delete(key)
@@ -70,8 +66,7 @@ export class Mempool {
   }
 
   /** Forgets a transaction: committed, expired or no longer includable. */
-  remove(id: Uint8Array): void {
-    const key = toHex(id)
+  remove(key: string): void {
     const transaction = this.#waiting.get(key) ?? this.#cut.get(key)
     if (transaction === undefined) return
     this.#waiting.delete(key)
@@ -79,10 +74,10 @@ export class Mempool {
     this.#bytes -= transaction.bytes.length
   }
 
-  /** Removes every waiting transaction whose last valid time lies before `timeMs`; returns their ids. */
-  expire(timeMs: bigint): Uint8Array[] {
-    const expired = [...this.#waiting.values()].filter(({ body }) => body.validUntil < timeMs).map(({ id }) => id)
-    for (const id of expired) this.remove(id)
+  /** Removes every waiting transaction whose last valid time lies before `timeMs`; returns their keys. Looks at all of them, so it is called now and then, not for every block. */
+  expire(timeMs: bigint): string[] {
+    const expired = [...this.#waiting.values()].filter(({ body }) => body.validUntil < timeMs).map(({ key }) => key)
+    for (const key of expired) this.remove(key)
     return expired
   }
 }

@@ -48,7 +48,7 @@ export class Admission {
     if (this.#isKnown(transaction)) return { transaction, known: true }
     this.#authorise(transaction)
     this.#ports.mempool.add(transaction)
-    this.#ports.book.pending(transaction.id)
+    this.#ports.book.pending(transaction.key)
     return { transaction, known: false }
   }
 
@@ -58,10 +58,10 @@ export class Admission {
     if (proofs.length > 0) await this.#ports.verifyBatch(proofs)
   }
 
-  #isKnown({ id }: Transaction): boolean {
+  #isKnown({ id, key }: Transaction): boolean {
     const { mempool, book, store } = this.#ports
-    if (mempool.has(id)) return true
-    const seen = book.get(id)
+    if (mempool.has(key)) return true
+    const seen = book.get(key)
     if (seen !== undefined && seen.status !== 'pending' && seen.status !== 'expired') return true
     return store.locate(id) !== undefined
   }

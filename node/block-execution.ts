@@ -31,12 +31,15 @@ export interface BlockExecutionPorts {
   readonly onLeaderAhead: (aheadMs: number) => void
 }
 
+const EXPIRY_INTERVAL_MS = 1000n
+
 interface Cut extends CutBlock { readonly block: ExecutedBlock }
 
 /** Joins consensus with execution, mempool and the state database: implements consensus' `Execution`. */
 export class BlockExecution implements Execution {
   readonly #options: BlockExecutionOptions
   readonly #ports: BlockExecutionPorts
+  #expiredMs = 0n
 
   constructor(options: BlockExecutionOptions, ports: BlockExecutionPorts) {
     this.#options = options
@@ -76,7 +79,7 @@ export class BlockExecution implements Execution {
     if (refused !== undefined) return refused
     const block = executor.newest(entry.index)
     if (block !== undefined) {
-      for (const { id } of block.transactions) mempool.markCut(id)
+      for (const { key } of block.transactions) mempool.markCut(key)
       book.included(block)
     }
     return undefined
@@ -88,8 +91,8 @@ export class BlockExecution implements Execution {
     const candidates = [...mempool.peek(this.#options.blockTransactionsMax, this.#options.blockBytesMax)]
     const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
     for (const { transaction, code } of outcome.dropped) {
-      mempool.remove(transaction.id)
-      if (code === 'TX_EXPIRED') book.expired(transaction.id)
+      mempool.remove(transaction.key)
+      if (code === 'TX_EXPIRED') book.expired(transaction.key)
       else if (code !== 'TX_REPLAYED') logger.debug({ code, contract: transaction.body.contract }, 'waiting transaction can no longer be included')
     }
     return 'block' in outcome ? { data: outcome.data, transactions: outcome.block.transactions, block: outcome.block } : undefined
@@ -99,7 +102,7 @@ export class BlockExecution implements Execution {
     const { executor, mempool, book } = this.#ports
     const { block } = cut as Cut
     executor.adopt(block)
-    for (const { id } of block.transactions) mempool.markCut(id)
+    for (const { key } of block.transactions) mempool.markCut(key)
     book.included(block)
   }
 
@@ -107,10 +110,17 @@ export class BlockExecution implements Execution {
     this.#ports.executor.discard((cut as Cut).block)
   }
 
+  /** Waiting transactions whose time has passed are dropped about once a second of block time. */
+  #expire(timeMs: bigint): void {
+    if (timeMs < this.#expiredMs + EXPIRY_INTERVAL_MS) return
+    this.#expiredMs = timeMs
+    for (const key of this.#ports.mempool.expire(timeMs)) this.#ports.book.expired(key)
+  }
+
   truncate(from: number): void {
     const { executor, mempool, book } = this.#ports
     for (const block of executor.truncate(from)) {
-      for (const { id } of block.transactions) mempool.restore(id)
+      for (const { key } of block.transactions) mempool.restore(key)
       book.dropped(block)
     }
   }
@@ -121,9 +131,9 @@ export class BlockExecution implements Execution {
     const block = executor.take(entry.index)
     applier.apply(entry.index, block)
     if (block === undefined) return
-    for (const { id } of block.transactions) mempool.remove(id)
+    for (const { key } of block.transactions) mempool.remove(key)
     book.committed(block)
-    for (const id of mempool.expire(block.header.timeMs)) book.expired(id)
+    this.#expire(block.header.timeMs)
     onCommitted(block)
   }
 }

@@ -50,6 +50,8 @@ export class NodeProcess {
   }
 
   async stop(): Promise<void> {
+    // Readiness turns first, so that callers go elsewhere before the listener closes.
+    this.node.announceStop()
     await this.#rpc?.stop()
     await this.#vault?.stop()
     await this.node.stop()

@@ -90,6 +90,7 @@ export class SteleNode {
   readonly #final = new Set<(height: number) => void>()
   #parts: NodeParts | undefined
   #mode: 'starting' | 'normal' | 'fenced' | 'stopping' = 'starting'
+  #stopped = false
   #leaderChanges = 0
   #finalWaitsSinceMs: number | undefined
   #freeBytes = 0
@@ -191,9 +192,15 @@ export class SteleNode {
     logger.info({ node: config.node, member: member.name, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
+  /** Says `stopping` from now on. */
+  announceStop(): void {
+    this.#mode = 'stopping'
+  }
+
   /** Stops in reverse order; everything acknowledged is on disk. Safe to call twice. */
   async stop(): Promise<void> {
-    if (this.#mode === 'stopping' || this.#parts === undefined) return
+    if (this.#stopped || this.#parts === undefined) return
+    this.#stopped = true
     this.#mode = 'stopping'
     const { driver, relay, finality, network, verifier, applier, world, ledger } = this.#parts
     clearInterval(this.#readingsTimer)

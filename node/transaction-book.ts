@@ -1,5 +1,3 @@
-import { LRUCache } from 'lru-cache'
-import { toHex } from '../primitives/bytes.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 
 /** What this node saw happen to a transaction since it started. What is older is found in the indexes. */
@@ -8,55 +6,53 @@ export type SeenStatus =
   | { readonly status: 'included' | 'committed' | 'failed'; readonly height: number; readonly position: number; readonly code: string }
   | { readonly status: 'expired' }
 
-/** Transactions remembered after they left the mempool; older committed ones are in the index. */
+/** Transactions remembered, by order of arrival; older committed ones are in the index. */
 const REMEMBERED_MAX = 50_000
 
 type Listener = () => void
 
-/** Follows transactions from the door to finality and wakes whoever waits for one. */
+/** Follows transactions, named by the hex of their id, from the door to finality and wakes whoever waits for one. */
 export class TransactionBook {
-  readonly #seen = new LRUCache<string, SeenStatus>({ max: REMEMBERED_MAX })
+  readonly #seen = new Map<string, SeenStatus>()
   readonly #listeners = new Map<string, Set<Listener>>()
   /** Committed blocks that are not final yet, ascending. */
-  #unfinal: { readonly height: number; readonly ids: readonly string[] }[] = []
+  #unfinal: { readonly height: number; readonly keys: readonly string[] }[] = []
 
-  get(id: Uint8Array): SeenStatus | undefined {
-    return this.#seen.get(toHex(id))
+  get(key: string): SeenStatus | undefined {
+    return this.#seen.get(key)
   }
 
-  pending(id: Uint8Array): void {
-    this.#set(toHex(id), { status: 'pending' })
+  pending(key: string): void {
+    this.#set(key, { status: 'pending' })
   }
 
-  included(block: ExecutedBlock): void {
-    block.receipts.forEach(({ tx, position, code }) => this.#set(toHex(tx), { status: 'included', height: block.height, position, code }))
+  included({ height, transactions, receipts }: ExecutedBlock): void {
+    transactions.forEach(({ key }, position) => this.#set(key, { status: 'included', height, position, code: receipts[position]!.code }))
   }
 
   /** The block was dropped before it was committed. */
-  dropped(block: ExecutedBlock): void {
-    for (const { tx } of block.receipts) this.#set(toHex(tx), { status: 'pending' })
+  dropped({ transactions }: ExecutedBlock): void {
+    for (const { key } of transactions) this.#set(key, { status: 'pending' })
   }
 
-  committed(block: ExecutedBlock): void {
-    const ids = block.receipts.map(({ tx, position, code }) => {
-      const id = toHex(tx)
-      this.#set(id, { status: code === 'OK' ? 'committed' : 'failed', height: block.height, position, code })
-      return id
+  committed({ height, transactions, receipts }: ExecutedBlock): void {
+    transactions.forEach(({ key }, position) => {
+      const { code } = receipts[position]!
+      this.#set(key, { status: code === 'OK' ? 'committed' : 'failed', height, position, code })
     })
-    this.#unfinal.push({ height: block.height, ids })
+    this.#unfinal.push({ height, keys: transactions.map(({ key }) => key) })
   }
 
   final(height: number): void {
-    while (this.#unfinal.length > 0 && this.#unfinal[0]!.height <= height) for (const id of this.#unfinal.shift()!.ids) this.#wake(id)
+    while (this.#unfinal.length > 0 && this.#unfinal[0]!.height <= height) for (const key of this.#unfinal.shift()!.keys) this.#wake(key)
   }
 
-  expired(id: Uint8Array): void {
-    this.#set(toHex(id), { status: 'expired' })
+  expired(key: string): void {
+    this.#set(key, { status: 'expired' })
   }
 
   /** Calls `listener` at each change of the transaction, its finality included, until the returned function is called. */
-  watch(id: Uint8Array, listener: Listener): () => void {
-    const key = toHex(id)
+  watch(key: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(key) ?? new Set()
     listeners.add(listener)
     this.#listeners.set(key, listeners)
@@ -66,13 +62,14 @@ export class TransactionBook {
     }
   }
 
-  #set(id: string, status: SeenStatus): void {
-    this.#seen.set(id, status)
-    this.#wake(id)
+  #set(key: string, status: SeenStatus): void {
+    this.#seen.set(key, status)
+    if (this.#seen.size > REMEMBERED_MAX) this.#seen.delete(this.#seen.keys().next().value!)
+    this.#wake(key)
   }
 
-  #wake(id: string): void {
-    const listeners = this.#listeners.get(id)
+  #wake(key: string): void {
+    const listeners = this.#listeners.get(key)
     if (listeners !== undefined) for (const listener of [...listeners]) listener()
   }
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import { SteleError } from '../primitives/error.ts'
 import { createSigner } from '../primitives/signature.ts'
 import type { Logger } from '../primitives/ports.ts'
-import { readVersion, readerOf } from '../contracts/index.ts'
+import { readAccount, readVersion, readerOf } from '../contracts/index.ts'
 import { LocalBlobStore } from '../vault/local-store.ts'
 import { Mailbox } from '../vault/mailbox.ts'
 import { BLOB_STORE_DEFAULTS, MAILBOX_DEFAULTS, REPLICATION_DEFAULTS } from '../vault/options.ts'
@@ -50,7 +51,11 @@ export class VaultService {
     await this.mailbox.start()
     await this.office.start()
     const { rules, network } = this.#node.parts
-    network.sync.handle(METHOD, (from, body) => this.#handler.handle({ node: from, member: rules.members.voters.find((voter) => voter.node === from)!.member }, body))
+    network.sync.handle(METHOD, (from, body) => {
+      const peer = rules.members.voters.find((voter) => voter.node === from)
+      if (peer === undefined) return Promise.reject(new SteleError({ code: 'VAULT_PEER_REFUSED', message: 'only voters may ask this vault', details: { node: from } }))
+      return this.#handler.handle({ node: from, member: peer.member }, body)
+    })
   }
 
   async stop(): Promise<void> {
@@ -64,8 +69,9 @@ export class VaultService {
     const { store, world } = this.#node.parts
     const found = findDecision(store, request)
     if (found === undefined) return false
-    if (kind === 'details') return true
+    const reader = readerOf(world.view())
+    if (kind === 'details') return readAccount(reader, found.decision.requester)?.member === member
     const { record, version, decision } = found.decision
-    return decision === 'permit' && (readVersion(readerOf(world.view()), record, version)?.custodians.includes(member) ?? false)
+    return decision === 'permit' && (readVersion(reader, record, version)?.custodians.includes(member) ?? false)
   }
 }

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads'
-import { LRUCache } from 'lru-cache'
-import { concatBytes, toHex } from '../primitives/bytes.ts'
+import { concatBytes } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
-import { sha256 } from '../primitives/hash.ts'
+import { sha256Hex } from '../primitives/hash.ts'
 import { verify } from '../primitives/signature.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { packItems } from './verify-packing.ts'
@@ -25,14 +24,14 @@ export class VerifierPool {
   readonly #options: VerifierOptions
   readonly #workers: Worker[] = []
   readonly #waiting = new Map<number, Waiting>()
-  readonly #verdicts: LRUCache<string, true>
+  /** Keys of signatures found valid, oldest first. */
+  readonly #verdicts = new Set<string>()
   #asked: Asked[] = []
   #next = 0
   #stopped = false
 
   constructor(options: VerifierOptions = DEFAULT_VERIFIER) {
     this.#options = options
-    this.#verdicts = new LRUCache({ max: options.verdictsMax })
   }
 
   start(): void {
@@ -67,9 +66,14 @@ export class VerifierPool {
     await Promise.all(items.map(async (item, i) => {
       if (verdicts[i] === true) return
       verdicts[i] = await this.#ask(item)
-      if (verdicts[i]) this.#verdicts.set(keys[i]!, true)
+      if (verdicts[i]) this.#remember(keys[i]!)
     }))
     return verdicts
+  }
+
+  #remember(key: string): void {
+    this.#verdicts.add(key)
+    if (this.#verdicts.size > this.#options.verdictsMax) this.#verdicts.delete(this.#verdicts.keys().next().value!)
   }
 
   #ask(item: SignatureItem): Promise<boolean> {
@@ -107,5 +111,5 @@ export class VerifierPool {
 }
 
 function verdictKey({ publicKey, message, signature }: SignatureItem): string {
-  return toHex(sha256(concatBytes(publicKey, signature, message)))
+  return sha256Hex(concatBytes(publicKey, signature, message))
 }

@@ -8,6 +8,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return digest
 }
 
+/** SHA-256 as lower-case hex: a key for maps. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return oneShot('sha256', bytes, 'hex')
+}
+
 /** SHA-256 over data that arrives in pieces. */
 export function sha256Stream(): { update(bytes: Uint8Array): void; digest(): Uint8Array } {
   const state = createHash('sha256')

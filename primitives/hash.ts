@@ -1,7 +1,7 @@
-import { sha256, sha256Stream } from '#hash'
+import { sha256, sha256Hex, sha256Stream } from '#hash'
 import { concatBytes, utf8Bytes } from './bytes.ts'
 
-export { sha256, sha256Stream }
+export { sha256, sha256Hex, sha256Stream }
 
 /** What a hash or signature is for. Every hashed or signed byte string starts with one of these, so no value of one kind is ever taken for another. */
 export type Domain =

@@ -1,5 +1,6 @@
 import { array, bytes, decode, encode, fixedBytes, struct, text, u32, u64 } from './codec.ts'
 import type { Infer } from './codec.ts'
+import { toHex } from './bytes.ts'
 import { SteleError } from './error.ts'
 import { domainBytes, hash } from './hash.ts'
 import { keyIdToPublicKey } from './signature.ts'
@@ -27,6 +28,8 @@ export const transactionEnvelope = struct({
 export interface Transaction {
   /** Hash of the body: who signs and with which bytes does not change it, so nobody can spoil another's id. */
   readonly id: Uint8Array
+  /** `id` as lower-case hex, for maps. */
+  readonly key: string
   readonly body: TransactionBody
   readonly bodyBytes: Uint8Array
   readonly signatures: readonly Uint8Array[]
@@ -48,7 +51,8 @@ export function createTransaction(body: Omit<TransactionBody, 'v' | 'signers'>, 
   const full: TransactionBody = { v: 1, signers: [ed25519KeyId(signer.publicKey)], ...body }
   const bodyBytes = encode(transactionBody, full)
   const signatures = [signer.sign(signingBytes(full.chain, bodyBytes))]
-  return { id: transactionIdOf(full.chain, bodyBytes), body: full, bodyBytes, signatures, bytes: encode(transactionEnvelope, { body: bodyBytes, signatures }) }
+  const id = transactionIdOf(full.chain, bodyBytes)
+  return { id, key: toHex(id), body: full, bodyBytes, signatures, bytes: encode(transactionEnvelope, { body: bodyBytes, signatures }) }
 }
 
 /**
@@ -66,7 +70,8 @@ export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array):
   if (body.signers.some((signer) => keyIdToPublicKey(signer) === undefined)) {
     throw new SteleError({ code: 'TX_KEY_UNKNOWN_ALGORITHM', message: 'a signer names a signature algorithm that this node does not know', details: { path: 'signers' } })
   }
-  return { id: transactionIdOf(chain, envelope.body), body, bodyBytes: envelope.body, signatures: envelope.signatures, bytes: envelopeBytes }
+  const id = transactionIdOf(chain, envelope.body)
+  return { id, key: toHex(id), body, bodyBytes: envelope.body, signatures: envelope.signatures, bytes: envelopeBytes }
 }
 
 /** The signatures of a decoded transaction, for a batch verifier. */

@@ -98,7 +98,7 @@ export class NodeEvents implements EventFeed {
         signal.removeEventListener('abort', finish)
         resolve()
       }
-      for (const id of ids) stops.push(this.#node.parts.book.watch(fromHex(id), finish))
+      for (const id of ids) stops.push(this.#node.parts.book.watch(id, finish))
       signal.addEventListener('abort', finish)
       if (signal.aborted) finish()
     })

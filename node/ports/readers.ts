@@ -1,4 +1,5 @@
-import { fromHex, toHex } from '../../primitives/bytes.ts'
+import { equalBytes, fromHex, toHex } from '../../primitives/bytes.ts'
+import { decisionEvent } from '../../primitives/calls/access.ts'
 import { ATTRIBUTES } from '../../primitives/calls/attributes.ts'
 import { recordsCalls } from '../../primitives/calls/records.ts'
 import { decode, encode } from '../../primitives/codec.ts'
@@ -18,6 +19,9 @@ import type { Account, Members } from '../../rpc/shapes/identity.ts'
 import type { RecordVersion } from '../../rpc/shapes/record.ts'
 import type { SteleNode } from '../stele-node.ts'
 import type { Head } from './head.ts'
+
+/** Requests of the last five minutes that one reader can have made and still be served. */
+const PERMITS_LOOKED_AT = 500
 
 const notFound = (): SteleError => new SteleError({ code: 'RPC_NOT_FOUND', message: 'there is no such thing, or it is not for the caller to know' })
 
@@ -84,7 +88,7 @@ export class NodeReaders implements IdentityReader, RecordReader {
     const id = fromHex(record)
     const found = readRecord(reader, id)
     if (found === undefined) throw notFound()
-    this.#mustSee(toHex(found.subject), caller)
+    if (!(await this.#hasPermit(id, caller))) this.#mustSee(toHex(found.subject), caller)
     return this.#page(page, found.latest, async (from, limit) => {
       const registrations = await this.#registrations(id, from, limit)
       return recordHistory(reader, id).slice(from, from + limit).map((version, i) => recordJson(id, found.subject, version, registrations[i]!))
@@ -120,6 +124,16 @@ export class NodeReaders implements IdentityReader, RecordReader {
     const account = readAccount(this.#reader, fromHex(subject))
     const ofInstitution = caller.kind === 'institution' || caller.kind === 'auditor' || caller.kind === 'service'
     if (account === undefined || !ofInstitution || account.member !== caller.member) throw notFound()
+  }
+
+  /** A reader with a live permit needs the commitments to check what it fetches. Its newest requests are looked at only. */
+  async #hasPermit(record: Uint8Array, caller: Caller): Promise<boolean> {
+    const { world, clock } = this.#node.parts
+    const { rows } = await readPage(world.rows(), { space: 'auditByRequester', owner: fromHex(caller.account), order: 'newest', atHeight: Number.MAX_SAFE_INTEGER - 1, limit: PERMITS_LOOKED_AT })
+    return rows.some(({ value }) => {
+      const decision = decode(decisionEvent, value)
+      return decision.decision === 'permit' && equalBytes(decision.record, record) && Number(decision.until) > clock.nowMs()
+    })
   }
 
   /** Lists grow at their end only, so positions stay; the height is the one the first page saw. */

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { equalBytes, fromHex, toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { decodeRequestAuth, requestSigningBytes, REQUEST_TOLERANCE_MS } from '../../primitives/request.ts'
@@ -8,13 +7,14 @@ import { isActiveSignKey } from '../../contracts/identity/accounts.ts'
 import type { Caller, RequestVerifier } from '../../rpc/ports.ts'
 import type { SteleNode } from '../stele-node.ts'
 
-/** Nonces remembered; a full table refuses by time instead, because each entry lives as long as its request could be repeated. */
-const NONCES_MAX = 100_000
+/** Nonces remembered; a full table refuses until old ones have run out: forgetting one early would let its request be repeated. */
+const NONCES_MAX = 200_000
 
 /** Checks signed private reads: key of the account, fresh, used once. */
 export class NodeRequests implements RequestVerifier {
   readonly #node: SteleNode
-  readonly #nonces = new LRUCache<string, true>({ max: NONCES_MAX, ttl: 2 * REQUEST_TOLERANCE_MS, ttlAutopurge: false })
+  /** Used nonces, oldest first, with the time after which their requests are too old anyway. */
+  readonly #nonces = new Map<string, number>()
 
   constructor(node: SteleNode) {
     this.#node = node
@@ -26,7 +26,7 @@ export class NodeRequests implements RequestVerifier {
     const refuse = (code: string, message: string): never => { throw new SteleError({ code, message }) }
     if (Math.abs(Number(request.timeMs) - clock.nowMs()) > REQUEST_TOLERANCE_MS) refuse('REQUEST_TIME_OFF', 'the request was signed too long ago, or the clocks differ too much')
     const nonce = toHex(request.nonce) + toHex(request.account)
-    if (this.#nonces.has(nonce)) refuse('REQUEST_REPLAYED', 'this signed request was used before; sign a new one')
+    this.#use(nonce, clock.nowMs())
     const publicKey = keyIdToPublicKey(request.signer)
     // The newest executed state, so that an account can read as soon as its enrolment stands in a block here.
     const account = readAccount(readerOf(executor.tip.layer ?? world.view()), request.account)
@@ -36,8 +36,18 @@ export class NodeRequests implements RequestVerifier {
     const message = requestSigningBytes(rules.chain, method, params, request)
     const [valid] = await verifier.verifyBatch([{ publicKey, message, signature: request.signature }])
     if (valid !== true) refuse('RPC_UNAUTHENTICATED', 'the signature of the request does not verify')
-    this.#nonces.set(nonce, true)
     return { account: toHex(request.account), kind: account.kind, member: account.member }
+  }
+
+  /** Taken before the signature is checked, so that two copies of one request cannot pass together. */
+  #use(nonce: string, nowMs: number): void {
+    for (const [old, until] of this.#nonces) {
+      if (until > nowMs) break
+      this.#nonces.delete(old)
+    }
+    if (this.#nonces.has(nonce)) throw new SteleError({ code: 'REQUEST_REPLAYED', message: 'this signed request was used before; sign a new one' })
+    if (this.#nonces.size >= NONCES_MAX) throw new SteleError({ code: 'RPC_OVERLOADED', message: 'too many signed requests at once', retryable: true })
+    this.#nonces.set(nonce, nowMs + 2 * REQUEST_TOLERANCE_MS)
   }
 }
 

@@ -24,28 +24,27 @@ export class NodeTransactions implements TransactionGate {
       relay.relay(transaction)
       driver.kick()
     }
-    return this.#status(transaction.id)
+    return this.#status(transaction.key)
   }
 
   status(id: string): Promise<TxStatus> {
-    return Promise.resolve(this.#status(fromHex(id)))
+    return Promise.resolve(this.#status(id))
   }
 
   wait(id: string, until: 'committed' | 'final', timeoutMs: number, signal: AbortSignal): Promise<TxStatus> {
-    const bytes = fromHex(id)
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer)
         unwatch()
         signal.removeEventListener('abort', finish)
-        resolve(this.#status(bytes))
+        resolve(this.#status(id))
       }
       const check = (): void => {
-        const { status, final } = this.#status(bytes)
+        const { status, final } = this.#status(id)
         if (status === 'expired' || (until === 'final' ? final : status === 'committed' || status === 'final' || status === 'failed')) finish()
       }
       const timer = setTimeout(finish, timeoutMs)
-      const unwatch = this.#node.parts.book.watch(bytes, check)
+      const unwatch = this.#node.parts.book.watch(id, check)
       signal.addEventListener('abort', finish)
       check()
     })
@@ -54,7 +53,7 @@ export class NodeTransactions implements TransactionGate {
   async receipt(id: string): Promise<TxReceipt> {
     const { store, applier } = this.#node.parts
     const bytes = fromHex(id)
-    const { status } = this.#status(bytes)
+    const { status } = this.#status(id)
     if (status === 'committed' || status === 'final' || status === 'failed') await applier.settled()
     const location = store.locate(bytes)
     const receiptBytes = location === undefined ? undefined : store.receipt(location)
@@ -69,10 +68,10 @@ export class NodeTransactions implements TransactionGate {
     }
   }
 
-  #status(id: Uint8Array): TxStatus {
+  #status(id: string): TxStatus {
     const { book, finality, mempool } = this.#node.parts
     const seen = book.get(id)
-    const nothing = { id: toHex(id), height: null, position: null, code: null, final: false, asOf: this.#head.asOf }
+    const nothing = { id, height: null, position: null, code: null, final: false, asOf: this.#head.asOf }
     if (seen === undefined) return this.#indexed(id) ?? { ...nothing, status: mempool.has(id) ? 'pending' : 'unknown' }
     if (seen.status === 'pending' || seen.status === 'expired') return { ...nothing, status: seen.status }
     const { height, position, code } = seen
@@ -80,13 +79,13 @@ export class NodeTransactions implements TransactionGate {
     return { ...nothing, status: seen.status === 'committed' && final ? 'final' : seen.status, height, position, code, final }
   }
 
-  #indexed(id: Uint8Array): TxStatus | undefined {
+  #indexed(id: string): TxStatus | undefined {
     const { store, finality } = this.#node.parts
-    const location = store.locate(id)
+    const location = store.locate(fromHex(id))
     const bytes = location === undefined ? undefined : store.receipt(location)
     if (location === undefined || bytes === undefined) return undefined
     const { code } = decode(receiptSchema, bytes)
     const final = location.height <= finality.finalHeight
-    return { id: toHex(id), status: code !== 'OK' ? 'failed' : final ? 'final' : 'committed', ...location, code, final, asOf: this.#head.asOf }
+    return { id, status: code !== 'OK' ? 'failed' : final ? 'final' : 'committed', ...location, code, final, asOf: this.#head.asOf }
   }
 }
