@@ -23,6 +23,23 @@ export interface PeersCollaborators {
 /** Called with each new live connection of a node, and with undefined when it has none any more. */
 export type ConnectionListener = (node: number, connection: Connection | undefined) => void
 
+/** What is known of one node, for the operator. */
+export interface PeerStatus {
+  readonly node: number
+  readonly member: number
+  readonly peerId: string
+  readonly connected: boolean
+  /** Who dialled: this node (`outbound`) or the other. */
+  readonly direction: 'inbound' | 'outbound' | undefined
+  /** How long the connection has lasted. */
+  readonly connectedMs: number | undefined
+  /** Round trip of the last probe, in whole ms; undefined until the first. */
+  readonly roundTripMs: number | undefined
+  /** Points of its faults, and how much longer it is cut off because of them. */
+  readonly faultPoints: number
+  readonly banLeftMs: number
+}
+
 /** Keeps exactly one connection to every node of the roster, in whichever direction it came about, and carries out what the scores decide. */
 export class Peers {
   readonly #options: P2pOptions
@@ -69,6 +86,20 @@ export class Peers {
   connection(node: number): Connection | undefined { return this.#live.get(node)?.connection }
   isConnected(node: number): boolean { return this.#live.has(node) }
   connectedNodes(): number[] { return [...this.#live.keys()].sort((a, b) => a - b) }
+
+  /** All other nodes of the roster, ascending. */
+  status(): PeerStatus[] {
+    const { roster, scores, clock } = this.#with
+    const now = clock.monotonicMs()
+    return roster.peers().map(({ node, member, peerId }) => {
+      const live = this.#live.get(node)
+      return {
+        node, member, peerId, connected: live !== undefined, direction: live?.connection.direction,
+        connectedMs: live === undefined ? undefined : Math.round(now - live.sinceMs), roundTripMs: live?.connection.rtt,
+        faultPoints: Math.round(scores.points(node)), banLeftMs: Math.ceil(scores.banLeftMs(node)),
+      }
+    })
+  }
 
   /** The roster's node behind a connection; undefined for strangers, who are already being hung up on. */
   nodeOf(connection: Connection): number | undefined {
@@ -133,6 +164,7 @@ export class Peers {
     this.#live.set(node, { connection, sinceMs })
     before?.connection.abort(closeReason('duplicate connection'))
     this.#dialers.get(node)?.connected()
+    this.#with.logger.info({ node, direction: connection.direction }, 'connected to a node')
     this.#with.metrics.connected.set(this.#live.size)
     for (const listener of this.#listeners) listener(node, connection)
   }
@@ -150,6 +182,7 @@ export class Peers {
 
   #lost(node: number): void {
     if (!this.#live.delete(node)) return
+    if (this.#running) this.#with.logger.info({ node }, 'lost the connection to a node')
     this.#with.metrics.connected.set(this.#live.size)
     for (const listener of this.#listeners) listener(node, undefined)
   }

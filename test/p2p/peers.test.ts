@@ -50,7 +50,13 @@ t.test('each pair keeps one connection, whoever dialled', async (t) => {
   t.teardown(() => stopAll(nodes))
   await allReachable(nodes)
   await poll(() => nodes.every(({ network }) => network.host.libp2p.getConnections().length === 3))
-  for (const { node, network } of nodes) t.same(network.peers.connectedNodes(), [1, 2, 3, 4].filter((other) => other !== node))
+  for (const { node, network } of nodes) {
+    const others = [1, 2, 3, 4].filter((other) => other !== node)
+    t.same(network.peers.connectedNodes(), others)
+    const status = network.peers.status()
+    t.same(status.map((peer) => [peer.node, peer.connected, peer.faultPoints, peer.banLeftMs]), others.map((other) => [other, true, 0, 0]))
+    t.ok(status.every(({ connectedMs, direction }) => connectedMs !== undefined && direction !== undefined))
+  }
 })
 
 t.test('a node that restarts on its port is connected to again, and the loss was told at once', async (t) => {
