@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { chainIdOf } from '../../primitives/genesis.ts'
+import { SteleError } from '../../primitives/error.ts'
+import { createSigner } from '../../primitives/signature.ts'
+import type { Block } from '../../rpc/shapes/chain.ts'
+import type { ClusterStatus } from '../../rpc/shapes/cluster.ts'
+import type { TxReceipt, TxStatus } from '../../rpc/shapes/transaction.ts'
+import { startDevNetwork, startNode } from '../../node/dev-network.ts'
+import type { DevNode } from '../../node/dev-network.ts'
+import { readGenesis } from '../../node/genesis-file.ts'
+import { readKeys } from '../../node/keys.ts'
+import { institution } from './calls.ts'
+import type { Party } from './calls.ts'
+
+/** Results of the methods that end-to-end tests call. */
+interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus }
+
+/** Calls one method over HTTP. A JSON-RPC error becomes a SteleError with its code; an unreachable node throws what `fetch` throws. */
+export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 20_000): Promise<Results[M]> {
+  const response = await fetch(`${url}/rpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }), signal: AbortSignal.timeout(timeoutMs) })
+  const { result, error } = (await response.json()) as { result?: Results[M]; error?: { message: string; data: { code: string; retryable: boolean; details: readonly unknown[] } } }
+  if (error !== undefined) throw new SteleError({ code: error.data.code, message: error.message, details: { method, details: error.data.details }, retryable: error.data.retryable })
+  return result!
+}
+
+export interface ProcessCluster {
+  readonly chain: Uint8Array
+  readonly nodes: readonly DevNode[]
+  /** Path of genesis. */
+  readonly genesis: string
+  /** The institutions, in the order of the nodes. */
+  readonly members: readonly Party[]
+  /** kill -9; resolves when the process is gone. */
+  kill(i: number): Promise<void>
+  /** Starts a killed node again; resolves once it serves. */
+  restart(i: number): Promise<void>
+  alive(i: number): boolean
+  /** SIGTERM to all that live; resolves when all are gone. */
+  stop(): Promise<void>
+}
+
+/** A network of real processes, as `stele dev` starts it, whose nodes can be killed one by one. */
+export async function startProcesses(directory: string, count: number): Promise<ProcessCluster> {
+  const network = await startDevNetwork({ nodes: count, directory })
+  const chain = chainIdOf(readGenesis(network.genesis))
+  const nodes = [...network.nodes]
+  const dead = new Set<number>()
+  const members = await Promise.all(nodes.map(async ({ id, folder }) => {
+    const { sign } = await readKeys(join(folder, 'operator.json'), 'operator', readFileSync(join(folder, 'passphrase'), 'utf8').trim())
+    return institution(chain, id, createSigner(sign))
+  }))
+  return {
+    chain, nodes, members, genesis: network.genesis,
+    async kill(i) {
+      dead.add(i)
+      nodes[i]!.child.process.kill('SIGKILL')
+      await nodes[i]!.child.exited
+    },
+    async restart(i) {
+      const { id, name } = nodes[i]!
+      nodes[i] = await startNode(id, name, directory)
+      dead.delete(i)
+    },
+    alive: (i) => !dead.has(i),
+    async stop() {
+      await Promise.all(nodes.flatMap(({ child }, i) => (dead.has(i) ? [] : [child.stop()])))
+    },
+  }
+}
+
+/** Asks until the answer satisfies; errors while asking count as "not yet". Throws with the last answer after `timeoutMs`. */
+export async function eventually<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean, timeoutMs = 15_000): Promise<T> {
+  const deadline = performance.now() + timeoutMs
+  let last: unknown
+  for (;;) {
+    try {
+      const answer = await ask()
+      if (satisfies(answer)) return answer
+      last = answer
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() > deadline) throw new Error(`waited in vain; last: ${last instanceof Error ? String(last) : JSON.stringify(last)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
