@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { Type } from 'typebox'
-import type { Static } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { LineCounter, parseDocument } from 'yaml'
@@ -64,16 +64,28 @@ const compiled = Compile(configSchema)
  * Throws `CONFIG_UNREADABLE`, `CONFIG_SYNTAX` or `CONFIG_INVALID` naming key, line and rule.
  */
 export function loadConfig(path: string): Config {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (cause) {
-    throw new SteleError({ code: 'CONFIG_UNREADABLE', message: 'the configuration file cannot be read', details: { path, reason: errorCode(cause) }, cause })
-  }
-  return parseConfig(text, path)
+  return parseConfig(readText(path), path)
 }
 
 export function parseConfig(text: string, path: string): Config {
+  const config = parseYaml(configSchema, compiled, text, path)
+  return deepFreeze(withAbsolutePaths(config, dirname(resolve(path))))
+}
+
+/** Text of a configuration file; `CONFIG_UNREADABLE`. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new SteleError({ code: 'CONFIG_UNREADABLE', message: 'the configuration file cannot be read', details: { path, reason: errorCode(cause) }, cause })
+  }
+}
+
+/** What `Compile` gives, as far as it is needed here. */
+interface CompiledSchema<T> { Check(value: unknown): value is T; Errors(value: unknown): Iterable<{ readonly instancePath: string; readonly keyword: string; readonly message: string }> }
+
+/** YAML text completed with the schema's defaults and checked against it. Throws `CONFIG_SYNTAX` or `CONFIG_INVALID` naming key, line and rule. */
+export function parseYaml<T>(schema: TSchema, check: CompiledSchema<T>, text: string, path: string): T {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
   const [syntax] = document.errors
@@ -81,28 +93,27 @@ export function parseConfig(text: string, path: string): Config {
     const { line, col } = lines.linePos(syntax.pos[0])
     throw new SteleError({ code: 'CONFIG_SYNTAX', message: 'the configuration file is not YAML', details: { path, line, column: col, reason: syntax.message.split('\n')[0] } })
   }
-  const config = Value.Default(configSchema, Value.Clone(document.toJS({ maxAliasCount: 0 }))) as unknown
-  if (!compiled.Check(config)) throw configFault(config, document, lines, path)
-  return deepFreeze(withAbsolutePaths(config, dirname(resolve(path))))
+  const config = Value.Default(schema, Value.Clone(document.toJS({ maxAliasCount: 0 }))) as unknown
+  if (!check.Check(config)) throw configFault(schema, [...check.Errors(config)][0], document, lines, path)
+  return config
 }
 
-function configFault(config: unknown, document: Document, lines: LineCounter, path: string): SteleError {
-  const [first] = compiled.Errors(config)
+function configFault(schema: TSchema, first: { readonly instancePath: string; readonly keyword: string; readonly message: string } | undefined, document: Document, lines: LineCounter, path: string): SteleError {
   const keys = (first?.instancePath ?? '').split('/').slice(1)
   // A closed object gives every key it does not know the schema `false`.
   const extra = first?.keyword === 'boolean' ? keys.at(-1) : undefined
   const node: unknown = document.getIn(keys, true)
   const range = typeof node === 'object' && node !== null && 'range' in node ? (node.range as [number, number, number] | null | undefined) : undefined
   const line = range === null || range === undefined ? undefined : lines.linePos(range[0]).line
-  const suggestion = extra === undefined ? undefined : nearestWord(extra, knownKeys(keys.slice(0, -1)))
+  const suggestion = extra === undefined ? undefined : nearestWord(extra, knownKeys(schema, keys.slice(0, -1)))
   return new SteleError({
     code: 'CONFIG_INVALID', message: 'the configuration file breaks a rule',
     details: { path, key: keys.join('.') || '(root)', ...(line === undefined ? {} : { line }), rule: extra === undefined ? first?.message ?? 'does not fit' : 'unknown key', ...(suggestion === undefined ? {} : { didYouMean: suggestion }) },
   })
 }
 
-function knownKeys(at: readonly string[]): string[] {
-  let schema: { properties?: Record<string, unknown> } = configSchema
+function knownKeys(root: TSchema, at: readonly string[]): string[] {
+  let schema: { properties?: Record<string, unknown> } = root
   for (const step of at) schema = (schema.properties?.[step] ?? {}) as { properties?: Record<string, unknown> }
   return Object.keys(schema.properties ?? {})
 }
@@ -115,7 +126,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
   }
 }
 
-function deepFreeze<T extends object>(value: T): T {
+export function deepFreeze<T extends object>(value: T): T {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
   return Object.freeze(value)
 }

@@ -24,8 +24,8 @@ export interface NetworkPlan {
   readonly cost?: KdfParameters
 }
 
-/** Paths of one member of a new network. `config` starts its node. */
-export interface MemberFiles { readonly member: number; readonly name: string; readonly folder: string; readonly config: string; readonly passphraseFile: string; readonly node: NodePlan }
+/** Paths of one member of a new network. `config` starts its node, `custodian` its custodian. */
+export interface MemberFiles { readonly member: number; readonly name: string; readonly folder: string; readonly config: string; readonly custodian: string; readonly passphraseFile: string; readonly node: NodePlan }
 export interface NetworkFiles { readonly genesis: Genesis; readonly chain: Uint8Array; readonly genesisPath: string; readonly members: readonly MemberFiles[] }
 
 /**
@@ -59,18 +59,24 @@ async function createMember(plan: NetworkPlan, { name, node }: MemberPlan, membe
   ])
   const config = join(folder, 'config.yaml')
   writeFileSync(config, nodeConfig(member, node, genesisPath), { flag: 'wx' })
+  const custodian = join(folder, 'custodian.yaml')
+  writeFileSync(custodian, custodianConfig(member, node, genesisPath), { flag: 'wx' })
   const publicKeys = { transportKey: signPublicKey(keys.transport), attestationKey: signPublicKey(keys.attestation) }
   const certification = createSigner(governance.governance).sign(nodeCertificationBytes({ member, node: member, ...publicKeys }))
   const entry: GenesisMember = {
     member, name, governanceKey: signPublicKey(governance.governance), operatorKey: signPublicKey(operator.sign), operatorSealKey: sealPublicKey(operator.seal),
     nodes: [{ node: member, ...publicKeys, addresses: [`/ip4/${node.host}/tcp/${node.p2p}`], certification }],
   }
-  return { entry, files: { member, name, folder, config, passphraseFile, node } }
+  return { entry, files: { member, name, folder, config, custodian, passphraseFile, node } }
 }
 
 function nodeConfig(node: number, { host, p2p, rpc, admin }: NodePlan, genesis: string): string {
   return stringify({
     version: 1, node, genesis, dataDir: 'data', keystore: 'node.json', passphraseFile: 'passphrase',
-    p2p: { listen: [`/ip4/${host}/tcp/${p2p}`] }, rpc: { host, port: rpc }, admin: { host, port: admin },
+    p2p: { listen: [`/ip4/${host}/tcp/${p2p}`] }, rpc: { host, port: rpc, specificationExamples: true }, admin: { host, port: admin },
   })
+}
+
+function custodianConfig(member: number, { host, rpc }: NodePlan, genesis: string): string {
+  return stringify({ version: 1, member, genesis, rpc: `http://${host}:${rpc}`, operator: 'operator.json', passphraseFile: 'passphrase', dataDir: 'custodian' })
 }
