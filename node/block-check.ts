@@ -5,7 +5,6 @@ import { SteleError } from '../primitives/error.ts'
 import { merkleRoot } from '../primitives/merkle.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
-import { decodeTransaction } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { Tip } from './executed-block.ts'
 
@@ -30,15 +29,16 @@ function refuse(rule: string, details: Record<string, unknown> = {}): never {
 }
 
 /** Reads a block entry strictly: shape, transactions, transaction root, proposer. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
-export function readBlock(data: Uint8Array, rules: HeaderRules): ReadBlock {
+export function readBlock(data: Uint8Array, rules: HeaderRules, read: (bytes: Uint8Array) => Transaction): ReadBlock {
   const envelope = decodeBlock(data)
   const header = decodeHeader(envelope.header)
   if (header.v !== 1) refuse('header version must be 1', { version: header.v })
   if (!equalBytes(header.chain, rules.chain)) refuse('the header names another chain')
   const proposer = rules.members.voters.find(({ node }) => node === header.proposer)
   if (proposer === undefined) refuse('the proposer is a voter', { proposer: header.proposer })
+  if (header.count !== envelope.transactions.length) refuse('the count is that of the transactions', { count: header.count, transactions: envelope.transactions.length })
   if (!equalBytes(merkleRoot(envelope.transactions), header.txRoot)) refuse('the transaction root is that of the transactions', { height: Number(header.height) })
-  const transactions = envelope.transactions.map((bytes) => decodeTransaction(bytes, rules.chain))
+  const transactions = envelope.transactions.map(read)
   const proposal = { publicKey: proposer.attestationKey, message: headerSigningBytes(rules.chain, envelope.header), signature: envelope.signature }
   return { envelope, header, transactions, proposal }
 }

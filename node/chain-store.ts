@@ -80,6 +80,6 @@ export class ChainStore {
     const receipts = await this.receipts(height)
     const receipt = receipts[position]
     if (receipt === undefined) throw new SteleError({ code: 'STATE_DAMAGED', message: 'a receipt of a committed block is missing', details: { height, position } })
-    return { v: 1, chain: this.#chain, height: BigInt(height), position, count: receipts.length, receipt, path: inclusionPath(position, receipts), header: block.envelope.header, finality }
+    return { v: 1, chain: this.#chain, height: BigInt(height), position, receipt, path: inclusionPath(position, receipts), header: block.envelope.header, finality }
   }
 }

@@ -19,11 +19,13 @@ import type { WorldState } from '../state/world-state.ts'
 import { checkHeader, readBlock } from './block-check.ts'
 import type { HeaderRules, ReadBlock } from './block-check.ts'
 import type { ExecutedBlock, Tip } from './executed-block.ts'
+import type { TransactionReader } from './transaction-reader.ts'
 
 export interface ExecutorPorts {
   readonly world: WorldState
   readonly window: ReplayWindow
   readonly registry: Registry
+  readonly reader: TransactionReader
   readonly knows: (item: SignatureItem) => boolean
   readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
 }
@@ -72,7 +74,7 @@ export class Executor {
   async prepare(entry: LogEntry): Promise<BlockHeader | undefined> {
     if (entry.data.length === 0) return undefined
     const { header, transactions, proposal } = this.#readOnce(entry.data)
-    await this.#ports.verifyBatch([proposal, ...transactions.flatMap(signatureItems)])
+    await Promise.all([this.#ports.verifyBatch([proposal]), this.#ports.reader.verify(transactions)])
     return header
   }
 
@@ -89,7 +91,7 @@ export class Executor {
 
   #readOnce(data: Uint8Array): ReadBlock {
     let read = this.#read.get(data)
-    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.rules)))
+    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.rules, (bytes) => this.#ports.reader.read(bytes))))
     return read
   }
 
@@ -119,8 +121,9 @@ export class Executor {
     const { envelope, header, transactions, proposal } = this.#readOnce(entry.data)
     checkHeader(header, tip, entry.term, this.#options.rules)
     const height = Number(header.height)
-    for (const item of [proposal, ...transactions.flatMap(signatureItems)]) {
-      if (!this.#verified(item)) throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: 'every signature verifies', height } })
+    const isSigned = (transaction: Transaction): boolean => this.#ports.reader.isVerified(transaction) || signatureItems(transaction).every((item) => this.#verified(item))
+    if (!this.#verified(proposal) || !transactions.every(isSigned)) {
+      throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: 'every signature verifies', height } })
     }
     const window = this.#newWindow(tip)
     const outcome = executeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
@@ -155,7 +158,7 @@ export class Executor {
     const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
     const header: BlockHeader = {
       v: 1, chain: rules.chain, epoch: rules.members.epoch, height, term, parent: tip.hash, txRoot: merkleRoot(transactions.map(({ bytes }) => bytes)),
-      eventRoot: merkleRoot(receiptBytes), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters, timeMs, proposer: node,
+      eventRoot: merkleRoot(receiptBytes), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters, timeMs, proposer: node, count: transactions.length,
     }
     const headerBytes = encodeHeader(header)
     const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(rules.chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })

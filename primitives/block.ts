@@ -7,13 +7,14 @@ export const BLOCK_LIMITS = { blockBytesMax: 1024 * 1024, transactionsMax: 1000,
 
 /**
  * Header v1 (DESIGN §5.7). Hashed and signed; signatures and certificates stay outside the hash.
- * `height` counts blocks from 1 (0 stands for genesis, whose hash is the chain id); `timeMs` is u64 ms, never before the parent's;
+ * `height` counts blocks from 1 (0 stands for genesis, whose hash is the chain id); `count` is the number of transactions, so of leaves under
+ * `txRoot` and `eventRoot` alike: without it one path would verify under several tree sizes; `timeMs` is u64 ms, never before the parent's;
  * `historyRoot` is the RFC 9162 root over the hashes of all earlier blocks, leaf i = block i, leaf 0 = genesis; `proposer` is a node id.
  */
 export const blockHeader = struct({
   v: u32, chain: fixedBytes(32), epoch: u32, height: u64, term: u32, parent: fixedBytes(32),
   txRoot: fixedBytes(32), eventRoot: fixedBytes(32), historyRoot: fixedBytes(32), stateRoot: fixedBytes(32),
-  memberSet: fixedBytes(32), parameters: fixedBytes(32), timeMs: u64, proposer: u32,
+  memberSet: fixedBytes(32), parameters: fixedBytes(32), timeMs: u64, proposer: u32, count: u32,
 })
 export type BlockHeader = Infer<typeof blockHeader>
 

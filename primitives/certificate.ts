@@ -29,12 +29,13 @@ export function attestationBytes(chain: Uint8Array, content: AttestationContent)
 }
 
 /**
- * Checks a certificate against the voters of its height. Throws
+ * Checks a certificate against the voters of its height. Throws `CERTIFICATE_VERSION_UNKNOWN`,
  * `CERTIFICATE_WRONG_MEMBER_SET`, `CERTIFICATE_SIGNER_UNKNOWN`, `CERTIFICATE_SIGNER_TWICE` (also when signers are not in ascending order),
  * `CERTIFICATE_TOO_FEW` or `CERTIFICATE_SIGNATURE_INVALID`. One bad signature spoils the certificate: honest gatherers never include one.
  */
 export function verifyCertificate(chain: Uint8Array, set: MemberSet, certificate: Certificate): void {
   const { content, signatures } = certificate
+  if (content.v !== 1) throw new SteleError({ code: 'CERTIFICATE_VERSION_UNKNOWN', message: 'this verifier does not know this attestation version', details: { version: content.v } })
   if (content.epoch !== set.epoch || !equalBytes(content.memberSet, memberSetHash(chain, set))) {
     throw new SteleError({ code: 'CERTIFICATE_WRONG_MEMBER_SET', message: 'the certificate was made by another member set', details: { height: Number(content.height), memberSet: toHex(content.memberSet) } })
   }

@@ -1,9 +1,12 @@
 import { array, boolean, encode, fixedBytes, oneOf, struct, text, u32, u64 } from './codec.ts'
 import type { Infer } from './codec.ts'
 import { domainBytes, hash } from './hash.ts'
-import { u32Bytes } from './bytes.ts'
+import { toHex, u32Bytes } from './bytes.ts'
+import { BLOCK_LIMITS } from './block.ts'
 import type { MemberSet } from './member-set.ts'
+import { MEMBER_SET_VOTERS_MAX } from './member-set.ts'
 import { SteleError } from './error.ts'
+import { TRANSACTION_LIMITS } from './transaction.ts'
 import { verify } from './signature.ts'
 
 /** Chain parameters: equal on all nodes, set by genesis, changed by governance in a later version. Bytes, counts, ms. */
@@ -80,9 +83,21 @@ export function genesisMemberSet(genesis: Genesis): MemberSet {
   return { epoch: 0, voters: voters.sort((a, b) => a.node - b.node) }
 }
 
+type Refuse = (rule: string, details?: Record<string, unknown>) => never
+
+/** What the formats can hold bounds what a chain may ask for: larger blocks would be cut and then not decode. */
+function checkParameters(parameters: ChainParameters, refuse: Refuse): void {
+  const { blockBytesMax, blockTransactionsMax, policy } = parameters
+  const { transactionBytesMax } = TRANSACTION_LIMITS
+  if (blockBytesMax < transactionBytesMax || blockBytesMax > BLOCK_LIMITS.blockBytesMax) refuse('blockBytesMax is from 65536 to 1048576', { blockBytesMax })
+  if (blockTransactionsMax < 1 || blockTransactionsMax > BLOCK_LIMITS.transactionsMax) refuse('blockTransactionsMax is from 1 to 1000', { blockTransactionsMax })
+  for (const name of ['blockCostMax', 'lifetimeMsMax', 'permitMsMax', 'replication', 'proofInterval'] as const) if (parameters[name] === 0) refuse(`${name} is at least 1`)
+  if (new Set(policy.map(({ purpose }) => purpose)).size !== policy.length) refuse('the policy names each purpose once')
+}
+
 /** Refuses a genesis that contradicts itself: `GENESIS_INVALID` with the rule. */
 export function checkGenesis(genesis: Genesis): void {
-  const refuse = (rule: string, details: Record<string, unknown> = {}): never => {
+  const refuse: Refuse = (rule, details = {}) => {
     throw new SteleError({ code: 'GENESIS_INVALID', message: 'the genesis file contradicts itself', details: { rule, ...details } })
   }
   if (genesis.v !== 1) refuse('version must be 1', { version: genesis.v })
@@ -91,7 +106,11 @@ export function checkGenesis(genesis: Genesis): void {
   if (genesis.members.some(({ member }, i) => member !== i + 1)) refuse('members are numbered 1, 2, … in order')
   if (!distinct(genesis.members.map(({ name }) => name))) refuse('member names are distinct')
   if (!distinct(nodes.map(({ node }) => node)) || nodes.some(({ node }) => node === 0)) refuse('node ids are distinct and not 0')
-  if (!distinct(nodes.flatMap(({ transportKey, attestationKey }) => [String(transportKey), String(attestationKey)]))) refuse('node keys are distinct')
+  if (!distinct(nodes.flatMap(({ transportKey, attestationKey }) => [toHex(transportKey), toHex(attestationKey)]))) refuse('node keys are distinct')
+  if (nodes.length > MEMBER_SET_VOTERS_MAX) refuse('at most 64 nodes in all', { nodes: nodes.length })
+  // One institution under two names would count twice wherever members are counted.
+  if (!distinct(genesis.members.flatMap(({ governanceKey, operatorKey }) => [toHex(governanceKey), toHex(operatorKey)]))) refuse('governance and operator keys are distinct')
+  checkParameters(genesis.parameters, refuse)
   for (const { member, governanceKey, nodes: own } of genesis.members) {
     for (const { node, transportKey, attestationKey, certification } of own) {
       if (!verify(governanceKey, nodeCertificationBytes({ member, node, transportKey, attestationKey }), certification)) refuse('every node is certified by its member\'s governance key', { member, node })

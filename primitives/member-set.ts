@@ -2,10 +2,13 @@ import { array, encode, fixedBytes, struct, u32 } from './codec.ts'
 import type { Infer } from './codec.ts'
 import { hash } from './hash.ts'
 
+/** Voters of one chain at most: what a member set and a certificate have room for. */
+export const MEMBER_SET_VOTERS_MAX = 64
+
 /** Who votes and attests: the active voters, ascending by node id. Its hash stands in every header. */
 export const memberSetSchema = struct({
   epoch: u32,
-  voters: array(struct({ node: u32, member: u32, attestationKey: fixedBytes(32) }), { min: 1, max: 64 }),
+  voters: array(struct({ node: u32, member: u32, attestationKey: fixedBytes(32) }), { min: 1, max: MEMBER_SET_VOTERS_MAX }),
 })
 export type MemberSet = Infer<typeof memberSetSchema>
 

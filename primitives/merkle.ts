@@ -19,6 +19,13 @@ function split(size: number): number {
   return k
 }
 
+/** Exact for every safe integer ≥ 1; `Math.log2` rounds 2^49 + 1 down to a power. */
+function isPowerOfTwo(size: number): boolean {
+  let rest = size
+  while (rest % 2 === 0) rest /= 2
+  return rest === 1
+}
+
 /** Root over leaf hashes, in order. */
 export function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
   if (hashes.length === 0) return EMPTY_ROOT
@@ -42,8 +49,7 @@ export type SubtreeHash = (level: number, index: number) => Uint8Array
 
 /** Hash of the range [start, start + size), whose start is a multiple of a power of two ≥ size (as every RFC 9162 subtree is). */
 function rangeHash(start: number, size: number, subtree: SubtreeHash): Uint8Array {
-  const level = Math.log2(size)
-  if (Number.isInteger(level)) return subtree(level, start / size)
+  if (isPowerOfTwo(size)) return subtree(Math.log2(size), start / size)
   const left = split(size)
   return nodeHash(rangeHash(start, left, subtree), rangeHash(start + left, size - left, subtree))
 }
@@ -99,13 +105,36 @@ export function verifyInclusion(index: number, size: number, leaf: Uint8Array, p
   return sn === 0 && equalBytes(r, root)
 }
 
+/** Consistency path (RFC 9162 §2.1.4.1) from the tree of the first `size1` leaves to that of `size2`, lowest first. 1 ≤ `size1` ≤ `size2`; empty when they are equal. */
+export function consistencyPathOf(size1: number, size2: number, subtree: SubtreeHash): Uint8Array[] {
+  const path: Uint8Array[] = []
+  let start = 0
+  let old = size1
+  let span = size2
+  while (old !== span) {
+    const left = split(span)
+    if (old <= left) {
+      path.push(rangeHash(start + left, span - left, subtree))
+      span = left
+    } else {
+      path.push(rangeHash(start, left, subtree))
+      start += left
+      old -= left
+      span -= left
+    }
+  }
+  // An old tree that is one complete subtree (start 0) is the verifier's own root and is not sent.
+  if (start !== 0) path.push(rangeHash(start, span, subtree))
+  return path.reverse()
+}
+
 /** RFC 9162 §2.1.4.2: the tree of `size2` leaves extends the tree of `size1`. Size 0 proves nothing here: it is refused, whatever the path. */
 export function verifyConsistency(size1: number, size2: number, root1: Uint8Array, root2: Uint8Array, path: readonly Uint8Array[]): boolean {
   if (!Number.isSafeInteger(size1) || !Number.isSafeInteger(size2) || size1 < 1 || size1 > size2) return false
   if (path.some((hash) => hash.length !== 32)) return false
   if (size1 === size2) return path.length === 0 && equalBytes(root1, root2)
   if (path.length === 0) return false
-  const hashes = Number.isInteger(Math.log2(size1)) ? [root1, ...path] : [...path]
+  const hashes = isPowerOfTwo(size1) ? [root1, ...path] : [...path]
   let fn = size1 - 1
   let sn = size2 - 1
   while (fn % 2 === 1) {

@@ -30,9 +30,9 @@ export const finalitySchema = struct({
 })
 export type Finality = Infer<typeof finalitySchema>
 
-/** Everything needed to check a receipt with no node at all. `count` = leaves of the event tree. */
+/** Everything needed to check a receipt with no node at all. The size of the event tree is `count` of the header. */
 export const receiptBundle = struct({
-  v: u32, chain: fixedBytes(32), receipt: bytes({ max: 1024 * 1024 }), position: u32, count: u32, path: hashPath,
+  v: u32, chain: fixedBytes(32), receipt: bytes({ max: 1024 * 1024 }), position: u32, path: hashPath,
   header: bytes({ max: 2048 }), finality: finalitySchema, height: u64,
 })
 export type ReceiptBundle = Infer<typeof receiptBundle>
@@ -52,7 +52,7 @@ export function verifyFinality(chain: Uint8Array, set: MemberSet, headerBytes: U
     if (!equalBytes(each.chain, chain)) refuse('PROOF_WRONG_CHAIN', 'the header belongs to another chain')
   }
   const { content } = certificate
-  if (!equalBytes(content.block, blockHashOf(chain, certifiedBytes)) || content.height !== certified.height || content.term !== certified.term || content.epoch !== certified.epoch || !equalBytes(content.stateRoot, certified.stateRoot)) {
+  if (!equalBytes(content.block, blockHashOf(chain, certifiedBytes)) || content.height !== certified.height || content.term !== certified.term || content.epoch !== certified.epoch || !equalBytes(content.stateRoot, certified.stateRoot) || !equalBytes(content.memberSet, certified.memberSet)) {
     refuse('PROOF_WRONG_BLOCK', 'the certificate is for another block', { height: Number(certified.height) })
   }
   verifyCertificate(chain, set, certificate)
@@ -69,7 +69,7 @@ export function verifyReceipt(chain: Uint8Array, set: MemberSet, bundle: Receipt
   const receipt = decode(receiptSchema, bundle.receipt)
   const header = verifyFinality(chain, set, bundle.header, bundle.finality)
   if (header.height !== bundle.height) refuse('PROOF_WRONG_BLOCK', 'the receipt names another height than its header', { height: Number(bundle.height) })
-  if (receipt.position !== bundle.position || !verifyInclusion(bundle.position, bundle.count, leafHash(bundle.receipt), bundle.path, header.eventRoot)) {
+  if (receipt.position !== bundle.position || !verifyInclusion(bundle.position, header.count, leafHash(bundle.receipt), bundle.path, header.eventRoot)) {
     refuse('PROOF_LEAF_NOT_IN_BLOCK', 'the receipt is not in the block it names', { height: Number(bundle.height), position: bundle.position })
   }
   return { receipt, header }

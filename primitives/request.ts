@@ -13,32 +13,36 @@ export const REQUEST_TOLERANCE_MS = 60_000
 export const requestAuth = struct({ account: fixedBytes(32), signer: fixedBytes(33), nonce: fixedBytes(16), timeMs: u64, signature: fixedBytes(64) })
 export type RequestAuth = Infer<typeof requestAuth>
 
-const signedContent = struct({ method: text({ max: 256 }), params: fixedBytes(32), account: fixedBytes(32), nonce: fixedBytes(16), timeMs: u64 })
+const signedContent = struct({ method: text({ max: 256 }), params: fixedBytes(32), account: fixedBytes(32), signer: fixedBytes(33), nonce: fixedBytes(16), timeMs: u64 })
 
-/** Canonical JSON in the manner of RFC 8785 for the values RPC uses: strings, safe integers, booleans, null, arrays, objects. Floats are refused. */
-export function canonicalJson(value: unknown): string {
+/** How deep signed parameters may nest: no method comes near it, and unbounded recursion would let a request end the process. */
+const JSON_DEPTH_MAX = 32
+
+/** Canonical JSON in the manner of RFC 8785 for the values RPC uses: strings, safe integers, booleans, null, arrays, objects. Floats, and nesting deeper than 32, are refused. */
+export function canonicalJson(value: unknown, depth = 0): string {
+  if (depth > JSON_DEPTH_MAX) throw new SteleError({ code: 'REQUEST_PARAMS_INVALID', message: 'signed parameters nest at most 32 deep' })
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value)) throw new SteleError({ code: 'REQUEST_PARAMS_INVALID', message: 'signed parameters hold safe integers only' })
     return String(value)
   }
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`
   if (typeof value !== 'object') throw new SteleError({ code: 'REQUEST_PARAMS_INVALID', message: 'signed parameters hold JSON values only', details: { type: typeof value } })
   const members = Object.entries(value).filter(([, member]) => member !== undefined).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member, depth + 1)}`).join(',')}}`
 }
 
 /** Bytes under the signature of a request; `params` without its `auth` member. */
-export function requestSigningBytes(chain: Uint8Array, method: string, params: unknown, auth: Pick<RequestAuth, 'account' | 'nonce' | 'timeMs'>): Uint8Array {
-  const content = { method, params: sha256(utf8Bytes(canonicalJson(params))), account: auth.account, nonce: auth.nonce, timeMs: auth.timeMs }
+export function requestSigningBytes(chain: Uint8Array, method: string, params: unknown, auth: Pick<RequestAuth, 'account' | 'signer' | 'nonce' | 'timeMs'>): Uint8Array {
+  const content = { method, params: sha256(utf8Bytes(canonicalJson(params))), account: auth.account, signer: auth.signer, nonce: auth.nonce, timeMs: auth.timeMs }
   return domainBytes('rpc-request', chain, encode(signedContent, content))
 }
 
 /** Signs a request; returns the hex for its `auth` parameter. `nonce`: 16 fresh random bytes; `nowMs`: the caller's clock. */
 export function signRequest(chain: Uint8Array, method: string, params: object, account: Uint8Array, signer: Signer, nonce: Uint8Array, nowMs: number): string {
   const timeMs = BigInt(nowMs)
-  const signature = signer.sign(requestSigningBytes(chain, method, params, { account, nonce, timeMs }))
-  return toHex(encode(requestAuth, { account, signer: ed25519KeyId(signer.publicKey), nonce, timeMs, signature }))
+  const content = { account, signer: ed25519KeyId(signer.publicKey), nonce, timeMs }
+  return toHex(encode(requestAuth, { ...content, signature: signer.sign(requestSigningBytes(chain, method, params, content)) }))
 }
 
 /** Reads an `auth` parameter. Throws `REQUEST_AUTH_INVALID`; the signature is still to be checked by the caller. */

@@ -1,4 +1,5 @@
-import { bytes, decode, struct } from './codec.ts'
+import { equalBytes } from './bytes.ts'
+import { bytes, decode, fixedBytes, optional, struct, u32 } from './codec.ts'
 import type { Infer } from './codec.ts'
 import type { BlockHeader } from './block.ts'
 import { SteleError } from './error.ts'
@@ -6,16 +7,27 @@ import type { MemberSet } from './member-set.ts'
 import { finalitySchema, verifyFinality } from './receipt.ts'
 import { stateProofSchema, verifyStateProof } from './state-proof.ts'
 
-/** A state proof with the header whose state root it meets and the proof that this header is final: verifies with no node. */
-export const stateBundle = struct({ header: bytes({ max: 2048 }), finality: finalitySchema, proof: stateProofSchema })
+/** Longest key and value a proof can carry, in bytes. */
+export const STATE_BUNDLE_LIMITS = { keyBytesMax: 512, valueBytesMax: 1024 * 1024 } as const
+
+/**
+ * What the state held under `key` (`value` null: nothing) after one block, with the header whose state root says so and the proof that this header is final.
+ * Complete in itself: it verifies with a genesis and no node.
+ */
+export const stateBundle = struct({
+  v: u32, chain: fixedBytes(32), key: bytes({ max: STATE_BUNDLE_LIMITS.keyBytesMax }), value: optional(bytes({ max: STATE_BUNDLE_LIMITS.valueBytesMax })),
+  header: bytes({ max: 2048 }), finality: finalitySchema, proof: stateProofSchema,
+})
 export type StateBundle = Infer<typeof stateBundle>
 
-/** Checks that `key` held `value` (undefined: nothing) after the bundle's block, offline. Returns that block's header. Throws PROOF_*, CERTIFICATE_* or CODEC_*. */
-export function verifyStateBundle(chain: Uint8Array, set: MemberSet, key: Uint8Array, value: Uint8Array | undefined, bundleBytes: Uint8Array): BlockHeader {
+/** Checks a state bundle offline. Returns it with the header of its block. Throws PROOF_*, CERTIFICATE_* or CODEC_*. */
+export function verifyStateBundle(chain: Uint8Array, set: MemberSet, bundleBytes: Uint8Array): { readonly bundle: StateBundle; readonly header: BlockHeader } {
   const bundle = decode(stateBundle, bundleBytes)
+  if (bundle.v !== 1) throw new SteleError({ code: 'PROOF_VERSION_UNKNOWN', message: 'this verifier does not know this state proof version', details: { version: bundle.v } })
+  if (!equalBytes(bundle.chain, chain)) throw new SteleError({ code: 'PROOF_WRONG_CHAIN', message: 'the state proof belongs to another chain' })
   const header = verifyFinality(chain, set, bundle.header, bundle.finality)
-  if (!verifyStateProof(header.stateRoot, key, value, bundle.proof)) {
+  if (!verifyStateProof(header.stateRoot, bundle.key, bundle.value ?? undefined, bundle.proof)) {
     throw new SteleError({ code: 'PROOF_STATE_INVALID', message: 'the state proof does not meet the state root of its block', details: { height: Number(header.height) } })
   }
-  return header
+  return { bundle, header }
 }

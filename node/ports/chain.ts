@@ -71,7 +71,7 @@ export class NodeChain implements ChainReader {
     const finality = await this.#finality(height)
     return {
       key, value: value === undefined ? null : toHex(value), presence: value === undefined ? 'absent' : 'present', height,
-      proof: toHex(encode(stateBundle, { header: stored.envelope.header, finality, proof })), asOf: this.#head.asOf,
+      proof: toHex(encode(stateBundle, { v: 1, chain: this.#node.parts.rules.chain, key: keyBytes, value: value ?? null, header: stored.envelope.header, finality, proof })), asOf: this.#head.asOf,
     }
   }
 

@@ -43,13 +43,13 @@ export function certifiedBundle(genesis: Genesis, receipts: readonly Receipt[], 
   const leaves = receipts.map((receipt) => encode(receiptSchema, receipt))
   const header = encodeHeader({
     v: 1, chain, epoch: 0, height: BigInt(height), term: 1, parent: chain, txRoot: seed(0), eventRoot: merkleRoot(leaves), historyRoot: seed(0), stateRoot: seed(7),
-    memberSet: memberSetHash(chain, set), parameters: parametersHash(chain, genesis.parameters), timeMs: BigInt(timeMs), proposer: 1,
+    memberSet: memberSetHash(chain, set), parameters: parametersHash(chain, genesis.parameters), timeMs: BigInt(timeMs), proposer: 1, count: leaves.length,
   })
   const content: AttestationContent = { v: 1, epoch: 0, height: BigInt(height), term: 1, block: blockHashOf(chain, header), stateRoot: seed(7), memberSet: memberSetHash(chain, set) }
   const message = attestationBytes(chain, content)
   const signatures = voters.map((node) => ({ node, signature: attester(node).sign(message) }))
   return {
-    v: 1, chain, receipt: leaves[position]!, position, count: leaves.length, path: inclusionPath(position, leaves), header, height: BigInt(height),
+    v: 1, chain, receipt: leaves[position]!, position, path: inclusionPath(position, leaves), header, height: BigInt(height),
     finality: { certificate: { content, signatures }, descendant: null },
   }
 }
@@ -116,7 +116,7 @@ export class FakeNode implements Transport {
     const { account, signer, nonce, timeMs, signature } = decodeRequestAuth(String(auth))
     const known = this.#keys.get(toHex(account))
     const publicKey = keyIdToPublicKey(signer)!
-    if (known === undefined || toHex(known) !== toHex(publicKey) || !verify(publicKey, requestSigningBytes(this.chain, method, params, { account, nonce, timeMs }), signature)) throw refused('RPC_UNAUTHENTICATED')
+    if (known === undefined || toHex(known) !== toHex(publicKey) || !verify(publicKey, requestSigningBytes(this.chain, method, params, { account, signer, nonce, timeMs }), signature)) throw refused('RPC_UNAUTHENTICATED')
     if (this.#nonces.has(toHex(nonce))) throw refused('RPC_UNAUTHENTICATED')
     this.#nonces.add(toHex(nonce))
     return toHex(account)
