@@ -1,5 +1,5 @@
 import type { Stream } from '@libp2p/interface'
-import { PeerFault, closeReason } from './errors.ts'
+import { closeReason } from './errors.ts'
 import { FrameDecoder } from './wire.ts'
 
 export interface FrameReaderHandlers {
@@ -40,7 +40,8 @@ export function readFrames(stream: Stream, bytesMax: number, { onFrame, onEnd }:
     }
   })
   const cleanly = (): void => {
-    end(decoder.atBoundary ? undefined : new PeerFault('P2P_FRAME_GARBLED', 'ignore', 'a stream ended inside a frame'))
+    // Inside a frame it is what a break looks like, and nobody's fault.
+    end(decoder.atBoundary ? undefined : closeReason('the stream ended inside a frame'))
   }
   stream.addEventListener('end', cleanly, { once: true })
   stream.addEventListener('close', ({ error }) => {

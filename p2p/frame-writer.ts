@@ -1,4 +1,5 @@
 import type { Stream } from '@libp2p/interface'
+import { closeReason } from './errors.ts'
 import { FRAME_HEADER_BYTES, frameHeader, frameOf } from './wire.ts'
 
 /** Larger payloads go out uncopied, in pieces of this size, so that frames of other streams slip in between. */
@@ -82,7 +83,13 @@ export class FrameWriter {
   #pump(): void {
     const stream = this.#stream
     if (stream === undefined) return
-    while (this.#queue.length > 0 && stream.writeStatus === 'writable' && !stream.writableNeedsDrain) this.#sendSome(stream, this.#queue[0]!)
+    try {
+      while (this.#queue.length > 0 && stream.writeStatus === 'writable' && !stream.writableNeedsDrain) this.#sendSome(stream, this.#queue[0]!)
+    } catch (error) {
+      // The connection below broke and the stream has not heard of it yet. Its close event does the rest; throwing here, in a listener of
+      // a drain event, would end the process.
+      stream.abort(error instanceof Error ? error : closeReason('sending failed'))
+    }
   }
 
   /** Hands over the next piece of the first frame. The stream buffers at most that piece beyond what it could take. */

@@ -75,7 +75,8 @@ export class RaftChannel {
     this.#stream = stream
     stream.addEventListener('close', () => this.#broke(stream), { once: true })
     this.#writer.attach(stream, this.#with.hello)
-    this.#with.onOpen()
+    // Attaching may have found the stream broken.
+    if (this.#stream === stream) this.#with.onOpen()
   }
 
   #broke(stream: Stream): void {

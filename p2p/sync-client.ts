@@ -101,6 +101,7 @@ export class SyncClient {
     if (!await slots.take(signal)) throw p2pError('P2P_BUSY', 'too many requests of this node wait for that one', { node, method }, undefined, true)
     try {
       const stream = await this.#acquire(node, method, signal)
+      if (stream.closed) throw p2pError('P2P_CONNECTION_LOST', 'the connection broke before the request was sent', { node, method }, undefined, true)
       try {
         yield* itemsOf(stream.begin(method, body, signal), signal)
       } finally {
@@ -134,14 +135,14 @@ export class SyncClient {
     const raw = await connection.newStream(SYNC_PROTOCOL, { signal }).catch((cause: unknown) => {
       throw signal.aborted ? signal.reason : p2pError('P2P_CONNECTION_LOST', 'no stream could be opened to this node', { node, method }, cause, true)
     })
-    const stream: ExchangeStream = new ExchangeStream(node, raw, encodeHello(this.#chain, this.#self, node), this.#options.frameBytesMax, {
+    const stream = new ExchangeStream(node, raw, encodeHello(this.#chain, this.#self, node), this.#options.frameBytesMax, {
       onFault: (fault) => this.#with.peers.report(node, fault),
-      onClosed: () => {
-        clearTimeout(this.#streams.get(stream))
-        this.#streams.delete(stream)
+      onClosed: (closed) => {
+        clearTimeout(this.#streams.get(closed))
+        this.#streams.delete(closed)
       },
     })
-    this.#streams.set(stream, undefined)
+    if (!stream.closed) this.#streams.set(stream, undefined)
     return stream
   }
 

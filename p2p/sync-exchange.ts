@@ -9,8 +9,8 @@ import type { AnswerFrame } from './sync-frames.ts'
 
 export interface ExchangeStreamHandlers {
   onFault(fault: PeerFault): void
-  /** The stream is of no further use. Called once. */
-  onClosed(): void
+  /** The stream is of no further use. Called once, if sending the hello fails even before the constructor has returned. */
+  onClosed(closed: ExchangeStream): void
 }
 
 /** Codes that mean the same here and at the other node. */
@@ -30,7 +30,11 @@ export class ExchangeStream {
     this.#stream = stream
     this.#handlers = handlers
     readFrames(stream, frameBytesMax, { onFrame: (payload) => this.#take(readAnswer(payload)), onEnd: (error) => this.#ended(error) })
-    if (!this.#closed) stream.send(frameOf(hello))
+    try {
+      stream.send(frameOf(hello))
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : closeReason('the hello could not be sent'))
+    }
   }
 
   get closed(): boolean { return this.#closed }
@@ -65,7 +69,7 @@ export class ExchangeStream {
     if (error instanceof PeerFault) this.#handlers.onFault(error)
     this.#queue?.finish(p2pError('P2P_CONNECTION_LOST', 'the connection broke before the answer was complete', { node: this.node, method: this.#method }, error, true))
     this.#queue = undefined
-    this.#handlers.onClosed()
+    this.#handlers.onClosed(this)
   }
 
   #remoteError(code: string, retryable: boolean): Error {
@@ -76,6 +80,12 @@ export class ExchangeStream {
   }
 
   #flow(action: 'pause' | 'resume'): void {
-    if (this.#stream.readStatus === 'readable' || this.#stream.readStatus === 'paused') this.#stream[action]()
+    if (this.#stream.readStatus !== 'readable' && this.#stream.readStatus !== 'paused') return
+    try {
+      this.#stream[action]()
+    } catch (error) {
+      // The window update could not be sent: the connection below broke.
+      this.#stream.abort(error instanceof Error ? error : closeReason('flow control failed'))
+    }
   }
 }
