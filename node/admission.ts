@@ -4,12 +4,12 @@ import type { Registry, ReplayWindow } from '../contracts/index.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Clock } from '../primitives/ports.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
-import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { AUTHORISATION_CODES } from '../contracts/index.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Executor } from './executor.ts'
 import type { TransactionBook } from './transaction-book.ts'
+import type { TransactionReader } from './transaction-reader.ts'
 import type { WorldState } from '../state/world-state.ts'
 
 export interface AdmissionOptions { readonly chain: Uint8Array; readonly lifetimeMsMax: number }
@@ -23,6 +23,7 @@ export interface AdmissionPorts {
   readonly book: TransactionBook
   readonly store: ChainStore
   readonly clock: Clock
+  readonly reader: TransactionReader
   readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
 }
 
@@ -41,10 +42,10 @@ export class Admission {
 
   /** Throws CODEC_*, TX_*, `TX_SIGNATURE_INVALID`, a code of authorisation or `CONSENSUS_BUSY`. Nothing is kept of what is refused. */
   async admit(bytes: Uint8Array): Promise<Admitted> {
-    const transaction = decodeTransaction(bytes, this.#options.chain)
+    const transaction = this.#ports.reader.read(bytes)
     if (this.#isKnown(transaction)) return { transaction, known: true }
-    const [verdicts] = await Promise.all([this.#ports.verifyBatch(signatureItems(transaction)), this.#warm(transaction)])
-    if (verdicts.some((valid) => !valid)) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
+    const [[valid]] = await Promise.all([this.#ports.reader.verify([transaction]), this.#warm(transaction)])
+    if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
     if (this.#isKnown(transaction)) return { transaction, known: true }
     this.#authorise(transaction)
     this.#ports.mempool.add(transaction)
@@ -58,12 +59,13 @@ export class Admission {
     if (proofs.length > 0) await this.#ports.verifyBatch(proofs)
   }
 
-  #isKnown({ id, key }: Transaction): boolean {
-    const { mempool, book, store } = this.#ports
+  #isKnown({ id, key, body }: Transaction): boolean {
+    const { mempool, book, store, executor, window, clock } = this.#ports
     if (mempool.has(key)) return true
     const seen = book.get(key)
     if (seen !== undefined && seen.status !== 'pending' && seen.status !== 'expired') return true
-    return store.locate(id) !== undefined
+    // Ids that can still be included are all in the replay window; only for older ones the index is asked.
+    return (executor.tip.window ?? window).hasId(id, body.validUntil) || (Number(body.validUntil) < clock.nowMs() && store.locate(id) !== undefined)
   }
 
   #authorise(transaction: Transaction): void {

@@ -5,6 +5,7 @@ import { SteleError } from '../primitives/error.ts'
 import { merkleRoot } from '../primitives/merkle.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
+import { decodeTransaction } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { Tip } from './executed-block.ts'
 
@@ -29,7 +30,7 @@ function refuse(rule: string, details: Record<string, unknown> = {}): never {
 }
 
 /** Reads a block entry strictly: shape, transactions, transaction root, proposer. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
-export function readBlock(data: Uint8Array, rules: HeaderRules, read: (bytes: Uint8Array) => Transaction): ReadBlock {
+export function readBlock(data: Uint8Array, rules: HeaderRules, read: (bytes: Uint8Array) => Transaction = (bytes) => decodeTransaction(bytes, rules.chain)): ReadBlock {
   const envelope = decodeBlock(data)
   const header = decodeHeader(envelope.header)
   if (header.v !== 1) refuse('header version must be 1', { version: header.v })

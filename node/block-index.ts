@@ -19,10 +19,9 @@ import type { ExecutedBlock, HistoryNode } from './executed-block.ts'
 export function indexRows(block: ExecutedBlock): IndexWrite[] {
   const { height, hash, index, transactions, receipts, receiptBytes, historyNodes } = block
   const rows = [...blockWrites(height, hash, index), ...historyRows(historyNodes)]
-  transactions.forEach(({ id, body }, position) => {
+  transactions.forEach(({ id }, position) => {
     const location = { height, position }
     rows.push(transactionWrite(id, location), receiptWrite(location, receiptBytes[position]!))
-    rows.push(orderedWrite('transactionByAccount', body.account, { ...location, ordinal: 0 }, id))
     receipts[position]!.events.forEach(({ contract, name, data }, ordinal) => {
       const place = { ...location, ordinal }
       if (contract === 'access' && name === 'decision') rows.push(...decisionRows(block, place, data))

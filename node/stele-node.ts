@@ -39,6 +39,7 @@ import { LedgerLogStore, toRaftEntry } from './log-store.ts'
 import { recoverTip, recoverWindow, writeGenesisState } from './recover.ts'
 import { Relay } from './relay.ts'
 import { TransactionBook } from './transaction-book.ts'
+import { TransactionReader } from './transaction-reader.ts'
 import { RaftLines } from './raft-lines.ts'
 import { VerifierPool } from './verifier.ts'
 
@@ -149,7 +150,8 @@ export class SteleNode {
     const tip = recoverTip(world, store, genesis)
     const window = await recoverWindow(store, rules.chain, registry, tip, genesis.parameters.lifetimeMsMax)
     const verifyBatch = verifier.verifyBatch.bind(verifier)
-    const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+    const reader = new TransactionReader(rules.chain, verifyBatch)
+    const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
     const mempool = new Mempool(config.mempool)
     const book = new TransactionBook()
     const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal)
@@ -168,7 +170,7 @@ export class SteleNode {
     const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
     const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
     const driver = this.#createDriver(ledger, executor, execution, lines, mempool)
-    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: genesis.parameters.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, verifyBatch })
+    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: genesis.parameters.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,

@@ -30,8 +30,6 @@ export const KEYSPACE = {
   consentChange: 0x18,
   /** custodian member (4), ordered: permits on records it keeps → encoded decision event. */
   permitByCustodian: 0x1a,
-  /** account (32), ordered: transactions signed for the account → transaction id (32). */
-  transactionByAccount: 0x19,
   /** level (1) ‖ index (8) → hash of a complete subtree of the block history, leaf i = block i. */
   history: 0x1b,
 } as const
@@ -39,7 +37,7 @@ export const KEYSPACE = {
 export type Keyspace = keyof typeof KEYSPACE
 
 /** Keyspaces whose keys are owner ‖ height ‖ position ‖ ordinal; the owner has one fixed length in each. */
-export type OrderedKeyspace = 'auditBySubject' | 'auditByRequester' | 'recordVersion' | 'consentChange' | 'transactionByAccount' | 'permitByCustodian'
+export type OrderedKeyspace = 'auditBySubject' | 'auditByRequester' | 'recordVersion' | 'consentChange' | 'permitByCustodian'
 
 /** Where in the chain something happened. */
 export interface Location { readonly height: number; readonly position: number }
