@@ -1,5 +1,5 @@
 import t from 'tap'
-import { allReachable, startCluster, stopAll } from './cluster.ts'
+import { allReachable, poll, startCluster, stopAll } from './cluster.ts'
 
 /**
  * Goal: no break at any moment throws where nobody catches, and everything works again afterwards. Method: connections are cut again and again
@@ -45,6 +45,9 @@ t.test('connections that break under load lose messages, and nothing else', asyn
   t.same(uncaught, [])
   t.same([...new Set(errors)].filter((code) => !['P2P_CONNECTION_LOST', 'P2P_UNREACHABLE', 'P2P_BUSY'].includes(code)), [], `${errors.length} requests failed, each with a reason that says so`)
   t.ok(errors.length > 0, 'connections were cut in the middle of something')
+  const startMs = performance.now()
+  await poll(() => nodes.every(({ network }) => network.gossip.subscribers('tx').length === 2))
+  t.comment(`gossip was whole again after ${Math.round(performance.now() - startMs)} ms`)
   for (const { node, network } of nodes) {
     t.equal(network.peers.status().filter(({ connected }) => connected).length, 2)
     for (const to of [1, 2, 3].filter((other) => other !== node)) t.equal((await network.sync.request(to, 'echo', new Uint8Array(10))).length, 10, `${node} asks ${to}`)
