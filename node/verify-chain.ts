@@ -2,7 +2,7 @@ import { invariant } from '../primitives/assert.ts'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { blockHashOf, decodeBlock, decodeHeader } from '../primitives/block.ts'
 import type { BlockHeader } from '../primitives/block.ts'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { leafHash, MerkleAccumulator } from '../primitives/merkle.ts'
 import { signatureItems } from '../primitives/transaction.ts'
@@ -10,6 +10,7 @@ import { builtInRegistry, ReplayWindow } from '../contracts/index.ts'
 import { memoryDatabase } from '../state/memory-database.ts'
 import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
+import { TransactionReader } from './transaction-reader.ts'
 import { readBlock } from './block-check.ts'
 import type { HeaderRules } from './block-check.ts'
 import type { ExecutedBlock } from './executed-block.ts'
@@ -90,7 +91,7 @@ export class ChainCheck {
     }
     const signer = { publicKey: new Uint8Array(32), sign }
     this.#executor = new Executor({ rules: this.#rules, node: 0, signer }, {
-      world, window: new ReplayWindow(), registry: builtInRegistry(), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
+      world, window: new ReplayWindow(), registry: builtInRegistry(), reader: new TransactionReader(chain, (items) => this.#verifier.verifyBatch(items)), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
     }, { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined }, 0)
   }
 
@@ -199,7 +200,7 @@ export class ChainCheck {
   }
 }
 
-/** Header and hash of the block at a height, read from the ledger; undefined when the ledger does not hold it. */
+/** Header and hash of the block at a height, read from the ledger; undefined when the ledger does not hold it, or holds something else there (then the chain's findings say so). */
 export function blockAt(ledger: ScannedLedger, chain: Uint8Array, height: number): { readonly header: BlockHeader; readonly hash: Uint8Array; readonly index: number; readonly term: number } | undefined {
   const { index: log } = ledger.image.state
   const index = log.indexOfHeight(height)
@@ -207,6 +208,11 @@ export function blockAt(ledger: ScannedLedger, chain: Uint8Array, height: number
   const place = log.location(index)
   const record = ledger.reader.read(place, place.dataBytes + 512)
   if (record.type !== 'entry') return undefined
-  const { header } = decodeBlock(record.entry.data)
-  return { header: decodeHeader(header), hash: blockHashOf(chain, header), index, term: record.entry.term }
+  try {
+    const { header } = decodeBlock(record.entry.data)
+    return { header: decodeHeader(header), hash: blockHashOf(chain, header), index, term: record.entry.term }
+  } catch (error) {
+    if (errorCode(error)?.startsWith('CODEC_') !== true) throw error
+    return undefined
+  }
 }

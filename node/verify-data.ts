@@ -49,6 +49,8 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
   }
   const verifier = new VerifierPool({ threads, batchMax: 256, verdictsMax: 65_536 })
   verifier.start()
+  // Verification threads alone do not keep a process alive.
+  const alive = setInterval(() => {}, 60_000)
   try {
     const view = state === undefined ? undefined : state.world.rows()
     const index = view === undefined ? undefined : new IndexComparison(view, state!.world.height, rules.chain, journal)
@@ -68,6 +70,7 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
       skipped: journal.skipped, findings: journal.findings, findingCount: journal.findingCount, durationMs: Math.round(performance.now() - startedMs),
     }
   } finally {
+    clearInterval(alive)
     ledger?.reader.close()
     await verifier.stop()
     await state?.close()

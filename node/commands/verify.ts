@@ -1,0 +1,86 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { SteleError } from '../../primitives/error.ts'
+import { bad, EXIT, explain, good, print, printJson } from '../output.ts'
+import { VERIFY_PARTS } from '../verify-report.ts'
+import type { VerifyPart } from '../verify-report.ts'
+
+interface DataOptions { readonly data?: string; readonly genesis?: string; readonly only?: readonly VerifyPart[]; readonly allowTornTail?: boolean; readonly json?: boolean }
+
+function partsOf(value: string): VerifyPart[] {
+  return value.split(',').map((name) => {
+    const part = VERIFY_PARTS.find((each) => each === name.trim())
+    if (part === undefined) throw new InvalidArgumentError(`a list of ${VERIFY_PARTS.join(', ')}`)
+    return part
+  })
+}
+
+export function register(program: Command): void {
+  const verify = program.command('verify')
+    .description('re-hash a node\'s data folder from genesis; or a receipt, offline')
+    .enablePositionalOptions()
+    .option('--data <dir>', 'a node\'s data folder, or the folder with its config.yaml; nothing in it is changed')
+    .option('--genesis <file>', 'genesis file, from a source you trust (default: the one its configuration names)')
+    .option('--only <parts>', `some of ${VERIFY_PARTS.join(',')}`, partsOf)
+    .option('--allow-torn-tail', 'an unfinished batch at the end of the ledger is no finding: for a copy of a running node')
+    .option('--json', 'print the report as one line of JSON')
+    .addHelpText('after', `
+Examples:
+  stele verify --data hospital-a/data
+  stele verify --data /backup/hospital-a --genesis genesis.json --json
+  stele verify --data hospital-a/data --only ledger,chain
+  stele verify receipt receipt.json --genesis genesis.json
+
+Reads every byte of the ledger, checks the chain of blocks with all roots and signatures, executes every block again, checks certificates,
+attestations, state, indexes and stored blobs. Exit 0 when sound, 4 when not: then every finding names height, entry, segment, offset and rule.
+Works on the folder of a stopped node, on a copy, and beside a running node (without its state database).`)
+    .action(verifyFolder)
+  verify.command('receipt')
+    .argument('<file>', 'what `stele tx receipt` or tx_receipt gave: JSON with `bundle`, hex, or the bytes; - for standard input')
+    .description('verify a receipt with no node and no network')
+    .requiredOption('--genesis <file>', 'genesis file, from a source you trust')
+    .option('--json', 'print the report as one line of JSON')
+    .addHelpText('after', `
+Examples:
+  stele verify receipt receipt.json --genesis genesis.json
+  stele tx receipt 3f…9a --rpc http://127.0.0.1:8545 --json | stele verify receipt - --genesis genesis.json
+
+Checks leaf, Merkle path, header, and the attestations of a quorum of members. Exit 0 when it proves what it says, 4 when not.`)
+    .action(verifyReceiptFile)
+}
+
+async function verifyFolder({ data, genesis: genesisOption, only, allowTornTail, json }: DataOptions): Promise<void> {
+  if (data === undefined) throw new SteleError({ code: 'USAGE_DATA_MISSING', message: 'name what to verify: --data DIR, or `receipt FILE`; see stele verify --help' })
+  const [{ findPlace }, { readGenesis }, { verifyData }, { createProgressLine, formatVerifyReport }] = await Promise.all([
+    import('../verify-place.ts'), import('../genesis-file.ts'), import('../verify-data.ts'), import('../verify-text.ts'),
+  ])
+  const place = findPlace(data, genesisOption)
+  const line = createProgressLine((text) => process.stderr.write(text), () => performance.now())
+  const interactive = process.stderr.isTTY && json !== true
+  const abort = new AbortController()
+  process.once('SIGINT', () => abort.abort(new SteleError({ code: 'VERIFY_INTERRUPTED', message: 'the verification was interrupted; nothing was changed' })))
+  const report = await verifyData({
+    dataDir: place.dataDir, genesis: readGenesis(place.genesis), signal: abort.signal, tornTailAllowed: allowTornTail === true, ...(only === undefined ? {} : { parts: only }),
+    onProgress: (progress) => { if (interactive) line.show(progress) },
+  })
+  if (interactive) line.clear()
+  if (json === true) printJson(report)
+  else print(formatVerifyReport(report))
+  process.exitCode = report.sound ? EXIT.ok : EXIT.verificationFailed
+}
+
+async function verifyReceiptFile(path: string, { genesis: genesisPath, json }: { readonly genesis: string; readonly json?: boolean }): Promise<void> {
+  const [{ readReceiptFile }, { readGenesis }, { formatReceiptReport, verifyReceipt }] = await Promise.all([import('../receipt-file.ts'), import('../genesis-file.ts'), import('../../client/verify-receipt.ts')])
+  const genesis = readGenesis(genesisPath)
+  try {
+    const report = verifyReceipt(readReceiptFile(path), { genesis })
+    if (json === true) return printJson({ valid: true, ...report })
+    print(`${good('✓')} leaf hash   ${good('✓')} Merkle path   ${good('✓')} block ${report.height}   ${good('✓')} ${report.attestedBy.length} of ${report.voters} attestations (${report.needed} needed)\n`)
+    print(formatReceiptReport(report))
+  } catch (error) {
+    if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN' || error.code === 'RECEIPT_UNREADABLE') throw error
+    if (json === true) printJson({ valid: false, error: { code: error.code, message: error.message, details: error.details } })
+    else print(`${bad('✗')} the receipt proves nothing: ${explain(error)}\n→ fetch it again from another node (stele tx receipt ID --rpc URL); if that fails too, do not trust what it says`)
+    process.exitCode = EXIT.verificationFailed
+  }
+}
