@@ -20,6 +20,8 @@ import { receiptBundle } from '../../primitives/receipt.ts'
 import type { ReceiptBundle } from '../../primitives/receipt.ts'
 import type { RpcRecordVersion } from '../../primitives/rpc-types.ts'
 import type { AuditDetails } from '../../privacy/audit-details.ts'
+import { errorCode } from '../../primitives/error.ts'
+import type { AccessDecision } from '../../client/actions/request-access.ts'
 import { serveActor } from './actor-main.ts'
 import { auditSentence } from './sentences.ts'
 import { TYPE_WORDS } from './words.ts'
@@ -35,6 +37,7 @@ const [folder, genesisPath, ...urls] = process.argv.slice(2) as [string, string,
 const chain = chainFromGenesis(readGenesis(genesisPath))
 const transport = fallback(urls.map((url) => http(url)))
 const people = new Map<string, Wallet>()
+const lastPermits = new Map<string, AccessDecision>()
 
 serveActor({
   create: async ({ name, member }: { name: string; member: number }): Promise<Card> => {
@@ -66,8 +69,11 @@ serveActor({
     const common = { bundle: bundleOf(access.receipt.bundle), decidedMs }
     if (access.decision.decision === 'deny') return { ...common, decision: 'deny', readMs: decidedMs }
     const [section] = await readPermitted(client, access)
+    lastPermits.set(name, access)
     return { ...common, decision: 'permit', plaintext: section!.plaintext, readMs: performance.now() - start }
   },
+  /** Asks again for the key of the last permit: until it ends the same bytes would be served, unless its basis is gone. */
+  again: async ({ name }: { name: string }): Promise<{ code: string }> => readPermitted(clientOf(name), lastPermits.get(name)!, { keyWaitMs: 5_000 }).then(() => ({ code: 'OK' }), (error: unknown) => ({ code: errorCode(error) ?? 'UNKNOWN' })),
   trail: async ({ name, subject, of }: { name: string; subject?: Uint8Array; of: string }): Promise<TrailResult> => {
     const client = clientOf(name)
     const entries = await listAudit(client, subject === undefined ? {} : { subject })
