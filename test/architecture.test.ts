@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import t from 'tap'
-import { ROOMS, ROOT, readSources } from './docs/sources.ts'
-import type { Source } from './docs/sources.ts'
+import { ROOMS, ROOT, readSources } from '../docs/generate/sources.ts'
+import type { Source } from '../docs/generate/sources.ts'
 
 /** What each folder may import. A new arrow is a failing test, and then an ADR. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,43 @@
+/** Codes of the composed node and of its command line, as far as they stand in no table of a part. What each means; what to do next. */
+export const NODE_ERRORS = {
+  CONFIG_UNREADABLE: 'The configuration file cannot be read. Check path and permissions.',
+  CONFIG_SYNTAX: 'The configuration file is not YAML; the details name line and column.',
+  CONFIG_INVALID: 'The configuration breaks a rule, or has a key that does not exist; the details name key, line and rule. See configuration.md.',
+  GENESIS_UNREADABLE: 'The genesis file cannot be read, or is not JSON. Check the path in the configuration.',
+
+  NODE_UNKNOWN: 'Genesis names no node with this id. Correct `node` in the configuration, or use the right genesis file.',
+  NODE_KEYS_MISMATCH: 'The keystore holds other keys than genesis names for this node. Point `keystore` at the right file.',
+  NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',
+  NODE_STOPPING: 'The node is shutting down. Ask another node.',
+  VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',
+  CHILD_FAILED: 'A process of a local network did not start. Its log, named in the details, says why.',
+  DEV_PORT_IN_USE: 'A port of the local network is taken. Choose another `--port-base`, or leave it out.',
+
+  TX_SIGNATURE_INVALID: 'A signature of the transaction does not verify. Sign the bytes again; nothing was written.',
+  REQUEST_REPLAYED: 'This signed request was used before. Sign a new one for every call.',
+  REQUEST_TIME_OFF: 'The request was signed too long ago, or the clocks of client and node differ by more than a minute. Set the clock, sign anew.',
+  PROOF_HEIGHT_UNAVAILABLE: 'The node has no state proof for this height. Leave the height out, which means the newest one.',
+
+  USAGE_DATA_MISSING: 'The command was not told what to verify. Name a folder with `--data`, or a receipt.',
+  VERIFY_INTERRUPTED: 'The verification was interrupted; nothing was changed. Start it again.',
+  RECEIPT_UNREADABLE: 'The file holds no receipt: absent, empty, too large, or neither JSON nor bytes of one.',
+  RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final and proves nothing. Fetch it again.',
+  CERTIFICATE_OTHER_BLOCK: 'A stored certificate or attestation speaks of another block than the ledger holds. Keep the folder; compare it with other members.',
+
+  RELEASE_REFUSED: 'Nothing is released on this permit now; the details name the reason. Ask for access anew if it ended or its consent is gone.',
+  RELEASE_NO_PERMIT: 'The ledger of this node holds no decision under this request id, not yet or never.',
+  RELEASE_NOT_FINAL: 'The permit is committed but not final yet. The custodian tries again by itself.',
+  RELEASE_TOO_FEW_HEADS: 'Too few members told their newest block under a fresh nonce; without more than two thirds of them no key is given. Check which nodes are down or cut off.',
+  RELEASE_HEAD_NOT_REACHED: 'Another member has appended a newer block that this node has not executed yet. The custodian tries again by itself.',
+} as const
+export type NodeErrorCode = keyof typeof NODE_ERRORS
+
+/** Refusals inside agreement that stand in logs, never in an answer to a caller. */
+export const AGREEMENT_REFUSALS = {
+  MESSAGE_MALFORMED: 'A consensus message of another node cannot be read. It is dropped; do all nodes run compatible versions?',
+  MESSAGE_INVALID: 'A consensus message contradicts what its sender can know. It is dropped; the sender is faulty.',
+  NOT_PROMOTABLE: 'This node has no vote now, or a change of voters is under way: it does not campaign.',
+  UNEXECUTED_TAIL: 'This node has received blocks that it has not executed: it does not campaign until it has.',
+  READ_NOT_FRESH: 'A linearizable read used a number again. A bug of this program.',
+  RECONFIGURATION_INVALID: 'A change of the voters is not possible from the present set.',
+} as const

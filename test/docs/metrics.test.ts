@@ -1,0 +1,30 @@
+/** Goal: docs/metrics.md lists every metric. Method: literals in the sources against what the factories register. */
+import t from 'tap'
+import { ALERTS, readMetrics } from '../../docs/generate/metrics.ts'
+import { readSources } from '../../docs/generate/sources.ts'
+
+const metrics = await readMetrics()
+const names = new Set(metrics.map(({ name }) => name))
+
+t.test('every name of a metric in the sources is registered by a factory, so that the page has it', async (t) => {
+  const literals = (await readSources()).flatMap(({ path, code }) => [...code.matchAll(/'(stele_[a-z0-9_]+)'/g)].map(([, name]) => [name!, path] as const))
+  t.ok(names.size > 30, `${names.size} metrics`)
+  t.strictSame(literals.filter(([name]) => !names.has(name)).map(([name, path]) => `${name} in ${path}`), [])
+})
+
+t.test('every registration goes through a factory in a metrics file', async (t) => {
+  const registering = (await readSources()).filter(({ path, code }) => !/(?:^|\/|-)metrics(?:-register)?\.ts$/.test(path) && /\bmetrics\??\.(?:counter|gauge|histogram)\(|\bregister\.(?:counter|gauge|histogram)\(/.test(code))
+  t.strictSame(registering.map(({ path }) => path), [])
+})
+
+t.test('no name is registered by two folders, and names follow Prometheus', async (t) => {
+  t.equal(names.size, metrics.length)
+  for (const { name, type } of metrics) {
+    t.equal(type === 'counter', name.endsWith('_total'), `${name} is a ${type}`)
+    t.notMatch(name, /_(?:ms|milliseconds|kb|mib)$/, `${name} counts in base units`)
+  }
+})
+
+t.test('every alert is about a metric that exists', async (t) => {
+  t.strictSame(Object.keys(ALERTS).filter((name) => !names.has(name)), [])
+})
