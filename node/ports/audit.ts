@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { concatBytes, fromHex, toHex, u32Bytes, u64Bytes } from '../../primitives/bytes.ts'
 import { decisionEvent } from '../../primitives/calls/access.ts'
 import type { DecisionEvent } from '../../primitives/calls/access.ts'
@@ -11,6 +12,9 @@ import type { AuditEntry, Decision, Permit, Permits } from '../../rpc/shapes/acc
 import type { SteleNode } from '../stele-node.ts'
 import type { VaultService } from '../vault-service.ts'
 import type { Head } from './head.ts'
+
+/** A certificate may come some milliseconds before the block it certifies is on disk here. */
+const FLUSH_POLL_MS = 10
 
 /** Decisions as the audit trail shows them, and the feed of permits that custodians follow. */
 export class NodeAudit implements AuditReader {
@@ -36,9 +40,16 @@ export class NodeAudit implements AuditReader {
     if (caller.kind !== 'institution' && caller.kind !== 'service') throw new SteleError({ code: 'RPC_FORBIDDEN', message: 'permits are for custodian institutions' })
     const deadline = performance.now() + waitMs
     for (;;) {
-      const found = await this.#permitsAfter(after, limit, caller.member)
-      if (found.items.length > 0 || performance.now() >= deadline || signal.aborted) return found
-      await this.#nextFinal(deadline - performance.now(), signal)
+      // Listened for before the look, so that a block which becomes final meanwhile is not slept through.
+      const listening = new AbortController()
+      const next = this.#nextFinal(Math.max(1, deadline - performance.now()), AbortSignal.any([signal, listening.signal]))
+      try {
+        const found = await this.#permitsAfter(after, limit, caller.member)
+        if (found.items.length > 0 || performance.now() >= deadline || signal.aborted) return found
+        await next
+      } finally {
+        listening.abort()
+      }
     }
   }
 
@@ -78,17 +89,26 @@ export class NodeAudit implements AuditReader {
     return { items, next: next !== null && last !== undefined ? { height: last.height, position: last.position } : beyond, asOf: this.#head.asOf }
   }
 
-  #nextFinal(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  /** Until a further block is final and its proof can be given, that is flushed as well; or the time is up. */
+  async #nextFinal(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    const height = await this.#finalEvent(timeoutMs, signal)
+    while (this.#node.parts.store.finalHeight < height && performance.now() < deadline && !signal.aborted) await sleep(FLUSH_POLL_MS)
+  }
+
+  /** The height that has just become final; 0 when the time is up. */
+  #finalEvent(timeoutMs: number, signal: AbortSignal): Promise<number> {
     return new Promise((resolve) => {
-      const finish = (): void => {
+      const finish = (height: number): void => {
         clearTimeout(timer)
         stop()
-        signal.removeEventListener('abort', finish)
-        resolve()
+        signal.removeEventListener('abort', onAbort)
+        resolve(height)
       }
-      const timer = setTimeout(finish, Math.max(1, timeoutMs))
+      const onAbort = (): void => finish(0)
+      const timer = setTimeout(onAbort, timeoutMs)
       const stop = this.#node.onFinal(finish)
-      signal.addEventListener('abort', finish)
+      signal.addEventListener('abort', onAbort)
     })
   }
 }
