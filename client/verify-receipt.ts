@@ -1,14 +1,13 @@
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import type { BlockHeader } from '../primitives/block.ts'
 import { decode } from '../primitives/codec.ts'
-import { chainIdOf, genesisMemberSet, type Genesis } from '../primitives/genesis.ts'
 import { certificateQuorum, type MemberSet } from '../primitives/member-set.ts'
 import { receiptBundle, verifyReceipt as verifyBundle, type Receipt, type ReceiptBundle } from '../primitives/receipt.ts'
 import { clientError } from './errors.ts'
 import { decodeEvents, type DecodedEvent } from './transaction.ts'
+import { anchorOf, type TrustAnchor } from './trust-anchor.ts'
 
-/** Whom the verifier trusts: a genesis, or a chain id with the member set that was active at the receipt's height. */
-export type TrustAnchor = { readonly genesis: Genesis } | { readonly id: Uint8Array; readonly members: MemberSet }
+export type { TrustAnchor } from './trust-anchor.ts'
 
 /** What a valid receipt proves, in terms for people. Heights count blocks, times are ms. */
 export interface ReceiptReport {
@@ -35,7 +34,7 @@ export interface ReceiptReport {
  */
 export function verifyReceipt(bundle: ReceiptBundle | Uint8Array, anchor: TrustAnchor): ReceiptReport {
   const decoded = bundle instanceof Uint8Array ? decode(receiptBundle, bundle) : bundle
-  const trusted = 'genesis' in anchor ? { id: chainIdOf(anchor.genesis), members: genesisMemberSet(anchor.genesis) } : anchor
+  const trusted = anchorOf(anchor)
   const { receipt, header } = verifyBundle(trusted.id, trusted.members, decoded)
   const { certificate } = decoded.finality
   const names = new Map('genesis' in anchor ? anchor.genesis.members.map(({ member, name }) => [member, name]) : [])

@@ -2,6 +2,7 @@ import type { Client } from '../create-client.ts'
 import { amendConsent, grantConsent, listConsents, revokeConsent } from './consent.ts'
 import { getClusterStatus, getNodeInfo, listMembers } from './get-cluster-status.ts'
 import { getBlock, getHead } from './get-head.ts'
+import { getStateProof } from './get-state-proof.ts'
 import { certifyAttribute, decertifyAttribute, enrolAccount, getAccount } from './identity.ts'
 import { listAudit } from './list-audit.ts'
 import { listRecordHistory, listRecords } from './list-records.ts'
@@ -27,7 +28,7 @@ function bind<A extends Action>(client: Client, action: A): Bound<A> {
 export function steleActions(client: Client) {
   return {
     getHead: bind(client, getHead), getBlock: bind(client, getBlock), getClusterStatus: bind(client, getClusterStatus), getNodeInfo: bind(client, getNodeInfo),
-    listMembers: bind(client, listMembers), enrolAccount: bind(client, enrolAccount), certifyAttribute: bind(client, certifyAttribute),
+    listMembers: bind(client, listMembers), getStateProof: bind(client, getStateProof), enrolAccount: bind(client, enrolAccount), certifyAttribute: bind(client, certifyAttribute),
     decertifyAttribute: bind(client, decertifyAttribute), getAccount: bind(client, getAccount), grantConsent: bind(client, grantConsent),
     amendConsent: bind(client, amendConsent), revokeConsent: bind(client, revokeConsent), listConsents: bind(client, listConsents),
     registerRecord: bind(client, registerRecord), uploadRecord: bind(client, uploadRecord), requestAccess: bind(client, requestAccess),
@@ -38,7 +39,7 @@ export function steleActions(client: Client) {
 }
 
 export {
-  amendConsent, certifyAttribute, decertifyAttribute, enrolAccount, getAccount, getBlock, getClusterStatus, getHead, getNodeInfo, grantConsent, listAudit,
+  amendConsent, certifyAttribute, decertifyAttribute, enrolAccount, getAccount, getBlock, getClusterStatus, getHead, getNodeInfo, getStateProof, grantConsent, listAudit,
   listConsents, listMembers, listRecordHistory, listRecords, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
   sendRawTransaction, sendTransaction, uploadRecord, waitForReceipt, watchAudit, watchHeaders, watchStatus,
 }
