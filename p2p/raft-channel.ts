@@ -11,6 +11,8 @@ export interface RaftChannelCollaborators {
   readonly logger: Logger
   readonly hello: Uint8Array
   readonly onOpen: () => void
+  /** The stream broke while its connection lives: what had been taken may be lost. */
+  readonly onBroken: () => void
   readonly onDropped: (count: number) => void
 }
 
@@ -83,6 +85,7 @@ export class RaftChannel {
     if (stream !== this.#stream) return
     this.#stream = undefined
     this.#writer.detach()
+    if (this.#connection?.status === 'open') this.#with.onBroken()
     this.#reopenLater()
   }
 

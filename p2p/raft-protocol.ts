@@ -40,6 +40,8 @@ export class RaftProtocol implements Transport {
   readonly #inbound = new Map<string, Stream>()
   readonly #reachable = new Set<number>()
   readonly #unreachable = new Set<number>()
+  /** Nodes whose append stream broke: Raft learns it from the next append's being refused. */
+  readonly #lostAppends = new Set<number>()
   #messageHandler: RaftMessageHandler | undefined
   #changeHandlers: readonly PeerChangeHandler[] = []
   #unreachableHandler: UnreachableHandler | undefined
@@ -74,7 +76,8 @@ export class RaftProtocol implements Transport {
 
   /**
    * Queues `frame` for `node` and returns at once. False: not taken, because there is no connection (also told to `onUnreachable`), the frame
-   * is larger than its channel allows, or the append queue is full. A full control queue drops its oldest frames instead.
+   * is larger than its channel allows, the append queue is full, or earlier appends were lost with their stream: to send later ones as if
+   * nothing was missing would only be refused by the other side. A full control queue drops its oldest frames instead.
    * The bytes are kept by reference until they have left: do not change them. The same bytes may be sent to many nodes.
    */
   send(node: number, channel: RaftChannelName, frame: Uint8Array): boolean {
@@ -85,6 +88,7 @@ export class RaftProtocol implements Transport {
       this.#reportUnreachable(node)
       return this.#drop(channel, 'unreachable')
     }
+    if (channel === 'append' && this.#lostAppends.delete(node)) return this.#drop(channel, 'broken')
     if (!out.send(frame)) return this.#drop(channel, 'full')
     metrics.framesSent.inc({ channel })
     metrics.bytesSent.inc({ channel }, frameBytes(frame))
@@ -128,6 +132,11 @@ export class RaftProtocol implements Transport {
     })
   }
 
+  #appendsLost(node: number): void {
+    this.#lostAppends.add(node)
+    this.#reportUnreachable(node)
+  }
+
   #connectionChanged(node: number, connection: Connection | undefined): void {
     let channels = this.#channels.get(node)
     if (channels === undefined) {
@@ -135,6 +144,8 @@ export class RaftProtocol implements Transport {
       channels = { control: this.#channelTo(node, 'control'), append: this.#channelTo(node, 'append') }
       this.#channels.set(node, channels)
     }
+    if (connection === undefined) this.#lostAppends.delete(node)
+    else if (channels.append.connected) this.#appendsLost(node) // One connection took the other's place, and nobody is told of a change.
     for (const name of CHANNELS) channels[name].use(connection)
     if (connection === undefined) {
       this.#channels.delete(node)
@@ -155,6 +166,7 @@ export class RaftProtocol implements Transport {
         this.#reachable.add(node)
         this.#tell(node, true)
       },
+      onBroken: () => { if (channel === 'append') this.#appendsLost(node) },
       onDropped: (count) => this.#with.metrics.framesDropped.inc({ channel, reason: 'broken' }, count),
     })
   }

@@ -122,6 +122,24 @@ t.test('a stream that breaks is opened again while the connection lives', async 
   t.ok(one!.network.peers.isConnected(2))
 })
 
+t.test('when the append stream breaks, the next append is refused, so that Raft asks what has arrived', async (t) => {
+  const nodes = await startCluster(2)
+  t.teardown(() => stopAll(nodes))
+  await allReachable(nodes)
+  const [one, two] = nodes
+  const arrived: number[] = []
+  two!.network.raft.onMessage((_, __, frame) => arrived.push(frame[0]!))
+  const told = new Promise<number>((resolve) => one!.network.raft.onUnreachable(resolve))
+  t.ok(one!.network.raft.send(2, 'append', Uint8Array.of(1)))
+  await poll(() => arrived.length === 1)
+  for (const stream of one!.network.peers.connection(2)!.streams) if (stream.protocol === '/stele/raft-append/1' && stream.direction === 'outbound') stream.abort(new Error('a break'))
+  t.equal(await told, 2)
+  t.notOk(one!.network.raft.send(2, 'append', Uint8Array.of(2)), 'refused once')
+  t.ok(one!.network.raft.send(2, 'append', Uint8Array.of(3)))
+  await poll(() => arrived.length === 2)
+  t.same(arrived, [1, 3])
+})
+
 t.test('transport', async (t) => {
   await transportCompliance(t, 'in memory', async () => createMemoryCluster(3))
   await transportCompliance(t, 'libp2p', async () => {
