@@ -17,8 +17,9 @@ interface Fault { readonly offset: number; readonly bytes: number; readonly rule
 /** Checks all files of the database in `directory`; returns how many. Nothing is opened for writing. */
 export async function checkDatabaseFiles(directory: string, journal: VerifyJournal): Promise<number> {
   let files = 0
-  for (const name of (await readdir(directory)).sort()) {
-    const faultsOf = checkerOf(name)
+  const names = (await readdir(directory)).sort()
+  for (const name of names) {
+    const faultsOf = checkerOf(name, names)
     if (faultsOf === undefined) continue
     files++
     const bytes = await readFile(join(directory, name))
@@ -27,15 +28,16 @@ export async function checkDatabaseFiles(directory: string, journal: VerifyJourn
   return files
 }
 
-function checkerOf(name: string): ((bytes: Uint8Array) => Iterable<Fault>) | undefined {
+function checkerOf(name: string, names: readonly string[]): ((bytes: Uint8Array) => Iterable<Fault>) | undefined {
   if (/^\d+\.(ldb|sst)$/.test(name)) return tableFaults
   if (/^\d+\.log$/.test(name) || /^MANIFEST-\d+$/.test(name)) return logFaults
-  if (name === 'CURRENT') return currentFaults
+  if (name === 'CURRENT') return (bytes) => currentFaults(bytes, names)
   return undefined
 }
 
-function* currentFaults(bytes: Uint8Array): Generator<Fault> {
-  if (!/^MANIFEST-\d+\n$/.test(new TextDecoder().decode(bytes))) yield { offset: 0, bytes: bytes.length, rule: 'the file names the manifest' }
+function* currentFaults(bytes: Uint8Array, names: readonly string[]): Generator<Fault> {
+  const text = new TextDecoder().decode(bytes)
+  if (!text.endsWith('\n') || !names.includes(text.slice(0, -1))) yield { offset: 0, bytes: bytes.length, rule: 'the file names the manifest' }
 }
 
 export function* logFaults(file: Uint8Array): Generator<Fault> {

@@ -1,0 +1,185 @@
+// Goal: `stele verify` finds any change to what a node keeps (issue "Shows" 6).
+// Method: real nodes tell a story; copies of a folder are spoiled, one thing at a time, in bytes and in meaning.
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { chainIdOf } from '../../primitives/genesis.ts'
+import { headerRules } from '../../node/genesis-file.ts'
+import { verifyData } from '../../node/verify-data.ts'
+import { scanLedgerFiles } from '../../node/verify-ledger.ts'
+import { VerifyJournal } from '../../node/verify-report.ts'
+import type { VerifyPart, VerifyReport } from '../../node/verify-report.ts'
+import { checkDatabaseFiles } from '../../node/verify-tables.ts'
+import { openDatabase } from '../../state/database.ts'
+import { rowKey } from '../../state/keyspace.ts'
+import { filesBelow } from '../vault/fixtures.ts'
+import { copyOf, inSmallSegments, tellLedger } from '../helpers/told-ledger.ts'
+
+const told = await tellLedger(t.testdir())
+const { genesis } = told
+const chain = chainIdOf(genesis)
+const scratch = join(told.genesisPath, '..', 'scratch')
+const verify = (dataDir: string, parts?: readonly VerifyPart[]): Promise<VerifyReport> => verifyData({ dataDir, genesis, threads: 0, ...(parts === undefined ? {} : { parts }) })
+const copy = (i = 0): string => copyOf(told.dataDirs[i]!, scratch)
+
+function flip(path: string, offset: number): void {
+  const bytes = readFileSync(path)
+  bytes[offset]! ^= 1 << (offset % 8)
+  writeFileSync(path, bytes)
+}
+
+const fingerprint = (folder: string): string[] => filesBelow(folder).sort().map((path) => {
+  const { mtimeMs, ctimeMs } = statSync(path)
+  return `${path} ${mtimeMs} ${ctimeMs} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`
+})
+
+t.test('every node\'s folder is sound, and verification does not change one byte, name or time in it', async (t) => {
+  for (const dataDir of told.dataDirs) {
+    const before = fingerprint(dataDir)
+    const report = await verify(dataDir)
+    t.same(report.findings, [])
+    t.same(report.skipped, [])
+    t.match(report, { sound: true, running: false, blocks: { checked: 8, transactions: 8, signatures: 16, executedHeight: 8 }, certificates: { finalHeight: 8 }, state: { height: 8 } })
+    t.ok(report.state!.indexRows > 40 && report.state!.values > 20)
+    t.same(fingerprint(dataDir), before)
+  }
+  t.equal((await verify(told.dataDirs[0]!)).vault?.blobs, 1)
+})
+
+t.test('another genesis is refused by name', async (t) => {
+  await t.rejects(verifyData({ dataDir: told.dataDirs[0]!, genesis: { ...genesis, timeMs: genesis.timeMs + 1n } }), { code: 'LEDGER_WRONG_CHAIN' })
+})
+
+t.test('one flipped byte in any segment, in records, headers, slots or the zeros between, is found and placed', async (t) => {
+  const folder = copy()
+  await inSmallSegments(folder, chain)
+  const whole = await verify(folder)
+  t.same(whole.findings, [])
+  t.ok(whole.ledger.segments >= 3, `${whole.ledger.segments} segments`)
+  const missed: string[] = []
+  let flips = 0
+  for (const name of readdirSync(join(folder, 'ledger')).filter((each) => each.endsWith('.segment'))) {
+    const path = join(folder, 'ledger', name)
+    const bytes = readFileSync(path)
+    for (const offset of sampledOffsets(bytes)) {
+      const was = bytes[offset]!
+      bytes[offset] = was ^ (1 << (offset % 8))
+      writeFileSync(path, bytes)
+      bytes[offset] = was
+      flips++
+      const journal = new VerifyJournal(() => {})
+      const ledger = await scanLedgerFiles(join(folder, 'ledger'), chain, journal, false)
+      ledger?.reader.close()
+      if (!journal.findings.some((found) => found.segment === Number.parseInt(name, 10) && found.offset! <= offset && offset < found.offset! + found.bytes!)) missed.push(`${name}@${offset}`)
+    }
+    writeFileSync(path, bytes)
+  }
+  t.same(missed, [])
+  t.ok(flips > 400, `${flips} flips`)
+})
+
+/** Of the used area every 37th byte, all of headers' and slots' first words, some of the zeros between and behind. */
+function sampledOffsets(bytes: Uint8Array): number[] {
+  let used = bytes.length
+  while (used > 0 && bytes[used - 1] === 0) used--
+  return [...bytes.keys()].filter((offset) => (offset >= 16_384 && offset < used + 64 ? offset % 37 === 0 : bytes[offset] !== 0 ? offset % 5 === 0 : offset % 1201 === 0))
+}
+
+t.test('damage in a block\'s record names height, entry, segment, offset and rule, and what follows is still checked', async (t) => {
+  const folder = copy()
+  const journal = new VerifyJournal(() => {})
+  const ledger = (await scanLedgerFiles(join(folder, 'ledger'), chain, journal, false))!
+  const { index } = ledger.image.state
+  const place = index.location(index.indexOfHeight(4)!)
+  ledger.reader.close()
+  flip(join(folder, 'ledger', '00000001.segment'), place.offset + 400)
+  const report = await verify(folder)
+  t.match(report.findings[0], { part: 'ledger', code: 'LEDGER_DAMAGED', height: 4, index: index.indexOfHeight(4), segment: 1, offset: place.offset, rule: /checksum/ })
+  t.match(report, { sound: false, blocks: { checked: 7, executedHeight: 3 } }, 'the blocks after it are linked and their signatures checked')
+  t.match(report.skipped, [{ part: 'chain', why: /not executed/ }, {}])
+  t.equal(report.findings.filter(({ part }) => part === 'state').length, 0, 'the state is sound')
+})
+
+t.test('a flipped byte anywhere in the state database is found', async (t) => {
+  const folder = copy()
+  const state = join(folder, 'state')
+  // Opening and closing turns the write-ahead log into a table, so both kinds of files are there.
+  const database = await openDatabase(state)
+  await database.close()
+  await settle(state)
+  t.same((await verify(folder, ['state', 'chain'])).findings, [])
+  const missed: string[] = []
+  for (const name of readdirSync(state).filter((each) => /^\d+\.(ldb|log)$|^MANIFEST|^CURRENT$/.test(each))) {
+    const bytes = readFileSync(join(state, name))
+    for (let offset = 0; offset < bytes.length; offset += Math.max(1, Math.floor(bytes.length / 60))) {
+      const was = bytes[offset]!
+      bytes[offset] = was ^ (1 << (offset % 8))
+      writeFileSync(join(state, name), bytes)
+      bytes[offset] = was
+      const journal = new VerifyJournal(() => {})
+      await checkDatabaseFiles(state, journal)
+      if (!journal.findings.some(({ file }) => file === join(state, name))) missed.push(`${name}@${offset}`)
+    }
+    writeFileSync(join(state, name), bytes)
+  }
+  t.same(missed, [])
+  const table = readdirSync(state).find((each) => each.endsWith('.ldb'))!
+  flip(join(state, table), 700)
+  const report = await verify(folder, ['state', 'chain'])
+  t.match(report, { sound: false, findings: [{ part: 'state', code: 'STATE_FILE_DAMAGED', file: join(state, table) }] })
+})
+
+/** Waits until a database that was just opened has written its table. */
+async function settle(state: string): Promise<void> {
+  for (let tries = 0; tries < 200 && !readdirSync(state).some((name) => name.endsWith('.ldb')); tries++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+t.test('state that was rewritten consistently with itself, but not with the chain, is found', async (t) => {
+  const wrote = async (change: (state: string) => Promise<void>): Promise<VerifyReport> => {
+    const folder = copy()
+    await change(join(folder, 'state'))
+    return verify(folder)
+  }
+  const write = (key: Uint8Array, value: Uint8Array | undefined) => async (state: string): Promise<void> => {
+    const database = await openDatabase(state)
+    await database.write([{ key, value }], { sync: true })
+    await database.close()
+  }
+  const strange = rowKey('transaction', new Uint8Array(32).fill(7))
+  t.match((await wrote(write(strange, new Uint8Array(12)))).findings, [{ code: 'INDEX_DAMAGED', rule: /no block gave/ }], 'a planted index row')
+  const known = rowKey('transaction', told.ids[0]!)
+  t.match((await wrote(write(known, undefined))).findings, [{ code: 'INDEX_DAMAGED', rule: /left its rows/ }], 'an index row that is gone')
+  t.match((await wrote(write(known, new Uint8Array(12)))).findings, [{ code: 'INDEX_DAMAGED', rule: /says what the block gave/ }], 'an index row that was altered')
+  t.match((await wrote(write(rowKey('value', new Uint8Array(4).fill(9)), new Uint8Array(3)))).findings, [{ code: 'STATE_DAMAGED' }], 'a planted state value')
+  const behind = copy()
+  rmSync(join(behind, 'state'), { recursive: true })
+  t.match(await verify(behind), { sound: true, skipped: [{ part: 'state', why: /no state folder/ }] }, 'a state that is not there is made anew')
+})
+
+t.test('a ledger whose records are intact but whose blocks were forged is found by the chain\'s own rules', async (t) => {
+  const folder = copy()
+  const rules = headerRules(genesis)
+  t.equal((await verify(folder)).chain, Buffer.from(rules.chain).toString('hex'))
+  await forge(folder, 5)
+  const report = await verify(folder, ['chain', 'certificates'])
+  t.match(report, { sound: false, blocks: { executedHeight: 4 } })
+  t.match(report.findings[0], { part: 'chain', code: 'BLOCK_INVALID', height: 5 })
+})
+
+/** Writes the ledger anew with one byte of one block's proposer signature changed: every checksum is right, the block is not. */
+async function forge(folder: string, height: number): Promise<void> {
+  await inSmallSegments(folder, chain, 64 * 1024, (entry) => {
+    if (entry.height === height) entry.data[entry.data.length - 70]! ^= 1
+  })
+}
+
+t.test('a flipped byte in a stored blob, or a file that has no business there, is found', async (t) => {
+  const folder = copy()
+  const [path] = filesBelow(join(folder, 'vault', 'blobs'))
+  flip(path!, 1_048_700)
+  t.match(await verify(folder, ['vault']), { sound: false, findings: [{ part: 'vault', code: 'VAULT_DAMAGED', details: { chunk: 1 } }] })
+  flip(path!, 1_048_700)
+  flip(path!, statSync(path!).size - 3)
+  t.match((await verify(folder, ['vault'])).findings, [{ code: 'VAULT_DAMAGED', rule: /hashes/ }])
+})
