@@ -43,7 +43,7 @@ export interface TestCluster {
 export const FAST = { tickMs: 40, electionTicks: 10 } as const
 
 /** A network of whole nodes in this process, on loopback, with files under `directory`. */
-export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void } = {}): Promise<TestCluster> {
+export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void } = {}): Promise<TestCluster> {
   const ports = await freePorts(3 * count)
   const names = ['hospital-a', 'clinic-b', 'lab-c', 'institute-d', 'hospital-e', 'clinic-f', 'lab-g']
   const files = await createNetwork({
@@ -61,7 +61,7 @@ export async function createCluster(directory: string, count: number, options: {
       const config = { ...loadConfig(path), consensus: FAST }
       const keys = await readKeys(`${folder}/node.json`, 'node', passphrases[i]!)
       const node = new SteleNode({ config, genesis: files.genesis, keys }, {
-        logger: options.logger ?? silentLogger, metrics: noMetrics,
+        logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics,
         fatal: (error) => options.onFatal === undefined ? process.nextTick(() => { throw error }) : options.onFatal(i, error),
       }, options.executorOf?.(i))
       nodes[i] = node
@@ -89,6 +89,26 @@ export async function createCluster(directory: string, count: number, options: {
     },
   }
   return cluster
+}
+
+/** Makes node `i` the leader: whoever leads before is stopped for the moment of the election, so that nobody's lease is in the way. */
+export async function lead(cluster: TestCluster, i: number): Promise<SteleNode> {
+  for (;;) {
+    const leader = await cluster.leader()
+    const candidate = cluster.nodes[i]!
+    if (leader === candidate) return candidate
+    const at = cluster.nodes.indexOf(leader)
+    const { term } = leader.parts.driver.status
+    await until(() => candidate.parts.driver.status.leader === leader.parts.config.node)
+    await cluster.stopNode(at)
+    candidate.parts.driver.campaign()
+    await until(() => {
+      const { status } = candidate.parts.driver
+      return status.leader !== 0 && status.term > term
+    })
+    await cluster.startNode(at)
+    await until(() => cluster.nodes[at]!.parts.driver.status.leader !== 0)
+  }
 }
 
 /** Resolves once `holds` does; checked often, because what is awaited happens in other parts of this process. */
