@@ -1,16 +1,21 @@
 import { Agent, request } from 'node:http'
 import { toHex } from '../primitives/bytes.ts'
 
+/** What a node answered to one call. */
+export interface Answer { readonly result?: unknown; readonly error?: { readonly message: string; readonly data?: { readonly code?: string } } }
+
 /** A JSON-RPC caller over kept-alive connections, lean enough not to be what is measured. */
 export class LoadClient {
   readonly #agent: Agent
   readonly #url: URL
 
-  constructor(url: string, connections: number) {
-    this.#url = new URL('/rpc', url)
+  /** `url` of the server, and the path to which everything is posted. */
+  constructor(url: string, connections: number, path = '/rpc') {
+    this.#url = new URL(path, url)
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections })
   }
 
+  /** Answers with the body, whatever the status. */
   post(body: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const call = request(this.#url, { method: 'POST', agent: this.#agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (response) => {
@@ -23,9 +28,9 @@ export class LoadClient {
   }
 
   async call<T>(method: string, params: object): Promise<T> {
-    const answer = JSON.parse(await this.post(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))) as { result?: T; error?: { message: string; data?: { code: string } } }
-    if (answer.error !== undefined) throw new Error(`${method}: ${answer.error.data?.code ?? ''} ${answer.error.message}`)
-    return answer.result as T
+    const { result, error } = JSON.parse(await this.post(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))) as Answer
+    if (error !== undefined) throw new Error(`${method}: ${error.data?.code ?? ''} ${error.message}`)
+    return result as T
   }
 
   close(): void {
@@ -33,13 +38,10 @@ export class LoadClient {
   }
 }
 
-/** The body of one HTTP request that submits these transactions as a batch. */
-export function batchBody(transactions: readonly Uint8Array[], wait: 'none' | 'committed'): string {
-  return JSON.stringify(transactions.map((transaction, id) => ({ jsonrpc: '2.0', id, method: 'tx_send', params: { transaction: toHex(transaction), wait } })))
-}
+export type Wait = 'none' | 'committed' | 'final'
+const sendCall = (transaction: Uint8Array, id: number, wait: Wait): object => ({ jsonrpc: '2.0', id, method: 'tx_send', params: { transaction: toHex(transaction), wait } })
 
-/** Value at quantile q of the numbers, which need no order. */
-export function quantile(numbers: readonly number[], q: number): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN
+/** The body of one HTTP request that submits these transactions: a batch, or a lone call when there is one. */
+export function sendBody(transactions: readonly Uint8Array[], wait: Wait): string {
+  return JSON.stringify(transactions.length === 1 ? sendCall(transactions[0]!, 0, wait) : transactions.map((transaction, id) => sendCall(transaction, id, wait)))
 }
