@@ -55,6 +55,8 @@ export class Ledger {
   #lastHash: Uint8Array
   /** Truncations that are not durable yet, in order. */
   readonly #cuts: number[] = []
+  /** Certificates whose records are not on disk yet, by height: they can be read nowhere else. */
+  readonly #waitingCertificates = new Map<number, StoredCertificate>()
   #damage: SteleError | undefined
   #closing: Promise<void> | undefined
 
@@ -161,6 +163,8 @@ export class Ledger {
     const place = places[low]
     if (place === undefined) return undefined
     if (low === places.length - 1) return this.#state.newestCertificate
+    const waiting = this.#waitingCertificates.get(place.height)
+    if (waiting !== undefined) return waiting
     const record = this.#guard(() => this.#reader.read(place, SMALL_RECORD_BYTES))
     return record.type === 'certificate' ? record.certificate : undefined
   }
@@ -197,6 +201,7 @@ export class Ledger {
     const lastIndex = records.at(-1)?.at.index ?? this.lastIndex()
     const places = this.#writer.put(records, this.#slotState(batch, records), urgent, (error) => {
       if (error === undefined) this.#stored(lastIndex, cut)
+      for (const { record } of records) if (record.type === 'certificate') this.#waitingCertificates.delete(record.certificate.height)
       done(error)
     })
     records.forEach(({ record, at }, i) => {
@@ -204,6 +209,7 @@ export class Ledger {
       invariant(place !== undefined, 'every record has a place')
       this.#state.apply(record, place, at.index, false)
       if (record.type === 'entry') this.#cache.put(record.entry)
+      if (record.type === 'certificate') this.#waitingCertificates.set(record.certificate.height, record.certificate)
     })
   }
 

@@ -145,6 +145,17 @@ t.test('heights lead to entries, also past no-ops and after a truncation', async
   t.same([ledger.lastHeight(), ledger.heightAt(3)], [2, 1])
 })
 
+t.test('a certificate that is not on disk yet is served from memory, not read where nothing is written', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  for (const height of [2, 5, 9]) ledger.appendLazy({ certificate: { height, bytes: new Uint8Array(40).fill(height) } })
+  t.same([1, 3, 6].map((height) => ledger.certificateCovering(height)), [2, 5, 9].map((height) => ({ height, bytes: new Uint8Array(40).fill(height) })))
+  t.equal(ledger.failure(), undefined)
+  await ledger.append({ attestation: { epoch: 1, height: 19, bytes: new Uint8Array(80) } })
+  t.equal(ledger.certificateCovering(1)?.height, 2, 'and from the disk once it is there')
+  await ledger.close()
+})
+
 t.test('a certificate covers its height and all below it', async (t) => {
   const disk = new CrashFileSystem()
   const ledger = await openNormal(disk)
