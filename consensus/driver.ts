@@ -129,6 +129,11 @@ export class Driver {
     this.#input({ type: 'campaign' })
   }
 
+  /** Follows nobody until a leader is heard again; another may then be elected at once. */
+  forgetLeader(): void {
+    this.#input({ type: 'forgetLeader' })
+  }
+
   /** Resolves with an index; state applied up to it serves a linearizable read. `NO_LEADER` when nobody confirms in time. */
   readIndex(): Promise<number> {
     if (this.#stopped) return Promise.reject(stopping())

@@ -1,4 +1,5 @@
 import type { Entry } from '../consensus/core/message.ts'
+import { isPassing } from '../contracts/index.ts'
 import type { Mempool } from '../consensus/mempool.ts'
 import type { CutBlock, Execution, ExecutionRefusal } from '../consensus/ports.ts'
 import { invariant } from '../primitives/assert.ts'
@@ -91,6 +92,10 @@ export class BlockExecution implements Execution {
     const candidates = [...mempool.peek(this.#options.blockTransactionsMax, this.#options.blockBytesMax)]
     const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
     for (const { transaction, code } of outcome.dropped) {
+      if (isPassing(code)) {
+        mempool.hold(transaction.key)
+        continue
+      }
       mempool.remove(transaction.key)
       if (code === 'TX_EXPIRED') book.expired(transaction.key)
       else if (code !== 'TX_REPLAYED') logger.debug({ code, contract: transaction.body.contract }, 'waiting transaction can no longer be included')
@@ -132,6 +137,7 @@ export class BlockExecution implements Execution {
     applier.apply(entry.index, block)
     if (block === undefined) return
     for (const { key } of block.transactions) mempool.remove(key)
+    mempool.releaseHeld()
     book.committed(block)
     this.#expire(block.header.timeMs)
     onCommitted(block)

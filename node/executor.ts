@@ -11,6 +11,7 @@ import type { SignatureItem, Signer } from '../primitives/signature.ts'
 import { signatureItems } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { executeBlock, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
+import type { AuthorisationCode } from '../contracts/runtime/codes.ts'
 import type { Registry } from '../contracts/runtime/registry.ts'
 import type { ReplayWindow, WindowLayer } from '../contracts/runtime/replay-window.ts'
 import { readerOf } from '../contracts/runtime/table.ts'
@@ -140,7 +141,7 @@ export class Executor {
   }
 
   /** Cuts the next block at (`index`, `term`) from `candidates`, which have verified signatures. Undefined when none of them can go in. `dropped` says which never will, as things stand. */
-  propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[]): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: string }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: string }[] } {
+  propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[]): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } {
     const tip = this.tip
     const { rules, node, signer } = this.#options
     const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs

@@ -4,57 +4,109 @@ import { PrometheusRegister } from '../rpc/metrics-register.ts'
 import { createSigner } from '../primitives/signature.ts'
 import type { Logger } from '../primitives/ports.ts'
 import type { Executor } from './executor.ts'
+import type { NodeCluster } from './ports/cluster.ts'
 import { createRpcPorts } from './ports/index.ts'
+import { bareReadings } from './repair-readings.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SteleNode, systemClock } from './stele-node.ts'
 import type { NodeSettings } from './stele-node.ts'
 import { VaultService } from './vault-service.ts'
 import { STELE_VERSION } from './version.ts'
 
-/** A whole node: consensus, vault, RPC, health. Started in order, stopped in reverse. */
+/** A whole node: consensus, vault, RPC, health. Started in order, stopped in reverse; begun anew in the same process when damage is met. */
 export class NodeProcess {
-  readonly node: SteleNode
   readonly #settings: NodeSettings
   readonly #logger: Logger
   readonly #register: PrometheusRegister
+  readonly #health: HealthServer
+  readonly #createNode: () => SteleNode
+  #node: SteleNode
   #vault: VaultService | undefined
   #rpc: RpcServer | undefined
-  #health: HealthServer | undefined
+  #cluster: NodeCluster | undefined
+  #restarting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
 
   constructor(settings: NodeSettings, logger: Logger, fatal: (error: unknown) => void, executorClass?: typeof Executor) {
+    const { config } = settings
     this.#settings = settings
     this.#logger = logger
     this.#register = new PrometheusRegister({ processMetrics: true })
-    this.node = new SteleNode(settings, { logger, metrics: this.#register, fatal }, executorClass)
+    this.#createNode = () => new SteleNode(settings, { logger, metrics: this.#register, fatal, damaged: (error) => this.#damaged(error, fatal) }, executorClass)
+    this.#node = this.#createNode()
+    const readings = { read: () => this.#cluster?.read() ?? bareReadings(this.#node, settings) }
+    this.#health = new HealthServer({ host: config.admin.host, port: config.admin.port, allowInsecure: config.rpc.allowInsecure }, { readings, register: this.#register, logger, build: { version: STELE_VERSION, node: String(config.node) } })
   }
 
-  /** Resolves with the URLs of both listeners once the node serves. */
+  /** The node of now; another one after damage was met. */
+  get node(): SteleNode { return this.#node }
+
+  /** Resolves with the URLs of both listeners once the node serves. While its stores are repaired only health answers, and says so. */
   async start(): Promise<{ readonly rpc: string; readonly metrics: string }> {
+    const metrics = await this.#health.start()
+    try {
+      return { rpc: await this.#serve(), metrics }
+    } catch (error) {
+      // Who stops a node that has not started yet hears of the stop, not of the start that it ended.
+      await this.#stopping
+      throw error
+    }
+  }
+
+  /** Safe to call twice, and before the start has ended. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    await this.#stopServing()
+    await this.#restarting
+    await this.#stopServing()
+    await this.#health.stop()
+  }
+
+  async #serve(): Promise<string> {
     const { config, keys } = this.#settings
-    await this.node.start()
-    this.#vault = new VaultService(this.node, keys, this.#logger)
+    await this.#node.start()
+    this.#vault = new VaultService(this.#node, keys, this.#logger)
     await this.#vault.start()
-    const release = new ReleaseCheck(this.node, createSigner(keys.attestation))
+    const release = new ReleaseCheck(this.#node, createSigner(keys.attestation))
     release.start()
-    const { ports, cluster } = createRpcPorts(this.node, this.#vault, release)
+    const { ports, cluster } = createRpcPorts(this.#node, this.#vault, release)
     cluster.start()
     const perSecond = Math.ceil(config.rpc.requestsPerMinute / 60)
     this.#rpc = new RpcServer({
       host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, requestsPerSecond: perSecond, specificationExamples: config.rpc.specificationExamples,
       rates: { read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond },
     }, { ports, logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
-    this.#health = new HealthServer({ host: config.admin.host, port: config.admin.port, allowInsecure: config.rpc.allowInsecure }, { readings: cluster, register: this.#register, logger: this.#logger, build: { version: STELE_VERSION, node: String(config.node) } })
-    const rpc = await this.#rpc.start()
-    const metrics = await this.#health.start()
-    return { rpc, metrics }
+    const url = await this.#rpc.start()
+    this.#cluster = cluster
+    return url
   }
 
-  async stop(): Promise<void> {
+  async #stopServing(): Promise<void> {
     // Readiness turns first, so that callers go elsewhere before the listener closes.
-    this.node.announceStop()
+    if (this.#stopping !== undefined) this.#node.announceStop()
     await this.#rpc?.stop()
     await this.#vault?.stop()
-    await this.node.stop()
-    await this.#health?.stop()
+    this.#rpc = undefined
+    this.#vault = undefined
+    this.#cluster = undefined
+    await this.#node.stop()
+  }
+
+  /** Damage met while running goes the way of damage found at the start: stop, repair, serve again; the process stays. */
+  #damaged(error: unknown, fatal: (error: unknown) => void): void {
+    if (this.#stopping !== undefined) return
+    this.#logger.error({ error }, 'damage was met; the node stops taking part and repairs itself')
+    this.#restarting = this.#restart().catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
+  }
+
+  async #restart(): Promise<void> {
+    await this.#stopServing()
+    if (this.#stopping !== undefined) return
+    this.#node = this.#createNode()
+    await this.#serve()
   }
 }

@@ -6,6 +6,7 @@ import type { Genesis } from '../primitives/genesis.ts'
 import { genesisState } from '../contracts/index.ts'
 import type { Registry, WindowBlock } from '../contracts/index.ts'
 import { ReplayWindow } from '../contracts/index.ts'
+import { worldError } from '../state/world-errors.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { historyPeaks, historyRows } from './block-index.ts'
 import type { ChainStore } from './chain-store.ts'
@@ -37,6 +38,7 @@ export async function recoverWindow(store: ChainStore, chain: Uint8Array, regist
     const block = store.block(height)!
     if (block.header.timeMs + BigInt(lifetimeMsMax) < tip.timeMs) break
     const receipts = (await store.receipts(height)).map((bytes) => decode(receiptSchema, bytes))
+    if (receipts.length !== block.envelope.transactions.length) throw worldError('STATE_DAMAGED', { row: `receipts of height ${height}` })
     blocks.push({ height: BigInt(height), timeMs: block.header.timeMs, transactions: block.envelope.transactions.map((bytes) => decodeTransaction(bytes, chain)), receipts })
   }
   window.rebuild(registry, blocks.reverse())

@@ -15,15 +15,15 @@ import type { Network } from '../p2p/network.ts'
 import { attestationSchema, certificateSchema } from '../primitives/certificate.ts'
 import type { AttestationContent } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
-import { SteleError } from '../primitives/error.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Genesis, GenesisMember } from '../primitives/genesis.ts'
+import { noMetrics } from '../primitives/ports.ts'
 import type { Clock, Logger, MetricsRegister, Random } from '../primitives/ports.ts'
 import { createSigner } from '../primitives/signature.ts'
-import { openDatabase } from '../state/database.ts'
 import { openLedger } from '../state/ledger-open.ts'
 import type { Ledger } from '../state/ledger.ts'
+import type { FileSystem } from '../state/file-system.ts'
 import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
-import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { Admission } from './admission.ts'
 import { Applier } from './applier.ts'
@@ -36,8 +36,12 @@ import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
 import { LedgerLogStore, toRaftEntry } from './log-store.ts'
-import { recoverTip, recoverWindow, writeGenesisState } from './recover.ts'
+import { recoverTip, recoverWindow } from './recover.ts'
 import { Relay } from './relay.ts'
+import { RepairRoom } from './repair-room.ts'
+import type { Ground } from './repair-state.ts'
+import { openStores } from './repair.ts'
+import { serveBlocks } from './sync-blocks.ts'
 import { TransactionBook } from './transaction-book.ts'
 import { TransactionReader } from './transaction-reader.ts'
 import { RaftLines } from './raft-lines.ts'
@@ -50,13 +54,18 @@ export interface NodeCollaborators {
   readonly logger: Logger
   readonly metrics: MetricsRegister
   readonly clock?: Clock
+  /** Where the ledger lives; a seam for the tests that crash. */
+  readonly fileSystem?: FileSystem
   /** An invariant broke or the disk failed: end the process, the data on disk are sound. */
   readonly fatal: (error: unknown) => void
+  /** Damage was met in ledger or state; consensus has been stopped already. Stop this node and start a new one, which repairs itself first. `fatal` unless given. */
+  readonly damaged?: (error: unknown) => void
 }
 
 export interface NodeSettings { readonly config: Config; readonly genesis: Genesis; readonly keys: NodeKeys }
 
 type ExecutorClass = typeof Executor
+export type NodeMode = 'starting' | 'normal' | 'repair' | 'fenced' | 'stopping'
 
 /** The parts of a running node; what RPC, health and tests read from. */
 export interface NodeParts {
@@ -81,6 +90,9 @@ export interface NodeParts {
   readonly startedAtMs: number
 }
 
+/** Committed blocks that are looked at again after a start; older ones become final with them. */
+const RECALLED_BLOCKS_MAX = 256
+
 /** Composition root: opens what a node keeps, wires the parts, starts them in order and stops them in reverse. */
 export class SteleNode {
   readonly #settings: NodeSettings
@@ -90,7 +102,11 @@ export class SteleNode {
   readonly #committed = new Set<(block: ExecutedBlock) => void>()
   readonly #final = new Set<(height: number) => void>()
   #parts: NodeParts | undefined
-  #mode: 'starting' | 'normal' | 'fenced' | 'stopping' = 'starting'
+  #mode: NodeMode = 'starting'
+  #repairReason: string | undefined
+  #damageTold = false
+  #starting: Promise<void> | undefined
+  readonly #stopping = new AbortController()
   #stopped = false
   #leaderChanges = 0
   #finalWaitsSinceMs: number | undefined
@@ -112,7 +128,9 @@ export class SteleNode {
     return this.#parts
   }
 
-  get mode(): 'starting' | 'normal' | 'fenced' | 'stopping' { return this.#mode }
+  get mode(): NodeMode { return this.#mode }
+  /** Why the node is in repair mode, with the height; undefined in every other mode. */
+  get repairReason(): string | undefined { return this.#mode === 'repair' ? this.#repairReason : undefined }
   get leaderChanges(): number { return this.#leaderChanges }
   get freeBytes(): number { return this.#freeBytes }
   get databaseBytes(): number { return this.#databaseBytes }
@@ -132,26 +150,39 @@ export class SteleNode {
     return () => { this.#final.delete(listener) }
   }
 
-  async start(): Promise<void> {
+  /** Resolves once the node takes part; that is after the repair when its stores are damaged. Throws what opening them throws, and `NODE_STOPPING`. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     const { config, genesis, keys } = this.#settings
-    const { logger, metrics, fatal } = this.#with
+    const { logger, metrics } = this.#with
+    const fatal = this.#failed
     const rules = headerRules(genesis)
     const member = memberOf(genesis, config.node)
     const signer = createSigner(keys.attestation)
     checkKeys(genesis, config.node, keys)
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-    const ledger = await this.#openLedger(rules.chain)
-    const world = openWorldState(await openDatabase(join(config.dataDir, 'state')), { chain: rules.chain })
-    if (world.isEmpty) await writeGenesisState(world, genesis, rules.chain)
+    await this.#readFreeBytes()
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
     verifier.start()
-    const store = new ChainStore(rules.chain, ledger, world)
     const registry = builtInRegistry()
-    const tip = recoverTip(world, store, genesis)
-    const window = await recoverWindow(store, rules.chain, registry, tip, genesis.parameters.lifetimeMsMax)
     const verifyBatch = verifier.verifyBatch.bind(verifier)
     const reader = new TransactionReader(rules.chain, verifyBatch)
-    const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+    const createGround = async (upon: Ledger, world: WorldState): Promise<Ground> => {
+      const store = new ChainStore(rules.chain, upon, world)
+      const tip = recoverTip(world, store, genesis)
+      const window = await recoverWindow(store, rules.chain, registry, tip, genesis.parameters.lifetimeMsMax)
+      const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+      return { executor, window, store }
+    }
+    const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, createGround).catch(async (error: unknown) => {
+      await verifier.stop()
+      throw error
+    })
+    const { tip } = executor
     const mempool = new Mempool(config.mempool)
     const book = new TransactionBook()
     const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal)
@@ -161,12 +192,12 @@ export class SteleNode {
     }, {
       executor, applier, mempool, book, clock: this.#clock, logger,
       onCommitted: (block) => this.#blockCommitted(block),
-      onLeaderAhead: (aheadMs) => logger.warn({ aheadMs }, 'the leader\'s clock runs ahead of this node\'s'),
+      onLeaderAhead: (aheadMs) => {
+        logger.warn({ aheadMs }, 'the leader\'s clock runs ahead of this node\'s')
+        this.parts.driver.forgetLeader()
+      },
     })
-    const network = await createNetwork({
-      chain: rules.chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
-      members: genesis.members.flatMap(({ member: number, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member: number, transportKey, addresses }))),
-    }, { logger, metrics, clock: this.#clock, random: systemRandom })
+    const network = await this.#createNetwork(rules.chain, metrics)
     const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
     const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
     const driver = this.#createDriver(ledger, executor, execution, lines, mempool)
@@ -186,11 +217,15 @@ export class SteleNode {
       const last = finality.repeat()
       if (last !== undefined) lines.broadcastAttestation(last)
     })
+    serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
     relay.start()
+    this.#recallCommitted()
     driver.start(ledger.lastIndex() > world.appliedIndex ? tailOf(ledger, world.appliedIndex) : [])
     await this.#readDisk()
     this.#readingsTimer = setInterval(() => { void this.#readDisk() }, 10_000).unref()
+    if (this.#stopping.signal.aborted) return
     this.#mode = 'normal'
+    this.#repairReason = undefined
     logger.info({ node: config.node, member: member.name, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
@@ -201,9 +236,13 @@ export class SteleNode {
 
   /** Stops in reverse order; everything acknowledged is on disk. Safe to call twice. */
   async stop(): Promise<void> {
-    if (this.#stopped || this.#parts === undefined) return
+    if (this.#stopped) return
     this.#stopped = true
     this.#mode = 'stopping'
+    this.#stopping.abort()
+    // A start under way ends with its own error, which its caller gets; here only its end matters.
+    await this.#starting?.catch((error: unknown) => this.#with.logger.debug({ code: errorCode(error) }, 'the start was ended'))
+    if (this.#parts === undefined) return
     const { driver, relay, finality, network, verifier, applier, world, ledger } = this.#parts
     clearInterval(this.#readingsTimer)
     relay.stop()
@@ -217,19 +256,60 @@ export class SteleNode {
     this.#with.logger.info({}, 'node stopped')
   }
 
-  async #openLedger(chain: Uint8Array): Promise<Ledger> {
-    const { config } = this.#settings
+  /** Damage is a reason to repair, everything else one to end the process. */
+  readonly #failed = (error: unknown): void => {
+    const code = errorCode(error)
+    if (code !== 'LEDGER_DAMAGED' && code !== 'STATE_DAMAGED') return this.#with.fatal(error)
+    if (this.#damageTold) return
+    this.#damageTold = true
+    const height = error instanceof SteleError ? error.details['height'] : undefined
+    this.#enterRepair(`repair: ${height === undefined ? 'the state' : `height ${String(height)}`} damaged`)
+    // At once: nothing more is voted, acknowledged or attested.
+    this.#parts?.driver.stop()
+    this.#parts?.finality.stop()
+    this.#parts?.relay.stop()
+    const tell = this.#with.damaged ?? this.#with.fatal
+    tell(error)
+  }
+
+  #enterRepair(reason: string): void {
+    if (this.#mode !== 'stopping') this.#mode = 'repair'
+    this.#repairReason = reason
+  }
+
+  async #openStores(rules: HeaderRules, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
+    const { config, genesis } = this.#settings
     const { logger, fatal } = this.#with
-    const opened = await openLedger({ directory: join(config.dataDir, 'ledger'), chainId: chain }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: fatal })
-    if (opened.status === 'repair') {
-      const [first] = opened.damaged
-      throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'the ledger is damaged; the node starts in repair mode only', details: { height: first?.height, index: first?.index, segment: first?.segment, offset: first?.offset } })
+    const room = new RepairRoom({
+      createNetwork: () => this.#createNetwork(rules.chain, noMetrics), others: rules.members.voters.map(({ node }) => node).filter((node) => node !== config.node),
+      logger, onRepair: (reason) => this.#enterRepair(reason),
+    }, this.#stopping.signal)
+    return openStores(join(config.dataDir, 'state'), {
+      rules, room, genesis, chain: rules.chain, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason),
+      openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: (error) => { if (this.#parts !== undefined) this.#failed(error) } }),
+    })
+  }
+
+  #createNetwork(chain: Uint8Array, metrics: MetricsRegister): Promise<Network> {
+    const { config, genesis, keys } = this.#settings
+    return createNetwork({
+      chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
+      members: genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member, transportKey, addresses }))),
+    }, { logger: this.#with.logger, metrics, clock: this.#clock, random: systemRandom })
+  }
+
+  /** What was committed before the start and is not final yet is attested and certified like everything else. */
+  #recallCommitted(): void {
+    const { store, finality, world } = this.parts
+    for (let height = Math.max(finality.finalHeight + 1, world.height - RECALLED_BLOCKS_MAX); height <= world.height; height++) {
+      const { header, hash } = store.block(height)!
+      finality.committed(contentOf({ header, hash }))
     }
-    return opened.ledger
   }
 
   #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: HeaderRules, signer: ReturnType<typeof createSigner>, lines: RaftLines): Finality {
-    const { logger, fatal } = this.#with
+    const { logger } = this.#with
+    const fatal = this.#failed
     const last = ledger.lastAttestation()
     const certificate = ledger.newestCertificate()
     return new Finality({
@@ -253,13 +333,15 @@ export class SteleNode {
 
   #createDriver(ledger: Ledger, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool): Driver {
     const { config, genesis } = this.#settings
-    const { logger, fatal } = this.#with
+    const { logger } = this.#with
+    const fatal = this.#failed
     const { recovered } = ledger
+    const hardState = ledger.hardState()
     const log = new LedgerLogStore(ledger, (data) => executor.describe(data))
     const { tickMs, electionTicks } = config.consensus
     const voters = genesis.members.flatMap(({ nodes }) => nodes.map(({ node }) => node))
     const raft = new Raft({
-      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationOf(voters), hardState: recovered.hardState, applied: executor.executedIndex,
+      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationOf(voters), hardState, applied: executor.executedIndex,
       refusals: recovered.refusals, electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)
     return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
@@ -274,7 +356,7 @@ export class SteleNode {
         logger.error({ code: 'LEADER_FENCED', refusals: fence?.refusals.map(({ peer, index, code }) => ({ peer, index, code })) }, 'a majority refused this node\'s block; it will not lead again before a restart')
       },
       fatal,
-    }, raft, { firstRead: recovered.bootCounter * 2 ** 32 + 1, applied: executor.executedIndex, hardState: recovered.hardState })
+    }, raft, { firstRead: recovered.bootCounter * 2 ** 32 + 1, applied: executor.executedIndex, hardState })
   }
 
   #blockCommitted(block: ExecutedBlock): void {
@@ -293,12 +375,16 @@ export class SteleNode {
   #attestationReceived(from: number, bytes: Uint8Array): void {
     this.parts.finality.receive(bytes).then((verdict) => {
       if (verdict === 'reject') this.#with.logger.warn({ from }, 'attestation rejected')
-    }, this.#with.fatal)
+    }, this.#failed)
+  }
+
+  async #readFreeBytes(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.#settings.config.dataDir)
+    this.#freeBytes = bavail * bsize
   }
 
   async #readDisk(): Promise<void> {
-    const { bavail, bsize } = await statfs(this.#settings.config.dataDir)
-    this.#freeBytes = bavail * bsize
+    await this.#readFreeBytes()
     this.#databaseBytes = await folderBytes(join(this.#settings.config.dataDir, 'state'))
     this.#ledgerBytes = await folderBytes(join(this.#settings.config.dataDir, 'ledger'))
   }
@@ -311,7 +397,7 @@ async function folderBytes(folder: string): Promise<number> {
 }
 
 /** The attestation content of a committed block. */
-export function contentOf({ header, hash }: ExecutedBlock): AttestationContent {
+export function contentOf({ header, hash }: Pick<ExecutedBlock, 'header' | 'hash'>): AttestationContent {
   return { v: 1, epoch: header.epoch, height: header.height, term: header.term, block: hash, stateRoot: header.stateRoot, memberSet: header.memberSet }
 }
 

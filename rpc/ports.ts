@@ -153,6 +153,8 @@ export interface RpcPorts {
 /** What health and metrics show; read at once, without I/O, at each probe. Lengths in entries or blocks, sizes in bytes. */
 export interface NodeReadings {
   readonly mode: 'starting' | 'normal' | 'repair' | 'fenced' | 'stopping'
+  /** What exactly keeps the node from being `normal`, when more is known than the mode: in repair mode the damaged height. */
+  readonly modeReason?: string
   readonly leader: number | null
   readonly isLeader: boolean
   readonly term: number

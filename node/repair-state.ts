@@ -1,0 +1,140 @@
+import { readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
+import type { Genesis } from '../primitives/genesis.ts'
+import type { Logger } from '../primitives/ports.ts'
+import { openDatabase } from '../state/database.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { openWorldState } from '../state/world-state.ts'
+import type { WorldState } from '../state/world-state.ts'
+import type { ReplayWindow } from '../contracts/index.ts'
+import type { ChainStore } from './chain-store.ts'
+import type { Executor, Refused } from './executor.ts'
+import { writeGenesisState } from './recover.ts'
+import { replay } from './repair-replay.ts'
+
+/** What a node executes with: it stands upon the durable state, and goes on from there. */
+export interface Ground { readonly executor: Executor; readonly window: ReplayWindow; readonly store: ChainStore }
+
+export interface StatePorts {
+  readonly ledger: Ledger
+  readonly genesis: Genesis
+  readonly chain: Uint8Array
+  /** What executes upon the state the database stands at. */
+  readonly createGround: (world: WorldState) => Promise<Ground>
+  readonly logger: Logger
+  /** Tells that the state is being rebuilt, and so that the node is not ready. */
+  readonly onRebuild: (reason: string) => void
+  readonly signal: AbortSignal
+}
+
+/** A stored block that this program does not get the signed root for, although the state below it was rebuilt from genesis. */
+export interface RefusedEntry { readonly index: number; readonly height: number; readonly refused: Refused }
+
+export interface SoundState { readonly world: WorldState; readonly ground: Ground }
+export type OpenedState = SoundState | { readonly refused: RefusedEntry }
+
+/** What probes are told meanwhile. */
+export const REBUILDING = 'repair: the state is rebuilt from the ledger'
+
+/**
+ * Opens the state database so that it can be believed: every row's checksum, every tree node and leaf checked, its position found in the ledger,
+ * everything committed executed, and the stored tail executed once for a trial. What does not hold is set aside and rebuilt
+ * from genesis out of the ledger, roots checked on the way; nothing is served before. Throws STATE_* for what no rebuilding mends
+ * (another process, another chain, a newer program, a full disk), and `NODE_STOPPING`.
+ */
+export async function openSoundState(directory: string, ports: StatePorts): Promise<OpenedState> {
+  for (let rebuilt = false; ; rebuilt = true) {
+    const world = await openChecked(directory, ports)
+    const sound = world ?? await openFresh(directory, ports)
+    let refused: RefusedEntry | undefined
+    try {
+      const ground = await ports.createGround(sound)
+      refused = await replay(sound, ground.executor, ports)
+      if (refused === undefined) return { world: sound, ground }
+    } catch (error) {
+      await sound.close()
+      if (!isDamage(error) || rebuilt) throw error
+      await setAside(directory, ports, error)
+      continue
+    }
+    await sound.close()
+    if (rebuilt || world === undefined) return { refused }
+    // A wrong root may come from a wrong state below it, which is cheaper to mend than to ask for.
+    await setAside(directory, ports, refused.refused.error)
+  }
+}
+
+async function openFresh(directory: string, { chain, genesis }: StatePorts): Promise<WorldState> {
+  const world = openWorldState(await openDatabase(directory), { chain })
+  await writeGenesisState(world, genesis, chain)
+  return world
+}
+
+/** The stored state when it is whole; undefined when it was set aside. */
+async function openChecked(directory: string, ports: StatePorts): Promise<WorldState | undefined> {
+  let world: WorldState | undefined
+  try {
+    world = await openWorld(directory, ports.chain)
+    if (world.isEmpty) await writeGenesisState(world, ports.genesis, ports.chain)
+    mustStandOnLedger(world, ports.ledger)
+    await checkRows(world, ports.signal)
+    await world.verifyAll(ports.signal)
+    return world
+  } catch (error) {
+    await world?.close()
+    if (ports.signal.aborted || !isDamage(error)) throw error
+    await setAside(directory, ports, error)
+    return undefined
+  }
+}
+
+async function openWorld(directory: string, chain: Uint8Array): Promise<WorldState> {
+  const database = await openDatabase(directory)
+  try {
+    return openWorldState(database, { chain })
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Reads every row once, so that its checksum is compared. */
+async function checkRows(world: WorldState, signal: AbortSignal): Promise<void> {
+  await world.read(async (rows) => {
+    for await (const { key } of rows.range({ from: Uint8Array.of(0), to: Uint8Array.of(0xff) })) if (signal.aborted && key.length > 0) signal.throwIfAborted()
+  })
+}
+
+/** State and ledger must tell of the same block: a state of another history, or one ahead of the ledger, proves nothing. */
+function mustStandOnLedger(world: WorldState, ledger: Ledger): void {
+  const { height, appliedIndex, blockHash } = world.position
+  if (height === 0 && appliedIndex === 0) return
+  const index = height === 0 ? 0 : ledger.indexOfHeight(height)
+  const stands = appliedIndex <= ledger.lastIndex() && index !== undefined && index <= appliedIndex && ledger.heightAt(appliedIndex) === height
+    && (index === 0 || equalBytes(ledger.entry(index)?.hash ?? new Uint8Array(32), blockHash))
+  if (!stands) throw new SteleError({ code: 'STATE_DAMAGED', message: 'the state stands at a block that the ledger does not hold', details: { height, appliedIndex, lastIndex: ledger.lastIndex(), block: toHex(blockHash) } })
+}
+
+/**
+ * LevelDB tells damage in its own files as failures to open. Those that rebuilding cannot mend carry the system's code: no permission, no room.
+ */
+function isDamage(error: unknown): boolean {
+  const code = errorCode(error)
+  if (code === 'STATE_DAMAGED' || code === 'STATE_READ_FAILED' || code?.startsWith('CODEC_') === true) return true
+  if (code !== 'STATE_OPEN_FAILED' || !(error instanceof SteleError)) return false
+  const cause = error.cause instanceof Error ? error.cause.cause : undefined
+  return !/permission denied|no space|too many open|read-only/i.test(cause instanceof Error ? cause.message : '')
+}
+
+/** Renames the folder; only the newest such copy is kept, as evidence. */
+async function setAside(directory: string, { logger, onRebuild }: StatePorts, error: unknown): Promise<void> {
+  const parent = dirname(directory)
+  const prefix = `${basename(directory)}.damaged-`
+  const aside = join(parent, `${prefix}${new Date().toISOString().replaceAll(/[-:.]/g, '')}`)
+  for (const old of await readdir(parent)) if (old.startsWith(prefix)) await rm(join(parent, old), { recursive: true })
+  await rename(directory, aside)
+  onRebuild(REBUILDING)
+  logger.error({ code: errorCode(error), error, aside }, 'state damaged, set aside and rebuilt from the ledger')
+}
