@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { toHex, utf8Bytes } from '../../primitives/bytes.ts'
-import { EMPTY_ROOT, inclusionPath, leafHash, MerkleAccumulator, merkleRoot, verifyConsistency, verifyInclusion } from '../../primitives/merkle.ts'
+import { consistencyPathOf, EMPTY_ROOT, inclusionPath, leafHash, MerkleAccumulator, merkleRoot, rootOfHashes, subtreeOfHashes, verifyConsistency, verifyInclusion } from '../../primitives/merkle.ts'
 import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
 
 const bytes = (base64: string | null): Uint8Array => new Uint8Array(Buffer.from(base64 ?? '', 'base64'))
@@ -59,5 +59,33 @@ t.test('every leaf of every size up to 70 is proven, and only at its place', (t)
 t.test('an inner node is not a leaf', (t) => {
   const root = merkleRoot(leaves.slice(0, 2))
   t.notOk(verifyInclusion(0, 1, leafHash(root), [], root))
+  t.end()
+})
+
+t.test('every tree up to 24 leaves is shown to extend every smaller one, and no other', (t) => {
+  const hashes = leaves.slice(0, 24).map(leafHash)
+  const roots = Array.from({ length: 25 }, (_, size) => rootOfHashes(hashes.slice(0, size)))
+  const subtree = subtreeOfHashes(hashes)
+  for (let size2 = 1; size2 <= 24; size2++) {
+    for (let size1 = 1; size1 <= size2; size1++) {
+      const path = consistencyPathOf(size1, size2, subtree)
+      if (!verifyConsistency(size1, size2, roots[size1]!, roots[size2]!, path)) t.fail(`${size1} to ${size2}`)
+      if (size1 < size2 && verifyConsistency(size1, size2, leafHash(roots[size1]!), roots[size2]!, path)) t.fail(`${size1} to ${size2} with another old root`)
+      if (size1 < size2 && verifyConsistency(size1, size2, roots[size1]!, leafHash(roots[size2]!), path)) t.fail(`${size1} to ${size2} with another new root`)
+      if (verifyConsistency(size1, size2, roots[size1]!, roots[size2]!, [...path, roots[1]!])) t.fail(`${size1} to ${size2} with a longer path`)
+    }
+  }
+  t.notOk(verifyConsistency(0, 3, roots[0]!, roots[3]!, []), 'a tree of size 0 proves nothing')
+  t.end()
+})
+
+t.test('sizes beyond 2^49 are told apart from powers of two', (t) => {
+  const asked: [number, number][] = []
+  const size = 2 ** 49 + 1
+  consistencyPathOf(1, size, (level, index) => {
+    asked.push([level, index])
+    return leaves[0]!
+  })
+  t.same(asked.at(0), [0, 2 ** 49], 'the lone last leaf is its own subtree')
   t.end()
 })
