@@ -1,14 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { stringify } from 'yaml'
-import { chainIdOf, checkGenesis, DEFAULT_PARAMETERS, nodeCertificationBytes } from '../primitives/genesis.ts'
+import { chainIdOf, checkGenesis, DEFAULT_PARAMETERS } from '../primitives/genesis.ts'
 import type { ChainParameters, Genesis, GenesisMember } from '../primitives/genesis.ts'
-import { createSigner } from '../primitives/signature.ts'
-import { sealPublicKey } from '../privacy/seal.ts'
 import { writeGenesis } from './genesis-file.ts'
-import { newSeed, signPublicKey, writeKeys } from './keys.ts'
 import type { KdfParameters } from './keystore-format.ts'
+import { createMemberKeys, writeMemberConfigs } from './member-keys.ts'
 
 /** Where one node of a new network listens. */
 export interface NodePlan { readonly p2p: number; readonly rpc: number; readonly admin: number; readonly host: string }
@@ -49,34 +46,12 @@ async function createMember(plan: NetworkPlan, { name, node }: MemberPlan, membe
   const passphrase = randomBytes(24).toString('base64url')
   const passphraseFile = join(folder, 'passphrase')
   writeFileSync(passphraseFile, `${passphrase}\n`, { mode: 0o600, flag: 'wx' })
-  const governance = { governance: newSeed() }
-  const operator = { sign: newSeed(), seal: newSeed() }
-  const keys = { transport: newSeed(), attestation: newSeed() }
-  await Promise.all([
-    writeKeys(join(folder, 'governance.json'), 'governance', governance, passphrase, plan.cost),
-    writeKeys(join(folder, 'operator.json'), 'operator', operator, passphrase, plan.cost),
-    writeKeys(join(folder, 'node.json'), 'node', keys, passphrase, plan.cost),
-  ])
-  const config = join(folder, 'config.yaml')
-  writeFileSync(config, nodeConfig(member, node, genesisPath), { flag: 'wx' })
-  const custodian = join(folder, 'custodian.yaml')
-  writeFileSync(custodian, custodianConfig(member, node, genesisPath), { flag: 'wx' })
-  const publicKeys = { transportKey: signPublicKey(keys.transport), attestationKey: signPublicKey(keys.attestation) }
-  const certification = createSigner(governance.governance).sign(nodeCertificationBytes({ member, node: member, ...publicKeys }))
-  const entry: GenesisMember = {
-    member, name, governanceKey: signPublicKey(governance.governance), operatorKey: signPublicKey(operator.sign), operatorSealKey: sealPublicKey(operator.seal),
-    nodes: [{ node: member, ...publicKeys, addresses: [`/ip4/${node.host}/tcp/${node.p2p}`], certification }],
-  }
-  return { entry, files: { member, name, folder, config, custodian, passphraseFile, node } }
-}
-
-function nodeConfig(node: number, { host, p2p, rpc, admin }: NodePlan, genesis: string): string {
-  return stringify({
-    version: 1, node, genesis, dataDir: 'data', keystore: 'node.json', passphraseFile: 'passphrase',
-    p2p: { listen: [`/ip4/${host}/tcp/${p2p}`] }, rpc: { host, port: rpc, specificationExamples: true }, admin: { host, port: admin },
+  const { host, p2p, rpc, admin } = node
+  const address = `/ip4/${host}/tcp/${p2p}`
+  const entry = await createMemberKeys({ folder, member, node: member, name, addresses: [address], passphrase, ...(plan.cost === undefined ? {} : { cost: plan.cost }) })
+  const { config, custodian } = writeMemberConfigs({
+    folder, member, node: member, genesis: genesisPath, passphraseFile: 'passphrase', listen: [address], rpc: { host, port: rpc }, admin: { host, port: admin },
+    specificationExamples: plan.kind === 'development',
   })
-}
-
-function custodianConfig(member: number, { host, rpc }: NodePlan, genesis: string): string {
-  return stringify({ version: 1, member, genesis, rpc: `http://${host}:${rpc}`, operator: 'operator.json', passphraseFile: 'passphrase', dataDir: 'custodian' })
+  return { entry, files: { member, name, folder, config, custodian, passphraseFile, node } }
 }
