@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { maybeFromHex } from '../primitives/bytes.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
+import { TRANSACTION_LIMITS } from '../primitives/transaction.ts'
+
+/** Signed transaction bytes from a file or standard input (`-`): the bytes themselves, their hex, or JSON with `transaction` in hex. `TX_FILE_INVALID`. Whether they are a transaction is for the node to judge. */
+export function readTransactionFile(path: string): Uint8Array {
+  const refuse = (rule: string, cause?: unknown): SteleError => new SteleError({ code: 'TX_FILE_INVALID', message: 'there is no signed transaction in this file', details: { path, rule }, cause })
+  let bytes: Uint8Array
+  try {
+    bytes = new Uint8Array(readFileSync(path === '-' ? 0 : path))
+  } catch (cause) {
+    throw refuse(`must be readable (${errorCode(cause) ?? 'unknown'})`, cause)
+  }
+  if (bytes.length === 0 || bytes.length > 4 * TRANSACTION_LIMITS.transactionBytesMax) throw refuse('must hold one transaction')
+  const text = new TextDecoder().decode(bytes).trim()
+  if (!text.startsWith('{')) return maybeFromHex(text) ?? bytes
+  const found = maybeFromHex(hexIn(text, refuse))
+  if (found === undefined || found.length === 0) throw refuse('`transaction` must be lower-case hex')
+  return found
+}
+
+function hexIn(text: string, refuse: (rule: string, cause?: unknown) => SteleError): string {
+  try {
+    const { transaction } = JSON.parse(text) as { readonly transaction?: unknown }
+    if (typeof transaction === 'string') return transaction
+  } catch (cause) {
+    throw refuse('begins like JSON and is not', cause)
+  }
+  throw refuse('must have `transaction` in hex')
+}
