@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import { EXIT, explain, printJson, say } from './output.ts'
 import { STELE_VERSION } from './version.ts'
 
@@ -10,6 +10,11 @@ type CommandModule = { readonly register: (program: Command) => void }
 
 /** Runs the command line; returns the exit code. 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification failed. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  // Whoever reads the output may stop early (`stele … | head -1`); that ends the command quietly.
+  process.stdout.on('error', (error: unknown) => {
+    if (errorCode(error) !== 'EPIPE') throw error
+    process.exit(EXIT.ok)
+  })
   const program = new Command('stele')
   program
     .description('Permissioned ledger node for sharing medical data between institutions')
@@ -32,14 +37,18 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification f
     await program.parseAsync(argv)
     return Number(process.exitCode ?? EXIT.ok)
   } catch (error) {
-    return report(error, argv.includes('--json'))
+    return await report(error, argv.includes('--json'))
   }
 }
 
-function report(error: unknown, json: boolean): number {
+async function report(error: unknown, json: boolean): Promise<number> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
   if (json && error instanceof SteleError) printJson({ error: { code: error.code, message: error.message, details: error.details, retryable: error.retryable } })
-  else say(`stele: ${explain(error)}`)
+  else {
+    const { nextStep } = await import('./next-step.ts')
+    const next = error instanceof SteleError ? nextStep(error.code) : undefined
+    say(`stele: ${explain(error)}${next === undefined ? '' : `\n→ ${next}`}`)
+  }
   return exitCodeOf(error)
 }
 

@@ -1,15 +1,14 @@
 /** Codes of the command line alone: what each means and what to do next. */
 export const COMMAND_ERRORS = {
   USAGE_DATA_MISSING: 'The command does not know what to verify; give --data DIR, or `receipt FILE`.',
+  USAGE_GENESIS_MISSING: 'A receipt is judged by a genesis file; give --genesis FILE, from a source you trust and not from the node.',
   USAGE_ADDRESS: 'An address is no multiaddress that other nodes could dial, such as /ip4/203.0.113.5/tcp/9000 or /dns4/node.example.org/tcp/9000.',
   USAGE_CHOICE: 'Options that exclude each other, or none of those of which one is needed; the message says which.',
-  USAGE_ID: 'A transaction id is 64 digits of lower-case hex, as `stele tx send` printed it.',
   OUTPUT_EXISTS: 'A file is there already and is never overwritten; choose another path or move it away.',
   MEMBER_FILE_INVALID: 'A member file is not the member.json that `stele keygen` wrote; details name file, path and rule. Ask that member for it again.',
   PASSPHRASE_DIFFERS: 'The passphrase was typed differently the second time; nothing was written.',
   TX_FILE_INVALID: 'The file holds no signed transaction: its bytes, their hex, or JSON with `transaction` in hex.',
   RECEIPT_UNREADABLE: 'The file is no receipt: JSON with `bundle` in hex (what `stele tx receipt` printed), the hex alone, or the bytes.',
   RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final, so it proves nothing yet; wait (stele tx wait ID) and fetch it again.',
-  NO_QUORUM: 'Too few nodes are reachable for writes; start the others or mend the network between them.',
   VERIFY_INTERRUPTED: 'The verification was interrupted; the folder is as it was.',
 } as const

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 
 /** Exit codes of the command line: scripts rely on them. */
@@ -13,8 +14,9 @@ export function say(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
+/** One line of JSON: bytes as lower-case hex, big integers as decimal strings. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner)))
+  print(JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? inner.toString() : inner instanceof Uint8Array ? toHex(inner) : inner)))
 }
 
 /** Left-aligned columns; the first row is the heading. */

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { maybeFromHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
+import { readInput } from './input-file.ts'
 
 /** A receipt bundle is at most a receipt, two headers, a certificate of 64 voters and two paths. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024
@@ -9,10 +9,10 @@ const FILE_BYTES_MAX = 8 * 1024 * 1024
  * Bundle bytes from a file as people have them: what `stele tx receipt` or `tx_receipt` printed (JSON with `bundle`, bare or as a JSON-RPC result), the hex alone, or the bytes
  * themselves. Throws `RECEIPT_UNREADABLE` or `RECEIPT_NOT_FINAL`; whether the bytes prove anything is for `verifyReceipt`.
  */
-export function readReceiptFile(path: string): Uint8Array {
-  if (path !== '-' && !existsSync(path)) throw new SteleError({ code: 'RECEIPT_UNREADABLE', message: 'there is no such receipt file', details: { path } })
-  const bytes = new Uint8Array(readFileSync(path === '-' ? 0 : path))
-  if (bytes.length === 0 || bytes.length > FILE_BYTES_MAX) throw new SteleError({ code: 'RECEIPT_UNREADABLE', message: 'the file is empty or too large for a receipt', details: { path, bytes: bytes.length } })
+export async function readReceiptFile(path: string): Promise<Uint8Array> {
+  const input = await readInput(path, FILE_BYTES_MAX)
+  if ('rule' in input) throw new SteleError({ code: 'RECEIPT_UNREADABLE', message: 'the receipt file cannot be read', details: { path, rule: input.rule }, cause: input.cause })
+  const { bytes } = input
   const text = new TextDecoder().decode(bytes).trim()
   if (text.startsWith('{')) return fromJsonText(text, path)
   // The bytes of a bundle begin with a map header, which is no hex digit.

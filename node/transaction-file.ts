@@ -1,18 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { maybeFromHex } from '../primitives/bytes.ts'
-import { errorCode, SteleError } from '../primitives/error.ts'
+import { SteleError } from '../primitives/error.ts'
 import { TRANSACTION_LIMITS } from '../primitives/transaction.ts'
+import { readInput } from './input-file.ts'
 
 /** Signed transaction bytes from a file or standard input (`-`): the bytes themselves, their hex, or JSON with `transaction` in hex. `TX_FILE_INVALID`. Whether they are a transaction is for the node to judge. */
-export function readTransactionFile(path: string): Uint8Array {
+export async function readTransactionFile(path: string): Promise<Uint8Array> {
   const refuse = (rule: string, cause?: unknown): SteleError => new SteleError({ code: 'TX_FILE_INVALID', message: 'there is no signed transaction in this file', details: { path, rule }, cause })
-  let bytes: Uint8Array
-  try {
-    bytes = new Uint8Array(readFileSync(path === '-' ? 0 : path))
-  } catch (cause) {
-    throw refuse(`must be readable (${errorCode(cause) ?? 'unknown'})`, cause)
-  }
-  if (bytes.length === 0 || bytes.length > 4 * TRANSACTION_LIMITS.transactionBytesMax) throw refuse('must hold one transaction')
+  const input = await readInput(path, 4 * TRANSACTION_LIMITS.transactionBytesMax)
+  if ('rule' in input) throw refuse(input.rule, input.cause)
+  const { bytes } = input
   const text = new TextDecoder().decode(bytes).trim()
   if (!text.startsWith('{')) return maybeFromHex(text) ?? bytes
   const found = maybeFromHex(hexIn(text, refuse))

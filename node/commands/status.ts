@@ -40,7 +40,7 @@ async function run({ cluster, watch, rpc, json }: Options): Promise<void> {
   while (!abort.signal.aborted) {
     if (process.stdout.isTTY && json !== true) process.stdout.write('\u001b[H\u001b[J')
     process.exitCode = await orNotReady(show, json === true)
-    await pause(REFRESH_MS, undefined, { signal: abort.signal }).catch((error: unknown) => { if (errorCode(error) !== 'ABORT_ERR') throw error })
+    await pause(REFRESH_MS, undefined, { signal: abort.signal }).catch((error: unknown) => { if (!abort.signal.aborted) throw error })
   }
   process.exitCode = EXIT.ok
 }

@@ -54,7 +54,7 @@ Examples:
 
 async function send(path: string, { rpc, json, wait: until, timeout }: Common & { readonly wait: Wait; readonly timeout: number }): Promise<void> {
   const { readTransactionFile } = await import('../transaction-file.ts')
-  const bytes = readTransactionFile(path)
+  const bytes = await readTransactionFile(path)
   const node = connect(rpc)
   const answer = await node.call('tx_send', { transaction: toHex(bytes) })
   if (until === 'accepted' || timeout === 0) return show(answer, json === true)

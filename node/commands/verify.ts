@@ -18,7 +18,6 @@ function partsOf(value: string): VerifyPart[] {
 export function register(program: Command): void {
   const verify = program.command('verify')
     .description('re-hash a node\'s data folder from genesis; or a receipt, offline')
-    .enablePositionalOptions()
     .option('--data <dir>', 'a node\'s data folder, or the folder with its config.yaml; nothing in it is changed')
     .option('--genesis <file>', 'genesis file, from a source you trust (default: the one its configuration names)')
     .option('--only <parts>', `some of ${VERIFY_PARTS.join(',')}`, partsOf)
@@ -38,7 +37,7 @@ Works on the folder of a stopped node, on a copy, and beside a running node (wit
   verify.command('receipt')
     .argument('<file>', 'what `stele tx receipt` or tx_receipt gave: JSON with `bundle`, hex, or the bytes; - for standard input')
     .description('verify a receipt with no node and no network')
-    .requiredOption('--genesis <file>', 'genesis file, from a source you trust')
+    .option('--genesis <file>', 'genesis file, from a source you trust')
     .option('--json', 'print the report as one line of JSON')
     .addHelpText('after', `
 Examples:
@@ -46,7 +45,8 @@ Examples:
   stele tx receipt 3f…9a --rpc http://127.0.0.1:8545 --json | stele verify receipt - --genesis genesis.json
 
 Checks leaf, Merkle path, header, and the attestations of a quorum of members. Exit 0 when it proves what it says, 4 when not.`)
-    .action(verifyReceiptFile)
+    // The parent command has options of the same names and sees them first.
+    .action((file: string, _options: object, command: Command) => verifyReceiptFile(file, command.optsWithGlobals()))
 }
 
 async function verifyFolder({ data, genesis: genesisOption, only, allowTornTail, json }: DataOptions): Promise<void> {
@@ -69,11 +69,12 @@ async function verifyFolder({ data, genesis: genesisOption, only, allowTornTail,
   process.exitCode = report.sound ? EXIT.ok : EXIT.verificationFailed
 }
 
-async function verifyReceiptFile(path: string, { genesis: genesisPath, json }: { readonly genesis: string; readonly json?: boolean }): Promise<void> {
+async function verifyReceiptFile(path: string, { genesis: genesisPath, json }: { readonly genesis?: string; readonly json?: boolean }): Promise<void> {
+  if (genesisPath === undefined) throw new SteleError({ code: 'USAGE_GENESIS_MISSING', message: 'name the genesis file to judge by: --genesis FILE, from a source you trust' })
   const [{ readReceiptFile }, { readGenesis }, { formatReceiptReport, verifyReceipt }] = await Promise.all([import('../receipt-file.ts'), import('../genesis-file.ts'), import('../../client/verify-receipt.ts')])
   const genesis = readGenesis(genesisPath)
   try {
-    const report = verifyReceipt(readReceiptFile(path), { genesis })
+    const report = verifyReceipt(await readReceiptFile(path), { genesis })
     if (json === true) return printJson({ valid: true, ...report })
     print(`${good('✓')} leaf hash   ${good('✓')} Merkle path   ${good('✓')} block ${report.height}   ${good('✓')} ${report.attestedBy.length} of ${report.voters} attestations (${report.needed} needed)\n`)
     print(formatReceiptReport(report))
