@@ -1,4 +1,4 @@
-import { readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
@@ -13,6 +13,8 @@ import type { ChainStore } from './chain-store.ts'
 import type { Executor, Refused } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
 import { replay } from './repair-replay.ts'
+import { VerifyJournal } from './verify-report.ts'
+import { checkDatabaseFiles } from './verify-tables.ts'
 
 /** What a node executes with: it stands upon the durable state, and goes on from there. */
 export interface Ground { readonly executor: Executor; readonly window: ReplayWindow; readonly store: ChainStore }
@@ -76,6 +78,7 @@ async function openFresh(directory: string, { chain, genesis }: StatePorts): Pro
 async function openChecked(directory: string, ports: StatePorts): Promise<WorldState | undefined> {
   let world: WorldState | undefined
   try {
+    await checkFiles(directory)
     world = await openWorld(directory, ports.chain)
     if (world.isEmpty) await writeGenesisState(world, ports.genesis, ports.chain)
     mustStandOnLedger(world, ports.ledger)
@@ -87,6 +90,24 @@ async function openChecked(directory: string, ports: StatePorts): Promise<WorldS
     if (ports.signal.aborted || !isDamage(error)) throw error
     await setAside(directory, ports, error)
     return undefined
+  }
+}
+
+/**
+ * LevelDB passes over what it cannot read, and a lost row looks like one that never was; so its files are checked first. The end of a log may be
+ * torn: LevelDB drops it, and the ledger replays it. The caller holds the ledger's lock, so nobody writes these files meanwhile.
+ */
+async function checkFiles(directory: string): Promise<void> {
+  const journal = new VerifyJournal(() => {})
+  try {
+    await checkDatabaseFiles(directory, journal)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return // The first start.
+    throw error
+  }
+  for (const { file, offset, bytes, rule } of journal.findings) {
+    const isTornTail = file?.endsWith('.log') === true && (offset ?? 0) + (bytes ?? 0) === (await stat(file)).size
+    if (!isTornTail) throw new SteleError({ code: 'STATE_DAMAGED', message: 'a file of the state database is damaged', details: { file, offset, bytes, rule } })
   }
 }
 

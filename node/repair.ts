@@ -44,6 +44,10 @@ export async function openStores(stateDirectory: string, ports: StorePorts): Pro
       // Opened anew: what it recovered is not what it holds now.
       await ledger.close()
     }
+  } catch (error) {
+    // Whatever was under way when the node was stopped failed because of that.
+    room.throwIfStopping()
+    throw error
   } finally {
     await room.leave()
   }
