@@ -18,11 +18,6 @@ export const NODE_ERRORS = {
   REQUEST_TIME_OFF: 'The request was signed too long ago, or the clocks of client and node differ by more than a minute. Set the clock, sign anew.',
   PROOF_HEIGHT_UNAVAILABLE: 'The node has no state proof for this height. Leave the height out, which means the newest one.',
 
-  USAGE_DATA_MISSING: 'The command was not told what to verify. Name a folder with `--data`, or a receipt.',
-  VERIFY_INTERRUPTED: 'The verification was interrupted; nothing was changed. Start it again.',
-  RECEIPT_UNREADABLE: 'The file holds no receipt: absent, empty, too large, or neither JSON nor bytes of one.',
-  RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final and proves nothing. Fetch it again.',
-  CERTIFICATE_OTHER_BLOCK: 'A stored certificate or attestation speaks of another block than the ledger holds. Keep the folder; compare it with other members.',
 
   RELEASE_REFUSED: 'Nothing is released on this permit now; the details name the reason. Ask for access anew if it ended or its consent is gone.',
   RELEASE_NO_PERMIT: 'The ledger of this node holds no decision under this request id, not yet or never.',

@@ -23,6 +23,8 @@ export const PRIMITIVES_ERRORS = {
   CERTIFICATE_TOO_FEW: 'The certificate has fewer attestations than finality needs. The block may become final later; the proof in hand does not show it.',
   CERTIFICATE_SIGNATURE_INVALID: 'An attestation in the certificate does not verify. Do not trust where it came from.',
 
+  STATE_KEY_INVALID: 'The name or parts of a state key do not fit the table; the details name the part. See docs/spec.',
+
   PROOF_VERSION_UNKNOWN: 'The proof or its header has a version that this verifier does not know. Update the verifier.',
   PROOF_WRONG_CHAIN: 'The proof belongs to another chain. Check which genesis file was given.',
   PROOF_WRONG_BLOCK: 'Certificate, header and receipt do not speak of the same block. The proof shows nothing.',
