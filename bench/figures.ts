@@ -32,7 +32,7 @@ export interface Bench {
   committed?: readonly number[]
 }
 
-const NO_ETCD = 'etcd is not installed'
+const NO_ETCD = 'etcd is not installed, or was left out'
 const LOAD = 'signed transactions committed'
 
 /** Runs one after another, each after the one before has ended. */

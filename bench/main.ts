@@ -29,7 +29,7 @@ const WITH_ETCD = ['latency', 'throughput']
 /** Progress goes to standard error, so that standard output holds the result alone. */
 const say = (text: string): void => { process.stderr.write(`${text}\n`) }
 
-async function run({ figures, quick, sizes }: Options, cleanup: Cleanup): Promise<Report> {
+async function run({ figures, quick, sizes, etcd: wanted }: Options, cleanup: Cleanup): Promise<Report> {
   const machine = describeMachine(probeSync())
   const rows: Row[] = []
   const notes: string[] = []
@@ -41,7 +41,7 @@ async function run({ figures, quick, sizes }: Options, cleanup: Cleanup): Promis
   }
   const onNodes = figures.filter((name) => name !== 'ceiling')
   if (onNodes.length === 0) return { machine, quick, rows, notes }
-  const version = etcdVersion()
+  const version = wanted ? etcdVersion() : undefined
   let etcd: EtcdFigures | undefined
   if (version !== undefined && figures.some((name) => WITH_ETCD.includes(name))) {
     say(`etcd ${version}: three members`)

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SteleError } from '../primitives/error.ts'
 import { startDevNetwork, startNode } from '../node/dev-network.ts'
 import type { DevNode } from '../node/dev-network.ts'
 import type { Cleanup } from './cleanup.ts'
@@ -28,7 +29,7 @@ export class BenchNetwork {
   static async start(cleanup: Cleanup): Promise<BenchNetwork> {
     const network = new BenchNetwork(mkdtempSync(join(tmpdir(), 'stele-bench-')))
     cleanup.add(() => network.stop())
-    const { nodes } = await startDevNetwork({ nodes: NODES, directory: network.directory })
+    const { nodes } = await startDevNetwork({ nodes: NODES, directory: network.directory }).catch((cause: unknown) => { throw withLog(cause) })
     network.#nodes = nodes.map(withClient)
     await network.leader()
     return network
@@ -92,3 +93,10 @@ export class BenchNetwork {
 }
 
 const withClient = (node: DevNode): BenchNode => ({ process: node, client: new LoadClient(node.rpc, CONNECTIONS_PER_NODE) })
+
+/** The log goes with the folder, so what it says at its end goes with the error. */
+function withLog(cause: unknown): Error {
+  const path = cause instanceof SteleError ? cause.details['log'] : undefined
+  const end = typeof path === 'string' ? readFileSync(path, 'utf8').slice(-2000) : ''
+  return new Error(`the nodes did not start: ${end}`, { cause })
+}

@@ -26,12 +26,14 @@ export interface Sizes {
 const FULL: Sizes = { runs: 5, transactions: 20_000, decisions: 10_000, writes: 500, etcdSeconds: 5, readSeconds: 5, ceilingSeconds: 3, idleSeconds: 30, failoverRounds: 7, growth: 1_000_000 }
 const QUICK: Sizes = { runs: 1, transactions: 2000, decisions: 1000, writes: 100, etcdSeconds: 1, readSeconds: 1, ceilingSeconds: 0.5, idleSeconds: 3, failoverRounds: 2, growth: 10_000 }
 
-export interface Options { readonly figures: readonly FigureName[]; readonly quick: boolean; readonly format: 'table' | 'json' | 'markdown'; readonly write: boolean; readonly sizes: Sizes }
+export interface Options { readonly figures: readonly FigureName[]; readonly quick: boolean; readonly format: 'table' | 'json' | 'markdown'; readonly write: boolean; readonly etcd: boolean; readonly sizes: Sizes }
 
-export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--json | --markdown] [--write] [--transactions N] [--runs N] [--growth N]
+export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--json | --markdown] [--write] [--no-etcd]
+                 [--transactions N] [--runs N] [--growth N]
 
   --quick          a minute instead of ten; shows that everything runs, not what it reaches
   --only NAME      one of ${FIGURES.join(', ')}; may be given again (growth runs only when named)
+  --no-etcd        leaves etcd out, though it is installed
   --json           one JSON document on standard output instead of the table
   --markdown       the table as in docs/performance.md
   --write          also puts the table into docs/performance.md and the raw figures into bench/last-run.json
@@ -42,7 +44,7 @@ export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, markdown: { type: 'boolean', default: false }, write: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, markdown: { type: 'boolean', default: false }, write: { type: 'boolean', default: false }, 'no-etcd': { type: 'boolean', default: false },
       only: { type: 'string', multiple: true }, transactions: { type: 'string' }, runs: { type: 'string' }, growth: { type: 'string' },
     },
   })
@@ -54,7 +56,7 @@ export function readOptions(args: readonly string[]): Options {
   const sizes = values.quick ? QUICK : FULL
   const count = (flag: 'transactions' | 'runs' | 'growth'): number => positive(flag, values[flag], sizes[flag])
   return {
-    figures: FIGURES.filter((name) => figures.includes(name)), quick: values.quick, write: values.write, format: values.json ? 'json' : values.markdown ? 'markdown' : 'table',
+    figures: FIGURES.filter((name) => figures.includes(name)), quick: values.quick, write: values.write, etcd: !values['no-etcd'], format: values.json ? 'json' : values.markdown ? 'markdown' : 'table',
     sizes: { ...sizes, transactions: count('transactions'), runs: count('runs'), growth: count('growth') },
   }
 }
