@@ -31,7 +31,8 @@ t.test('the image runs as a user without rights, reports its health and starts t
   t.match(last, /^HEALTHCHECK /m)
   t.match(last, /^ENTRYPOINT \["\/app\/node\/stele"\]$/m)
   t.notMatch(dockerfile, /passphrase|--allow-root/i)
-  const { rpc, admin } = configSchema.properties
+  const schema = configSchema as { properties: Record<'rpc' | 'admin', { properties: { port: { default?: number } } }> }
+  const { rpc, admin } = schema.properties
   t.match(last, `:${String(admin.properties.port.default)}/livez`, 'the health check asks the default port')
   t.match(last, new RegExp(`^EXPOSE .*${String(rpc.properties.port.default)}`, 'm'))
 })
