@@ -29,10 +29,10 @@ serveActor({
     if (kind === 'patient') await door.keepRelation(account, card.tagKey)
     return { account, bundle: receipt.bundle === undefined ? new Uint8Array(0) : encode(receiptBundle, receipt.bundle) }
   },
-  /** Hospitals and practitioners belong to no patient: their entries hang on an account of the institution's own. */
+  /** Hospitals and practitioners belong to no patient: their entries hang on a subject of the institution's own, whose keys are drawn and forgotten. */
   enrolDirectory: async () => {
     const keys = keysFromSeeds(new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(32)))
-    const { account } = await enrolAccount(client, { kind: 'service', keys })
+    const { account } = await enrolAccount(client, { kind: 'patient', keys })
     await door.keepRelation(account, new Uint8Array(randomBytes(32)))
     return { account }
   },
