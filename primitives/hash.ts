@@ -4,10 +4,12 @@ import { concatBytes, utf8Bytes } from './bytes.ts'
 export { sha256, sha256Hex, sha256Stream }
 
 /** What a hash or signature is for. Every hashed or signed byte string starts with one of these, so no value of one kind is ever taken for another. */
-export type Domain =
-  | 'genesis' | 'genesis-account' | 'node-keys' | 'member-set' | 'parameters'
-  | 'tx-id' | 'tx-sign' | 'block-header' | 'header-sign' | 'attestation' | 'vote'
-  | 'storage-receipt' | 'blob' | 'section' | 'details' | 'signed-head' | 'rpc-request' | 'record-key' | 'deny-basis' | 'replay-minute'
+export const DOMAINS = [
+  'genesis', 'genesis-account', 'node-keys', 'member-set', 'parameters',
+  'tx-id', 'tx-sign', 'block-header', 'header-sign', 'attestation', 'vote',
+  'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute',
+] as const
+export type Domain = (typeof DOMAINS)[number]
 
 const prefixes = new Map<Domain, Uint8Array>()
 
