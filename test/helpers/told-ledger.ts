@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROLES } from '../../primitives/calls/attributes.ts'
 import type { Section } from '../../primitives/calls/records.ts'
@@ -9,7 +9,9 @@ import type { ReceiptBundle } from '../../primitives/receipt.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { readKeys } from '../../node/keys.ts'
+import type { LedgerBatch } from '../../state/ledger.ts'
 import { openLedger } from '../../state/ledger-open.ts'
+import type { LedgerRecord } from '../../state/ledger-record.ts'
 import { scanLedger } from '../../state/ledger-verify.ts'
 import { nodeFileSystem, nodeTimers } from '../../state/node-file-system.ts'
 import { createStore, makeBlob, putAll, random } from '../vault/fixtures.ts'
@@ -97,30 +99,33 @@ export function copyOf(folder: string, to: string): string {
   return to
 }
 
-/** The same records in the same order in much smaller segments, written by the real ledger: so that a short story fills several. `change` may forge entries. */
-export async function inSmallSegments(dataDir: string, genesisChain: Uint8Array, segmentBytes = 24 * 1024, change: (entry: { readonly height: number; readonly data: Uint8Array }) => void = () => {}): Promise<void> {
+/**
+ * The same records in the same order, written by the real ledger into much smaller segments, so that a short story fills several. `rewrite` may forge a record: then every
+ * checksum is right and the content is not.
+ */
+export async function inSmallSegments(dataDir: string, chain: Uint8Array, segmentBytes = 24 * 1024, rewrite: (record: LedgerRecord) => LedgerRecord = (record) => record): Promise<void> {
   const from = join(dataDir, 'ledger')
   const to = join(dataDir, 'ledger-small')
-  const opened = await openLedger({ directory: to, chainId: genesisChain, segmentBytes }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger: silentLogger, random: systemRandom, failed: (error) => { throw error } })
+  const opened = await openLedger({ directory: to, chainId: chain, segmentBytes }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger: silentLogger, random: systemRandom, failed: (error) => { throw error } })
   if (opened.status !== 'normal') throw new Error('a new ledger is sound')
   const appends: Promise<void>[] = []
   await scanLedger(nodeFileSystem, from, (record) => {
-    switch (record.type) {
-      case 'entry': {
-        const entry = { ...record.entry, data: record.entry.data.slice(), ...(record.entry.hash && { hash: record.entry.hash.slice() }) }
-        change(entry)
-        return void appends.push(opened.ledger.append({ entries: [entry] }))
-      }
-      case 'hardState': return void appends.push(opened.ledger.append({ hardState: record.hardState }))
-      case 'certificate': return void appends.push(opened.ledger.append({ certificate: record.certificate }))
-      case 'attestation': return void appends.push(opened.ledger.append({ attestation: { ...record.attestation, bytes: record.attestation.bytes! } }))
-      case 'truncate': return void appends.push(opened.ledger.append({ truncateFrom: record.from }))
-      default: return
-    }
+    const batch = batchOf(rewrite(record.type === 'entry' ? { ...record, entry: { ...record.entry, data: record.entry.data.slice(), ...(record.entry.hash && { hash: record.entry.hash.slice() }) } } : record))
+    if (batch !== undefined) appends.push(opened.ledger.append(batch))
   })
   await Promise.all(appends)
   await opened.ledger.close()
   rmSync(from, { recursive: true })
-  cpSync(to, from, { recursive: true })
-  rmSync(to, { recursive: true })
+  renameSync(to, from)
+}
+
+function batchOf(record: LedgerRecord): LedgerBatch | undefined {
+  switch (record.type) {
+    case 'entry': return { entries: [record.entry] }
+    case 'hardState': return { hardState: record.hardState }
+    case 'certificate': return { certificate: record.certificate }
+    case 'attestation': return { attestation: { ...record.attestation, bytes: record.attestation.bytes! } }
+    case 'truncate': return { truncateFrom: record.from }
+    default: return undefined
+  }
 }

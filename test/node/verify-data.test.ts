@@ -4,8 +4,15 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { verifyReceipt } from '../../client/verify-receipt.ts'
+import { decodeBlock, decodeHeader, encodeBlock, encodeHeader } from '../../primitives/block.ts'
+import { attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
+import type { Certificate } from '../../primitives/certificate.ts'
+import { decode, encode } from '../../primitives/codec.ts'
+import { errorCode } from '../../primitives/error.ts'
 import { chainIdOf } from '../../primitives/genesis.ts'
-import { headerRules } from '../../node/genesis-file.ts'
+import { receiptBundle } from '../../primitives/receipt.ts'
+import type { ReceiptBundle } from '../../primitives/receipt.ts'
 import { verifyData } from '../../node/verify-data.ts'
 import { scanLedgerFiles } from '../../node/verify-ledger.ts'
 import { VerifyJournal } from '../../node/verify-report.ts'
@@ -13,6 +20,7 @@ import type { VerifyPart, VerifyReport } from '../../node/verify-report.ts'
 import { checkDatabaseFiles } from '../../node/verify-tables.ts'
 import { openDatabase } from '../../state/database.ts'
 import { rowKey } from '../../state/keyspace.ts'
+import type { LedgerRecord } from '../../state/ledger-record.ts'
 import { filesBelow } from '../vault/fixtures.ts'
 import { copyOf, inSmallSegments, tellLedger } from '../helpers/told-ledger.ts'
 
@@ -157,22 +165,50 @@ t.test('state that was rewritten consistently with itself, but not with the chai
   t.match(await verify(behind), { sound: true, skipped: [{ part: 'state', why: /no state folder/ }] }, 'a state that is not there is made anew')
 })
 
-t.test('a ledger whose records are intact but whose blocks were forged is found by the chain\'s own rules', async (t) => {
+/** A copy of node 1's folder whose ledger was written anew with forged records: every checksum is right. */
+async function forged(rewrite: (record: LedgerRecord) => LedgerRecord): Promise<VerifyReport> {
   const folder = copy()
-  const rules = headerRules(genesis)
-  t.equal((await verify(folder)).chain, Buffer.from(rules.chain).toString('hex'))
-  await forge(folder, 5)
-  const report = await verify(folder, ['chain', 'certificates'])
-  t.match(report, { sound: false, blocks: { executedHeight: 4 } })
-  t.match(report.findings[0], { part: 'chain', code: 'BLOCK_INVALID', height: 5 })
+  await inSmallSegments(folder, chain, 64 * 1024, rewrite)
+  return verify(folder, ['chain', 'certificates'])
+}
+
+t.test('forged blocks under right checksums are found by the rules of the chain', async (t) => {
+  const signature = await forged((record) => {
+    if (record.type === 'entry' && record.entry.height === 5) {
+      const envelope = decodeBlock(record.entry.data)
+      envelope.signature[0]! ^= 1
+      return { ...record, entry: { ...record.entry, data: encodeBlock(envelope) } }
+    }
+    return record
+  })
+  t.match(signature, { sound: false, blocks: { checked: 8, executedHeight: 4 }, findings: [{ part: 'chain', code: 'BLOCK_INVALID', height: 5, rule: 'every signature verifies' }] })
+  const header = await forged((record) => {
+    if (record.type === 'entry' && record.entry.height === 3) {
+      const envelope = decodeBlock(record.entry.data)
+      return { ...record, entry: { ...record.entry, data: encodeBlock({ ...envelope, header: encodeHeader({ ...decodeHeader(envelope.header), stateRoot: new Uint8Array(32) }) }) } }
+    }
+    return record
+  })
+  t.match(header, { sound: false, blocks: { executedHeight: 2 } })
+  t.ok(header.findings.some(({ height, rule }) => height === 4 && rule === 'the parent is the block before'), 'the next block does not name it')
+  t.ok(header.findings.some(({ height, code }) => height === 3 && code === 'CERTIFICATE_OTHER_BLOCK'), 'its certificate is for another block')
 })
 
-/** Writes the ledger anew with one byte of one block's proposer signature changed: every checksum is right, the block is not. */
-async function forge(folder: string, height: number): Promise<void> {
-  await inSmallSegments(folder, chain, 64 * 1024, (entry) => {
-    if (entry.height === height) entry.data[entry.data.length - 70]! ^= 1
+t.test('forged certificates and attestations under right checksums are found', async (t) => {
+  const certified = (change: (certificate: Certificate) => Certificate) => forged((record) => (record.type === 'certificate' && record.certificate.height === 6
+    ? { ...record, certificate: { height: 6, bytes: encode(certificateSchema, change(decode(certificateSchema, record.certificate.bytes))) } } : record))
+  t.match((await certified((certificate) => ({ ...certificate, signatures: certificate.signatures.slice(1) }))).findings, [{ code: 'CERTIFICATE_TOO_FEW' }])
+  t.match((await certified(({ content, signatures: [first, second] }) => ({ content, signatures: [first!, second!, second!] }))).findings, [{ code: 'CERTIFICATE_SIGNER_TWICE' }])
+  t.match((await certified(({ content, signatures: [first, second, third] }) => ({ content, signatures: [first!, second!, { ...third!, node: 9 }] }))).findings, [{ code: 'CERTIFICATE_SIGNER_UNKNOWN' }])
+  t.match((await certified(({ content, signatures }) => ({ content: { ...content, stateRoot: content.block }, signatures }))).findings, [{ code: 'CERTIFICATE_SIGNATURE_INVALID' }])
+  const attested = await forged((record) => {
+    if (record.type !== 'attestation' || record.attestation.height !== 6) return record
+    const attestation = decode(attestationSchema, record.attestation.bytes!)
+    attestation.signature[1]! ^= 1
+    return { ...record, attestation: { ...record.attestation, bytes: encode(attestationSchema, attestation) } }
   })
-}
+  t.match(attested.findings, [{ part: 'certificates', code: 'CERTIFICATE_SIGNATURE_INVALID', height: 6 }])
+})
 
 t.test('a flipped byte in a stored blob, or a file that has no business there, is found', async (t) => {
   const folder = copy()
@@ -182,4 +218,48 @@ t.test('a flipped byte in a stored blob, or a file that has no business there, i
   flip(path!, 1_048_700)
   flip(path!, statSync(path!).size - 3)
   t.match((await verify(folder, ['vault'])).findings, [{ code: 'VAULT_DAMAGED', rule: /hashes/ }])
+})
+
+const refusal = (bundle: ReceiptBundle | Uint8Array): string | undefined => {
+  try {
+    verifyReceipt(bundle, { genesis })
+    return undefined
+  } catch (error) {
+    return errorCode(error)
+  }
+}
+
+t.test('a receipt from a real node proves its decision by attestations of other nodes than the one asked', async (t) => {
+  for (const bundle of told.bundles) t.equal(refusal(encode(receiptBundle, bundle)), undefined)
+  const report = verifyReceipt(told.permit, { genesis })
+  t.match(report, { code: 'OK', needed: 3, voters: 4, events: [{ contract: 'access', name: 'decision', data: { decision: 'permit' } }] })
+  t.ok(report.attestedBy.filter(({ node }) => node !== 1).length >= 2, 'node 1 was asked')
+})
+
+t.test('a receipt with any one byte flipped is refused, in every field', async (t) => {
+  const bytes = encode(receiptBundle, told.permit)
+  t.ok(bytes.length > 1000, `${bytes.length} bytes`)
+  // Every third byte, so that the smallest field of 4 bytes is hit too; a different bit each time.
+  const passed: number[] = []
+  for (let at = 0; at < bytes.length; at += 3) {
+    const spoilt = bytes.slice()
+    spoilt[at]! ^= 1 << (at % 8)
+    if (refusal(spoilt) === undefined) passed.push(at)
+  }
+  t.same(passed, [])
+  for (const cut of [1, 100, bytes.length - 1]) t.match(refusal(bytes.subarray(0, cut)), /^CODEC_/)
+  t.match(refusal(Buffer.concat([bytes, Buffer.of(0)])), /^CODEC_/)
+})
+
+t.test('a receipt with too few, duplicate or foreign signers, or of another block, is refused', async (t) => {
+  const { finality } = told.permit
+  const [first, second, third] = finality.certificate.signatures
+  const signedBy = (signatures: Certificate['signatures']): string | undefined => refusal({ ...told.permit, finality: { ...finality, certificate: { ...finality.certificate, signatures } } })
+  t.equal(signedBy([first!, second!]), 'CERTIFICATE_TOO_FEW')
+  t.equal(signedBy([first!, second!, second!]), 'CERTIFICATE_SIGNER_TWICE')
+  t.equal(signedBy([second!, first!, third!]), 'CERTIFICATE_SIGNER_TWICE', 'out of order')
+  t.equal(signedBy([first!, second!, { ...third!, node: 9 }]), 'CERTIFICATE_SIGNER_UNKNOWN')
+  t.equal(signedBy([first!, second!, { ...third!, signature: second!.signature }]), 'CERTIFICATE_SIGNATURE_INVALID')
+  t.match(refusal({ ...told.permit, receipt: told.bundles[0]!.receipt }), /^PROOF_/)
+  t.match(refusal({ ...told.permit, finality: told.bundles[0]!.finality }), /^PROOF_/)
 })
