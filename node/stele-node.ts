@@ -167,7 +167,6 @@ export class SteleNode {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     await this.#readFreeBytes()
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
-    verifier.start()
     const registry = builtInRegistry()
     const verifyBatch = verifier.verifyBatch.bind(verifier)
     const reader = new TransactionReader(rules.chain, verifyBatch)

@@ -34,12 +34,14 @@ export class VerifierPool {
     this.#options = options
   }
 
-  start(): void {
+  /** Threads are started when a batch first needs them: an idle node does without their memory. */
+  #startThreads(): void {
     while (this.#workers.length < this.#options.threads) {
       const worker = new Worker(new URL('./verify-worker.ts', import.meta.url), { execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } })
       worker.on('message', ({ id, verdicts }: { id: number; verdicts: Uint8Array }) => {
         this.#waiting.get(id)?.resolve(verdicts)
         this.#waiting.delete(id)
+        if (this.#waiting.size === 0) for (const each of this.#workers) each.unref()
       })
       worker.on('error', (cause) => this.#fail(new SteleError({ code: 'VERIFIER_FAILED', message: 'a verification thread ended', cause })))
       worker.unref()
@@ -87,16 +89,19 @@ export class VerifierPool {
   #dispatch(): void {
     const asked = this.#asked
     this.#asked = []
-    if (this.#workers.length === 0 || asked.length <= INLINE_MAX) {
+    if (this.#options.threads === 0 || asked.length <= INLINE_MAX) {
       for (const { item, resolve } of asked) resolve(verify(item.publicKey, item.message, item.signature))
       return
     }
+    this.#startThreads()
     for (let at = 0; at < asked.length; at += this.#options.batchMax) this.#post(asked.slice(at, at + this.#options.batchMax))
   }
 
   #post(part: readonly Asked[]): void {
     const id = this.#next++
     const packed = packItems(part.map(({ item }) => item))
+    // While a node replays its ledger nothing else keeps the process alive: without this it would end in the middle, in silence.
+    if (this.#waiting.size === 0) for (const worker of this.#workers) worker.ref()
     this.#waiting.set(id, {
       resolve: (verdicts) => part.forEach(({ resolve }, i) => resolve(verdicts[i] === 1)),
       reject: (error) => { for (const { reject } of part) reject(error) },

@@ -48,7 +48,6 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
     else state = await openStateCopy(folder, rules.chain, journal)
   }
   const verifier = new VerifierPool({ threads, batchMax: 256, verdictsMax: 65_536 })
-  verifier.start()
   // Verification threads alone do not keep a process alive.
   const alive = setInterval(() => {}, 60_000)
   try {
