@@ -1,7 +1,9 @@
 /** Goal: docs/metrics.md lists every metric. Method: literals in the sources against what the factories register. */
+import { readFile } from 'node:fs/promises'
 import t from 'tap'
+import { parse } from 'yaml'
 import { ALERTS, readMetrics } from '../../docs/generate/metrics.ts'
-import { readSources } from '../../docs/generate/sources.ts'
+import { ROOT, readSources } from '../../docs/generate/sources.ts'
 
 const metrics = await readMetrics()
 const names = new Set(metrics.map(({ name }) => name))
@@ -27,4 +29,11 @@ t.test('no name is registered by two folders, and names follow Prometheus', asyn
 
 t.test('every alert is about a metric that exists', async (t) => {
   t.strictSame(Object.keys(ALERTS).filter((name) => !names.has(name)), [])
+})
+
+t.test('the rules for Prometheus name only metrics that exist', async (t) => {
+  const { groups } = parse(await readFile(new URL('ops/alerts.yaml', ROOT), 'utf8')) as { groups: { rules: { alert: string; expr: string }[] }[] }
+  const rules = groups.flatMap(({ rules: own }) => own)
+  t.ok(rules.length >= 10)
+  for (const { alert, expr } of rules) for (const [name] of expr.matchAll(/stele_[a-z0-9_]+/g)) t.ok(names.has(name), `${alert} uses ${name}`)
 })
