@@ -69,7 +69,7 @@ export class NodeProcess {
   async #serve(): Promise<string> {
     const { config, keys } = this.#settings
     await this.#node.start()
-    this.#vault = new VaultService(this.#node, keys, this.#logger)
+    this.#vault = new VaultService(this.#node, keys, this.#logger, this.#register)
     await this.#vault.start()
     const release = new ReleaseCheck(this.#node, createSigner(keys.attestation))
     release.start()

@@ -1,19 +1,24 @@
 import { join } from 'node:path'
 import { SteleError } from '../primitives/error.ts'
 import { createSigner } from '../primitives/signature.ts'
-import type { Logger } from '../primitives/ports.ts'
+import { noMetrics } from '../primitives/ports.ts'
+import type { Logger, MetricsRegister } from '../primitives/ports.ts'
 import { readAccount, readVersion, readerOf } from '../contracts/index.ts'
 import { LocalBlobStore } from '../vault/local-store.ts'
 import { Mailbox } from '../vault/mailbox.ts'
+import { BlobReader } from '../vault/blob-reader.ts'
+import { createVaultMetrics } from '../vault/metrics.ts'
 import { BLOB_STORE_DEFAULTS, MAILBOX_DEFAULTS, REPLICATION_DEFAULTS } from '../vault/options.ts'
 import { VaultPeerClient } from '../vault/peer-client.ts'
 import { VaultPeerHandler } from '../vault/peer-handler.ts'
 import { PostOffice } from '../vault/post-office.ts'
+import { VaultRepair } from '../vault/repair.ts'
 import { Replicator } from '../vault/replicator.ts'
 import { StorageReceipts } from '../vault/storage-receipts.ts'
 import type { MailboxAddress } from '../vault/mailbox.ts'
 import { findDecision } from './decisions.ts'
 import type { NodeKeys } from './keys.ts'
+import { BLOB_REPAIR_DEFAULTS, BlobRepair } from './repair-blobs.ts'
 import type { SteleNode } from './stele-node.ts'
 
 const METHOD = 'vault'
@@ -26,23 +31,27 @@ export class VaultService {
   readonly office: PostOffice
   readonly replicator: Replicator
   readonly receipts: StorageReceipts
+  /** Reads blobs of this vault past their damage, and mends them. */
+  readonly blobs: BlobRepair
   readonly #node: SteleNode
   readonly #handler: VaultPeerHandler
 
-  constructor(node: SteleNode, keys: NodeKeys, logger: Logger) {
+  constructor(node: SteleNode, keys: NodeKeys, logger: Logger, register: MetricsRegister = noMetrics) {
+    const metrics = createVaultMetrics(register)
     const { config, rules, clock, network, genesis } = node.parts
     const directory = join(config.dataDir, 'vault')
     const own = rules.members.voters.find((voter) => voter.node === config.node)!
     this.#node = node
-    this.store = new LocalBlobStore({ ...BLOB_STORE_DEFAULTS, directory, quotaBytes: BigInt(config.vault.bytesMax) }, { clock, logger })
-    this.mailbox = new Mailbox({ ...MAILBOX_DEFAULTS, directory: join(config.dataDir, 'mailbox') }, { clock, logger })
+    this.store = new LocalBlobStore({ ...BLOB_STORE_DEFAULTS, directory, quotaBytes: BigInt(config.vault.bytesMax) }, { clock, logger, metrics })
+    this.mailbox = new Mailbox({ ...MAILBOX_DEFAULTS, directory: join(config.dataDir, 'mailbox') }, { clock, logger, metrics })
     this.receipts = new StorageReceipts({ chain: rules.chain }, { store: this.store, signer: createSigner(keys.attestation) })
     const client = new VaultPeerClient({ requestTimeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }, {
       nodes: () => rules.members.voters.filter((voter) => voter.node !== config.node),
       request: (to, message, signal) => network.sync.request(to, METHOD, message, { signal, timeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }),
     })
-    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: genesis.parameters.replication, node: config.node, member: own.member }, { store: this.store, client, receipts: this.receipts, logger })
-    this.office = new PostOffice({ node: config.node, retryIntervalMs: RETRY_MS }, { mailbox: this.mailbox, client, clock, logger })
+    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: genesis.parameters.replication, node: config.node, member: own.member }, { store: this.store, client, receipts: this.receipts, logger, metrics })
+    this.office = new PostOffice({ node: config.node, retryIntervalMs: RETRY_MS }, { mailbox: this.mailbox, client, clock, logger, metrics })
+    this.blobs = new BlobRepair(BLOB_REPAIR_DEFAULTS, { store: this.store, reader: new BlobReader({ store: this.store, client }), repair: new VaultRepair({ store: this.store, client, logger }), clock, logger })
     this.#handler = new VaultPeerHandler({ store: this.store, mailbox: this.mailbox, receipts: this.receipts, mayPost: (member, address) => Promise.resolve(this.mayPost(member, address)), logger })
   }
 
@@ -50,6 +59,7 @@ export class VaultService {
     await this.store.start()
     await this.mailbox.start()
     await this.office.start()
+    this.blobs.start()
     const { rules, network } = this.#node.parts
     network.sync.handle(METHOD, (from, body) => {
       const peer = rules.members.voters.find((voter) => voter.node === from)
@@ -59,6 +69,7 @@ export class VaultService {
   }
 
   async stop(): Promise<void> {
+    await this.blobs.stop()
     await this.office.stop()
     await this.mailbox.stop()
     await this.store.stop()

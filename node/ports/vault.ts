@@ -51,13 +51,12 @@ export class NodeVault implements VaultPort {
   }
 
   getChunk(blob: string, index: number): Promise<Uint8Array> {
-    return this.#vault.store.getChunk(fromHex(blob), index)
+    return this.#vault.blobs.chunk(fromHex(blob), index)
   }
 
   async hashes(blob: string): Promise<BlobHashes> {
-    const id = fromHex(blob)
-    const [stat, hashes] = [await this.#vault.store.stat(id), await this.#vault.store.chunkHashes(id)]
-    return { blob, size: (stat?.size ?? 0n).toString(), hashes: toHex(concatBytes(...hashes)) }
+    const { ref, hashes } = await this.#vault.blobs.hashes(fromHex(blob))
+    return { blob, size: ref.size.toString(), hashes: toHex(concatBytes(...hashes)) }
   }
 
   async commit({ record, version, blobs }: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts> {
