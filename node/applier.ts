@@ -20,6 +20,8 @@ export class Applier {
   #waitingEntries = 0
   #lastStartMs = -INTERVAL_MS
   #flushing: Promise<void> | undefined
+  /** The batch on its way to the disk. */
+  #batch: Promise<void> = Promise.resolve()
   #committed: { height: number; hash: Uint8Array }
 
   constructor(world: WorldState, head: { readonly height: number; readonly hash: Uint8Array }, onFailure: (error: unknown) => void) {
@@ -38,6 +40,11 @@ export class Applier {
     this.#flushing ??= this.#flush().finally(() => { this.#flushing = undefined })
   }
 
+  /** Resolves when the committed block at `height`, which was taken before, is durable. */
+  async reached(height: number): Promise<void> {
+    while (this.#flushing !== undefined && this.#world.height < height) await this.#batch
+  }
+
   /** Resolves when everything taken so far is durable. */
   async settled(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
@@ -45,7 +52,10 @@ export class Applier {
 
   async #flush(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) await this.#flushWaiting()
+      while (this.#waiting.length > 0) {
+        this.#batch = this.#flushWaiting()
+        await this.#batch
+      }
     } catch (error) {
       this.#onFailure(error)
     }

@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path'
 import { SteleError } from '../primitives/error.ts'
 
 const LAUNCHER = resolve(import.meta.dirname, 'stele')
+/** A node on a busy machine takes its time; one that fails says so at once. */
+const START_MS_MAX = 60_000
 
 export interface Child {
   readonly process: ChildProcess
@@ -26,7 +28,7 @@ export async function startChild(name: string, args: readonly string[], folder: 
   const { NODE_OPTIONS: _preloads, ...env } = { ...process.env, ...options.env }
   const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', openSync(logPath, 'a', 0o600)], env })
   const exited = new Promise<number>((done) => child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128))))
-  const line = await firstLine(child, options.timeoutMs ?? 20_000)
+  const line = await firstLine(child, options.timeoutMs ?? START_MS_MAX)
   if (line === undefined) {
     child.kill('SIGKILL')
     throw new SteleError({ code: 'CHILD_FAILED', message: 'a process did not start; its log says why', details: { name, log: logPath } })

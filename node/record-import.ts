@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sendAndWait, uploadRecord } from '../client/actions/index.ts'
+import { uploadRecord, waitForReceipt } from '../client/actions/index.ts'
 import type { SectionKeyStore } from '../client/actions/register-record.ts'
-import type { ConfirmedReceipt } from '../client/actions/wait-for-receipt.ts'
 import { memorySpool } from '../client/cipher-spool.ts'
+import { buildTransaction } from '../client/transaction.ts'
 import type { Client } from '../client/create-client.ts'
 import { isRetryable } from '../client/errors.ts'
 import { inParallel } from '../client/parallel.ts'
@@ -11,10 +10,12 @@ import { prepareRecord } from '../client/record-input.ts'
 import type { RecordInput } from '../client/record-input.ts'
 import { resourceToRecord } from '../interop/fhir/record.ts'
 import type { FhirResource } from '../interop/fhir/bundle.ts'
+import { toHex } from '../primitives/bytes.ts'
+import type { Transaction } from '../primitives/transaction.ts'
 import type { TagDictionary } from '../privacy/tags.ts'
 
 /** How an import goes on through a node's restart or an election. Times in ms. */
-export const IMPORT_DEFAULTS = { atOnce: 12, patienceMs: 60_000, pauseMs: 250 } as const
+export const IMPORT_DEFAULTS = { atOnce: 16, commitMs: 10_000, patienceMs: 60_000, pauseMs: 250 } as const
 
 /** What an institution imports with: it signs as the custodian, and the keys go to its custodian process first. */
 export interface ImportParts {
@@ -23,7 +24,7 @@ export interface ImportParts {
   readonly keyStore: SectionKeyStore
 }
 
-export interface StoredRecord { readonly record: Uint8Array; readonly version: number; readonly receipt: ConfirmedReceipt }
+export interface StoredRecord { readonly record: Uint8Array; readonly version: number; readonly transaction: Uint8Array; readonly height: number }
 
 /**
  * Stores one record version and waits until it is committed: encrypt, keep keys, upload, register. Every step is safe to repeat and is repeated while the
@@ -36,11 +37,17 @@ export async function storeRecord({ client, keyStore }: ImportParts, input: Reco
   const deadline = client.nowMs() + patienceMs
   await patiently(client, deadline, () => keyStore.keep({ subject, record, version, keys: prepared.keys }))
   const receipts = await patiently(client, deadline, () => uploadRecord(client, prepared, spool))
-  const call = { contract: 'records', call: 'register', args: { ...prepared.register, receipts } } as const
-  // One salt and one end of validity make every attempt the same transaction, so a repetition cannot register twice.
-  const same = { salt: new Uint8Array(randomBytes(16)), validUntilMs: client.nowMs() + 300_000 }
-  const receipt = await patiently(client, deadline, () => sendAndWait(client, call, { until: 'committed', ...same }))
-  return { record, version, receipt }
+  // Built once: every attempt is the same transaction, so a repetition cannot register twice.
+  const transaction = buildTransaction({ chain: client.chain.id, account: client.signer(), contract: 'records', call: 'register', args: { ...prepared.register, receipts } }, client)
+  const height = await patiently(client, deadline, () => commit(client, transaction))
+  return { record, version, transaction: transaction.id, height }
+}
+
+/** Sends and waits until committed in one request; in the rare case that this takes longer, goes on asking. Throws as `waitForReceipt` does. */
+async function commit(client: Client, transaction: Transaction): Promise<number> {
+  const status = await client.call('tx_send', { transaction: toHex(transaction.bytes), wait: 'committed', timeoutMs: IMPORT_DEFAULTS.commitMs }, { timeoutMs: 2 * IMPORT_DEFAULTS.commitMs })
+  if ((status.status === 'committed' || status.status === 'final') && status.height !== null) return status.height
+  return (await waitForReceipt(client, transaction.id, { until: 'committed', resend: transaction })).height
 }
 
 async function patiently<T>(client: Client, deadline: number, attempt: () => Promise<T>): Promise<T> {

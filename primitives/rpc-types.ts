@@ -268,7 +268,8 @@ export interface SignedMethods {
   /** Leaf hashes of a blob's chunks, joined; they give the blob id, so no node has to be trusted for them. */
   vault_hashes: Method<{ readonly blob: string }, { readonly blob: string; readonly size: string; readonly hashes: string }>
   vault_status: Method<{ readonly blob: string }, RpcBlobStatus>
-  vault_commit: Method<{ readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, RpcStorageReceipts>
+  /** `bytes`: the ciphertext of a blob of one chunk, which then needs no upload before. */
+  vault_commit: Method<{ readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string; readonly bytes?: string }[] }, RpcStorageReceipts>
   vault_mailbox_put: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string }, { readonly stored: boolean }>
   vault_mailbox_get: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, RpcMailboxEntry>
   vault_mailbox_delete: Method<{ readonly request: string; readonly section: number; readonly kind: MailboxKind }, { readonly deleted: boolean }>

@@ -101,8 +101,8 @@ export interface VaultPort {
   putChunk(blob: string, index: number, bytes: Uint8Array, caller: Caller): Promise<void>
   getChunk(blob: string, index: number, caller: Caller): Promise<Uint8Array>
   hashes(blob: string, caller: Caller): Promise<BlobHashes>
-  /** Checks the blobs, replicates them and gathers storage receipts for one record version. */
-  commit(version: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts>
+  /** Checks the blobs, replicates them and gathers storage receipts for one record version. A blob that brings its `bytes` (one chunk, hex) is stored first. */
+  commit(version: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string; readonly bytes?: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts>
 }
 export interface MailboxPort {
   put(entry: Omit<MailboxEntry, 'storedAt'>, caller: Caller): Promise<void>

@@ -52,8 +52,8 @@ export class CompleteBlobs {
     }
   }
 
-  /** Moves a synced file into place; the blob is complete once this returns, also after a power failure. */
-  async adopt(path: string, blob: Uint8Array): Promise<void> {
+  /** Moves a synced file into place; the blob is complete once this returns, also after a power failure. `index`, where the caller just wrote it, spares reading it back. */
+  async adopt(path: string, blob: Uint8Array, index?: BlobIndex): Promise<void> {
     const target = this.#pathOf(blob)
     if (!this.#buckets.has(dirname(target))) {
       await mkdir(dirname(target), { recursive: true, mode: 0o700 })
@@ -62,6 +62,7 @@ export class CompleteBlobs {
     }
     await rename(path, target)
     await syncDirectory(dirname(target))
+    if (index !== undefined) this.#indexes.set(toHex(blob), index)
   }
 
   async remove(blob: Uint8Array): Promise<void> {

@@ -12,7 +12,7 @@ import type { BlobStage } from './ports.ts'
 interface StageCollaborators {
   readonly space: DiskSpace
   /** Moves the synced file to its place; false when the blob is there already. */
-  readonly adopt: (path: string, ref: BlobRef) => Promise<boolean>
+  readonly adopt: (path: string, ref: BlobRef, hashes: readonly Uint8Array[]) => Promise<boolean>
 }
 
 /** A blob written in order to a temporary file, named by its content at the end. One caller, one call at a time. */
@@ -56,7 +56,7 @@ export class LocalStage implements BlobStage {
       await this.#reserve(blobFileBytes(this.#size) - this.#reserved)
       await writeIndex(this.#file, this.#size, this.#hashes)
       await this.#file.datasync()
-      if (await this.#collaborators.adopt(this.#path, ref)) {
+      if (await this.#collaborators.adopt(this.#path, ref, this.#hashes)) {
         this.#open = false
         await this.#file.close()
       } else {

@@ -168,10 +168,10 @@ export class LocalBlobStore implements BlobStore {
   async stage(): Promise<BlobStage> {
     return this.#disk('begin a stage', async () => LocalStage.create(this.#uploads.stagePath(), {
       space: this.#space,
-      adopt: (path, ref) => this.#exclusive(ref.blob, 'complete a stage', async () => {
+      adopt: (path, ref, hashes) => this.#exclusive(ref.blob, 'complete a stage', async () => {
         if ((await this.#complete.fileBytes(ref.blob)) !== undefined) return false
         await this.#uploads.remove(ref.blob)
-        await this.#complete.adopt(path, ref.blob)
+        await this.#complete.adopt(path, ref.blob, { size: ref.size, hashes })
         return true
       }),
     }))

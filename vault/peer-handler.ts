@@ -1,12 +1,12 @@
 import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
-import { blobId, chunkHash } from '../privacy/blob.ts'
 import type { BlobRef } from '../privacy/blob.ts'
 import type { Mailbox, MailboxAddress } from './mailbox.ts'
 import { decodeRequest, encodeAnswer } from './messages.ts'
 import type { VaultAnswer, VaultRequest } from './messages.ts'
 import type { BlobStore } from './ports.ts'
+import { putSmallBlob } from './put-small-blob.ts'
 import type { StorageReceipts } from './storage-receipts.ts'
 
 /** Whether a member may post or delete an entry of a request: the ledger knows the custodians of the record and what was permitted. */
@@ -93,17 +93,8 @@ export class VaultPeerHandler {
   }
 
   async #pack({ record, version, chunks }: RequestOf<'pack'>): Promise<VaultAnswer> {
-    const blobs = await Promise.all(chunks.map((chunk) => this.#keep(chunk)))
+    const blobs = await Promise.all(chunks.map((chunk) => putSmallBlob(this.#store, chunk)))
     return this.#sign(record, version, blobs)
-  }
-
-  /** Stores a blob of one chunk. */
-  async #keep(chunk: Uint8Array): Promise<BlobRef> {
-    const hash = chunkHash(chunk)
-    const ref = { blob: blobId(hash, BigInt(chunk.length)), size: BigInt(chunk.length) }
-    if ((await this.#store.begin(ref, [hash])).complete) return ref
-    await this.#store.putChunk(ref.blob, 0, chunk)
-    return this.#store.finish(ref.blob)
   }
 
   async #sign(record: Uint8Array, version: number, blobs: readonly BlobRef[]): Promise<VaultAnswer> {

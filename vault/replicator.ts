@@ -45,8 +45,9 @@ export class Replicator {
    * A member that fails is replaced by another; calling again goes on where the last attempt ended, and gives the same signatures.
    * Throws `VAULT_TOO_FEW_COPIES` (retryable), or what `StorageReceipts.sign` throws for this node's own copy.
    */
-  async replicate(record: Uint8Array, version: number, blobs: readonly BlobRef[], signal?: AbortSignal): Promise<StorageReceipt[]> {
-    const own = { node: this.#options.node, member: this.#options.member, signature: await this.#receipts.sign(record, version, blobs) }
+  async replicate(record: Uint8Array, version: number, refs: readonly BlobRef[], signal?: AbortSignal): Promise<StorageReceipt[]> {
+    const blobs: Copying = { refs, chunks: isSmall(refs) ? lazily(() => Promise.all(refs.map(({ blob }) => this.#store.getChunk(blob, 0)))) : undefined }
+    const own = { node: this.#options.node, member: this.#options.member, signature: await this.#receipts.sign(record, version, refs) }
     const receipts: StorageReceipt[] = [own]
     const failures: Record<number, string> = {}
     const needed = this.needed
@@ -76,7 +77,7 @@ export class Replicator {
     return [...members.values()]
   }
 
-  async #toMember(nodes: readonly VaultNode[], record: Uint8Array, version: number, blobs: readonly BlobRef[], failures: Record<number, string>, signal: AbortSignal | undefined): Promise<StorageReceipt | undefined> {
+  async #toMember(nodes: readonly VaultNode[], record: Uint8Array, version: number, blobs: Copying, failures: Record<number, string>, signal: AbortSignal | undefined): Promise<StorageReceipt | undefined> {
     for (const node of nodes) {
       try {
         const receipt = await this.#toNode(node, record, version, blobs, signal)
@@ -92,11 +93,11 @@ export class Replicator {
     return undefined
   }
 
-  async #toNode(node: VaultNode, record: Uint8Array, version: number, blobs: readonly BlobRef[], signal: AbortSignal | undefined): Promise<StorageReceipt> {
-    const { signature } = isSmall(blobs)
-      ? await this.#client.ask(node.node, { kind: 'pack', value: { record, version, chunks: await Promise.all(blobs.map(({ blob }) => this.#store.getChunk(blob, 0))) } }, 'receipt', signal)
-      : await this.#inChunks(node.node, record, version, blobs, signal)
-    if (!this.#receipts.isValid(node, record, version, blobs, signature)) {
+  async #toNode(node: VaultNode, record: Uint8Array, version: number, { refs, chunks }: Copying, signal: AbortSignal | undefined): Promise<StorageReceipt> {
+    const { signature } = chunks === undefined
+      ? await this.#inChunks(node.node, record, version, refs, signal)
+      : await this.#client.ask(node.node, { kind: 'pack', value: { record, version, chunks: await chunks() } }, 'receipt', signal)
+    if (!this.#receipts.isValid(node, record, version, refs, signature)) {
       throw new SteleError({ code: 'VAULT_MESSAGE_INVALID', message: 'the storage receipt is not signed by the node', details: { node: node.node } })
     }
     return { node: node.node, member: node.member, signature }
@@ -116,6 +117,21 @@ export class Replicator {
       await this.#client.ask(node, { kind: 'chunk', value: { blob, index, bytes: await this.#store.getChunk(blob, index) } }, 'done', signal)
     })
     await this.#client.ask(node, { kind: 'finish', value: { blob } }, 'done', signal)
+  }
+}
+
+/** What is copied: the blobs, and their bytes, read once for all members, when they go in one message. */
+interface Copying { readonly refs: readonly BlobRef[]; readonly chunks: (() => Promise<Uint8Array[]>) | undefined }
+
+/** Does the work at the first call; a failed attempt is made again. */
+function lazily<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
+  return () => {
+    done ??= work().catch((error: unknown) => {
+      done = undefined
+      throw error
+    })
+    return done
   }
 }
 

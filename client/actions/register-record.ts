@@ -64,6 +64,12 @@ async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRec
   const signed: SignedOptions = { ...(account && { account }), ...(signal && { signal }) }
   const { record, version, sections } = register
   const blobs = sections.map(({ blob, size }) => ({ blob: toHex(blob), size: String(size) }))
+  if (isInline(sections)) {
+    const inline = await Promise.all(blobs.map(async (blob, section) => ({ ...blob, bytes: toHex(await spool.get(section, 0)) })))
+    const answer = await commitUntilEnough(node, { record: toHex(record), version, blobs: inline }, register.custodians, signed)
+    onProgress?.(blobs.length, blobs.length)
+    return receiptsOf(answer)
+  }
   const progress = { sent: 0, total: 0 }
   await inParallel([...blobs.entries()], UPLOAD_DEFAULTS.sectionsAtOnce, async ([section, { blob, size }]) => {
     let { missing: ranges } = await node.callSigned('vault_begin', { blob, size, chunkRoot: toHex(chunkRoots[section]!) }, signed)
@@ -79,11 +85,22 @@ async function uploadTo(node: Client, { register, chunkRoots }: Pick<PreparedRec
       ranges = (await node.callSigned('vault_status', { blob }, signed)).missing
     }
   })
-  const { receipts } = await commitUntilEnough(node, { record: toHex(record), version, blobs }, register.custodians, signed)
+  return receiptsOf(await commitUntilEnough(node, { record: toHex(record), version, blobs }, register.custodians, signed))
+}
+
+/** A small record goes along with the one request that stores it; hex doubles it, and a request is bounded by 1 MiB. */
+function isInline(sections: readonly { readonly size: bigint }[]): boolean {
+  return sections.every(({ size }) => size <= BigInt(INLINE_LIMITS.blobBytesMax)) && sections.reduce((sum, { size }) => sum + size, 0n) <= BigInt(INLINE_LIMITS.recordBytesMax)
+}
+
+function receiptsOf({ receipts }: RpcStorageReceipts): RegisterArgs['receipts'] {
   // One receipt per member counts; which of a member's nodes signed does not matter.
   const perMember = [...new Map(receipts.map((receipt) => [receipt.member, receipt])).values()]
   return perMember.map(({ node: id, signature }) => ({ node: id, signature: bytesOf('receipts.signature', signature, 64) }))
 }
+
+/** Largest blob and largest record whose ciphertext comes inside `vault_commit`, in bytes. */
+const INLINE_LIMITS = { blobBytesMax: 256 * 1024, recordBytesMax: 384 * 1024 } as const
 
 /** Ranges of missing chunks that one answer of a node holds at most. */
 const RANGES_PER_ANSWER = 1024

@@ -1,11 +1,12 @@
 import { concatBytes, equalBytes, fromHex, toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
-import { blobId } from '../../privacy/blob.ts'
+import { blobId, chunkHash } from '../../privacy/blob.ts'
 import { readAccount, readerOf } from '../../contracts/index.ts'
 import type { Caller, MailboxPort, VaultPort } from '../../rpc/ports.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from '../../rpc/shapes/vault.ts'
 import type { BlobStat } from '../../vault/ports.ts'
 import type { MailboxAddress, MailboxEntry as StoredEntry } from '../../vault/mailbox.ts'
+import { putSmallBlob } from '../../vault/put-small-blob.ts'
 import { findDecision } from '../decisions.ts'
 import type { LocatedDecision } from '../decisions.ts'
 import { mustBeReleasable } from '../release-check.ts'
@@ -59,12 +60,18 @@ export class NodeVault implements VaultPort {
     return { blob, size: ref.size.toString(), hashes: toHex(concatBytes(...hashes)) }
   }
 
-  async commit({ record, version, blobs }: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts> {
+  async commit({ record, version, blobs }: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string; readonly bytes?: string }[] }, caller: Caller, signal: AbortSignal): Promise<StorageReceipts> {
     this.#mustBeOwn(caller)
     const refs = blobs.map(({ blob, size }) => ({ blob: fromHex(blob), size: BigInt(size) }))
-    for (const { blob } of refs) await this.#vault.store.finish(blob)
+    await Promise.all(blobs.map(({ blob, bytes }) => (bytes === undefined ? this.#vault.store.finish(fromHex(blob)) : this.#storeSmall(blob, fromHex(bytes)))))
     const receipts = await this.#vault.replicator.replicate(fromHex(record), version, refs, signal)
     return { record, version, receipts: receipts.map(({ node, member, signature }) => ({ node, member, signature: toHex(signature) })), needed: this.#vault.replicator.needed, asOf: this.#head.asOf }
+  }
+
+  async #storeSmall(blob: string, bytes: Uint8Array): Promise<void> {
+    // Judged before it is stored: bytes under another id would lie here with nobody to miss them.
+    if (!equalBytes(blobId(chunkHash(bytes), BigInt(bytes.length)), fromHex(blob))) throw new SteleError({ code: 'VAULT_ROOT_MISMATCH', message: 'the bytes do not give the id of the blob', details: { blob } })
+    await putSmallBlob(this.#vault.store, bytes)
   }
 
   #mustBeOwn(caller: Caller): void {

@@ -7,6 +7,8 @@ import { callerOf } from '../signed.ts'
 
 /** Replication talks to other nodes about up to 100 MB. */
 const COMMIT_MS_MAX = 120_000
+/** Bytes of one blob that comes inside the request; the whole request is bounded by the body limit. */
+const INLINE_BYTES_MAX = 256 * 1024
 const section = Type.Integer({ minimum: 0, maximum: 0xffff, description: 'section of the record' })
 const status = { blob: SAMPLE.blob, size: '2097184', chunks: 2, missing: [[1, 1]], complete: false } as const
 const entry = { request: SAMPLE.transaction, section: 1, kind: 'key', sealed: SAMPLE.bytes, storedAt: SAMPLE_TIME_MS } as const
@@ -53,7 +55,8 @@ export const vaultHashes = defineMethod({
 export const vaultCommit = defineMethod({
   name: 'vault_commit',
   summary: 'Replicates the blobs of a record version and gathers the storage receipts that its registration demands.',
-  params: { record: recordId, version: Type.Integer({ minimum: 1, maximum: 0xffff_ffff }), blobs: Type.Array(record({ blob: blobId, size: u64('ciphertext bytes') }), { minItems: 1, maxItems: 256, description: 'in the order of the sections' }), auth },
+  description: 'Blobs are uploaded before; one of a single chunk may come along as `bytes` instead, so that a small record takes one request.',
+  params: { record: recordId, version: Type.Integer({ minimum: 1, maximum: 0xffff_ffff }), blobs: Type.Array(record({ blob: blobId, size: u64('ciphertext bytes'), bytes: Type.Optional(hexUpTo(INLINE_BYTES_MAX, 'ciphertext of a blob of one chunk')) }), { minItems: 1, maxItems: 256, description: 'in the order of the sections' }), auth },
   result: storageReceipts,
   errors: [...refusals, 'VAULT_INCOMPLETE', 'VAULT_ROOT_MISMATCH', 'VAULT_TOO_FEW_COPIES'],
   examples: [{

@@ -235,7 +235,8 @@ export class FakeNode implements Transport {
     return status(blob, known)
   }
 
-  #commit({ record, version, blobs }: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string }[] }): unknown {
+  #commit({ record, version, blobs }: { readonly record: string; readonly version: number; readonly blobs: readonly { readonly blob: string; readonly size: string; readonly bytes?: string }[] }): unknown {
+    for (const { blob, size, bytes } of blobs) if (bytes !== undefined) this.blobs.set(blob, { size: BigInt(size), chunks: [fromHex(bytes)] })
     for (const { blob } of blobs) {
       const { chunks, size } = this.blobs.get(blob)!
       const hashes = chunks.map((chunk) => chunkHash(chunk!))
