@@ -15,6 +15,7 @@ import { createNetwork } from '../../node/network.ts'
 import type { NetworkFiles } from '../../node/network.ts'
 import { SteleNode, systemRandom } from '../../node/stele-node.ts'
 import type { Executor } from '../../node/executor.ts'
+import type { FileSystem } from '../../state/file-system.ts'
 import { readFileSync } from 'node:fs'
 
 /** Ports nobody uses now; taken one by one, so that parallel test files rarely collide. */
@@ -43,7 +44,7 @@ export interface TestCluster {
 export const FAST = { tickMs: 40, electionTicks: 10 } as const
 
 /** A network of whole nodes in this process, on loopback, with files under `directory`. */
-export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void } = {}): Promise<TestCluster> {
+export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void; readonly fileSystemOf?: (i: number) => FileSystem | undefined; readonly consensus?: { readonly tickMs: number; readonly electionTicks: number } } = {}): Promise<TestCluster> {
   const ports = await freePorts(3 * count)
   const names = ['hospital-a', 'clinic-b', 'lab-c', 'institute-d', 'hospital-e', 'clinic-f', 'lab-g']
   const files = await createNetwork({
@@ -58,10 +59,11 @@ export async function createCluster(directory: string, count: number, options: {
     files, nodes, operators,
     async startNode(i) {
       const { config: path, folder } = files.members[i]!
-      const config = { ...loadConfig(path), consensus: FAST }
+      const config = { ...loadConfig(path), consensus: options.consensus ?? FAST }
       const keys = await readKeys(`${folder}/node.json`, 'node', passphrases[i]!)
+      const fileSystem = options.fileSystemOf?.(i)
       const node = new SteleNode({ config, genesis: files.genesis, keys }, {
-        logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics,
+        logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics, ...(fileSystem === undefined ? {} : { fileSystem }),
         fatal: (error) => options.onFatal === undefined ? process.nextTick(() => { throw error }) : options.onFatal(i, error),
       }, options.executorOf?.(i))
       nodes[i] = node

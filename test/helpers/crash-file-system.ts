@@ -236,9 +236,14 @@ function leftOf(file: DiskFile, unsynced: 'lost' | 'kept' | 'some', random: () =
 function writeAt(file: DiskFile, side: 'bytes' | 'durable', bytes: Uint8Array, offset: number): void {
   const end = offset + bytes.length
   if (file[side].length < end) {
-    const grown = new Uint8Array(end)
-    grown.set(file[side])
-    file[side] = grown
+    const { buffer, byteOffset } = file[side]
+    if (byteOffset === 0 && buffer.byteLength >= end) file[side] = new Uint8Array(buffer, 0, end)
+    else {
+      // Room to grow: segments are filled with zeros piece by piece, and a copy for each piece would be most of a test's time.
+      const grown = new Uint8Array(new ArrayBuffer(Math.max(end, 2 * buffer.byteLength)), 0, end)
+      grown.set(file[side])
+      file[side] = grown
+    }
   }
   file[side].set(bytes, offset)
 }
