@@ -12,12 +12,12 @@ const VOCABULARY: ReadonlySet<string> = new Set([
   'normal', 'generated', 'complete', 'primary', 'claim', 'institutional', 'provider', 'private', 'entered', 'proposed', 'in-progress', 'not-done', 'Patient', 'planned', 'document',
 ])
 
-/** Every string, and every number, of at least six characters in a record, numbers as they are written in the source. */
-export function needlesOf(record: Uint8Array): Set<string> {
+/** Every string, and every number, of at least six characters in a record, numbers as they are written in the source; but not the `excluded` ones. */
+export function needlesOf(record: Uint8Array, excluded: ReadonlySet<string> = VOCABULARY): Set<string> {
   const text = new TextDecoder().decode(record)
   const found = new Set<string>()
   const add = (value: string): void => {
-    if (value.length >= NEEDLE_LENGTH_MIN && !VOCABULARY.has(value)) found.add(value)
+    if (value.length >= NEEDLE_LENGTH_MIN && !excluded.has(value)) found.add(value)
   }
   const walk = (value: unknown): void => {
     if (typeof value === 'string') return add(value)
