@@ -166,10 +166,12 @@ export class Driver {
       message = decodeMessage(frame)
     } catch (error) {
       this.#ports.logger.warn({ from, code: errorCode(error) }, 'garbled consensus message dropped')
+      this.#ports.transport.blame(from)
       return
     }
     if (message.from !== from) {
       this.#ports.logger.warn({ from, claimed: message.from }, 'consensus message names another sender, dropped')
+      this.#ports.transport.blame(from)
       return
     }
     this.#input({ type: 'message', message })

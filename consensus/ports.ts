@@ -27,6 +27,8 @@ export interface Transport {
   send(to: number, channel: 'control' | 'append', frame: Uint8Array): boolean
   onMessage(handler: (from: number, channel: 'control' | 'append', frame: Uint8Array) => void): void
   onPeerChange(handler: (node: number, connected: boolean) => void): void
+  /** What a node sent cannot be read, or names another sender: its score carries the fault, its connection is closed. */
+  blame(node: number): void
 }
 
 /** Checks signatures in batches off the event loop; one verdict per item, in order. */

@@ -1,5 +1,6 @@
 import type { Transport } from '../consensus/ports.ts'
 import type { Logger } from '../primitives/ports.ts'
+import { PeerFault } from '../p2p/errors.ts'
 import type { RaftProtocol } from '../p2p/raft-protocol.ts'
 
 /** First byte of a control frame that carries an attestation; Raft's own messages begin with their wire version. */
@@ -33,6 +34,10 @@ export class RaftLines implements Transport {
 
   onPeerChange(handler: (node: number, connected: boolean) => void): void {
     this.#raft.onPeerChange(handler)
+  }
+
+  blame(node: number): void {
+    this.#raft.report(node, new PeerFault('P2P_FRAME_GARBLED', 'disconnect', 'a consensus message cannot be read or names another sender', {}))
   }
 
   /** Calls `handler` whenever a node can be talked to again. */

@@ -31,7 +31,7 @@ export interface RaftProtocolCollaborators {
  * Carries Raft's messages over libp2p. Who sent a message is decided by the key of its connection. Delivery is at most once and in order
  * per node and channel; messages may be lost, and then Raft sends them again.
  */
-export class RaftProtocol implements Transport {
+export class RaftProtocol implements Omit<Transport, 'blame'> {
   readonly #options: RaftChannelOptions
   readonly #chain: Uint8Array
   readonly #self: number
