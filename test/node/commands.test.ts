@@ -1,0 +1,152 @@
+// Goal: what the commands read and print is right for people and scripts. The commands themselves run as processes in test/e2e/cli.test.ts.
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { COMMAND_ERRORS } from '../../node/command-errors.ts'
+import { nextStep } from '../../node/next-step.ts'
+import { readReceiptFile } from '../../node/receipt-file.ts'
+import { connect } from '../../node/rpc-connection.ts'
+import { duration, formatClusterStatus, isWritable, quorumSentence } from '../../node/status-text.ts'
+import { readTransactionFile } from '../../node/transaction-file.ts'
+import { findPlace, isRunning } from '../../node/verify-place.ts'
+import type { VerifyReport } from '../../node/verify-report.ts'
+import { createProgressLine, formatVerifyReport } from '../../node/verify-text.ts'
+import { crc32c, logFaults, tableFaults } from '../../node/verify-tables.ts'
+import type { RpcClusterStatus } from '../../primitives/rpc-types.ts'
+import { takeLock } from '../../state/ledger-lock.ts'
+
+process.env['NO_COLOR'] = '1'
+const bytes = Uint8Array.of(0x89, 1, 2, 3)
+
+t.test('a receipt is read as people have it: JSON of the node, of the command, hex, or bytes', async (t) => {
+  const directory = t.testdir()
+  const reading = (content: string | Uint8Array): Promise<Uint8Array> => {
+    writeFileSync(join(directory, 'receipt'), content)
+    return readReceiptFile(join(directory, 'receipt'))
+  }
+  for (const content of ['{"bundle":"89010203"}', '{"jsonrpc":"2.0","id":1,"result":{"bundle":"89010203"}}', '{"bundle": "89010203", "id": "x"}\n', '89010203\n', bytes]) t.same(await reading(content), bytes)
+  await t.rejects(reading('{"bundle":null}'), { code: 'RECEIPT_NOT_FINAL' })
+  for (const content of ['', '{', '{}', '{"bundle":7}', '{"bundle":"xyz"}', '{"bundle":""}']) await t.rejects(reading(content), { code: 'RECEIPT_UNREADABLE' }, content)
+  await t.rejects(readReceiptFile(join(directory, 'absent')), { code: 'RECEIPT_UNREADABLE', details: { rule: 'must exist' } })
+})
+
+t.test('a transaction is read from bytes, hex or JSON', async (t) => {
+  const directory = t.testdir()
+  const reading = (content: string | Uint8Array): Promise<Uint8Array> => {
+    writeFileSync(join(directory, 'tx'), content)
+    return readTransactionFile(join(directory, 'tx'))
+  }
+  for (const content of ['{"transaction":"89010203"}', ' 89010203 \n', bytes]) t.same(await reading(content), bytes)
+  for (const content of ['', '{', '{"transaction":7}', '{"transaction":"89 01"}', '{}']) await t.rejects(reading(content), { code: 'TX_FILE_INVALID' }, content)
+  await t.rejects(reading(new Uint8Array(300_000)), { code: 'TX_FILE_INVALID', details: { rule: /at most/ } })
+  await t.rejects(readTransactionFile(directory), { code: 'TX_FILE_INVALID', details: { rule: /EISDIR/ } })
+})
+
+const quorum = (reachable: number): RpcClusterStatus['quorum'] => ({ voters: 4, reachable, writes: 3, finality: 3, failuresLeft: Math.max(0, reachable - 3) })
+
+t.test('the quorum is told in one sentence, and no leader is no success', async (t) => {
+  t.equal(quorumSentence(quorum(4)), 'quorum 4 of 4 reachable · 2 more failures would stop writes')
+  t.equal(quorumSentence(quorum(3)), 'quorum 3 of 4 reachable · 1 more failure would stop writes')
+  t.equal(quorumSentence(quorum(2)), 'no quorum: 2 of 4 nodes reachable, writes need 3')
+  const node = { node: 1, member: 1, name: 'clinic', role: 'follower', reachable: true, term: 7, height: 12, finalHeight: 11, lag: 2, version: '0.1.0', uptimeMs: 9 * 86_400_000 + 4 * 3_600_000, problems: ['disk 91 %'] } as const
+  const status: RpcClusterStatus = { chain: 'ab', leader: 1, term: 7, height: 12, finalHeight: 11, quorum: quorum(3), nodes: [node, { ...node, node: 2, name: 'lab', role: 'unreachable', reachable: false, term: null, height: null, finalHeight: null, lag: null, version: null, uptimeMs: null, problems: [] }], asOf: { height: 12, hash: 'cd', term: 7 } }
+  t.equal(formatClusterStatus(status), [
+    'NODE  NAME    ROLE         VERSION  TERM  HEIGHT  FINAL  LAG  UPTIME  PROBLEMS',
+    '1     clinic  follower     0.1.0    7     12      11     2    9d4h    disk 91 %',
+    '2     lab     unreachable  -        -     -       -      -    -',
+    'quorum 3 of 4 reachable · 1 more failure would stop writes',
+  ].join('\n'))
+  t.ok(isWritable(status))
+  t.notOk(isWritable({ ...status, leader: null }))
+  t.notOk(isWritable({ ...status, quorum: quorum(2) }))
+  t.match(formatClusterStatus({ ...status, leader: null }), /no leader/)
+  t.match(formatClusterStatus({ ...status, quorum: { ...quorum(4), voters: 5, finality: 4, reachable: 3 } }), /do not become final above height 11/)
+  t.same([14_000, 192_000, 7_860_000].map(duration), ['14s', '3m12s', '2h11m'])
+})
+
+t.test('a node that is down is told soon, with its URL', async (t) => {
+  const startedMs = performance.now()
+  await t.rejects(connect('http://127.0.0.1:1').call('node_info', {}), { code: 'CLIENT_UNREACHABLE', message: /http:\/\/127\.0\.0\.1:1/ })
+  t.ok(performance.now() - startedMs < 5_000)
+})
+
+t.test('every error code of the commands has a next step', async (t) => {
+  for (const code of Object.keys(COMMAND_ERRORS)) t.match(nextStep(code), /\w{3}/)
+  t.match(nextStep('KEYSTORE_MODE'), /chmod 600/)
+  t.match(nextStep('LEDGER_LOCKED'), /\w/)
+  t.equal(nextStep('NO_SUCH_CODE'), undefined)
+})
+
+const CONFIG = ['version: 1', 'node: 1', 'genesis: ../the-genesis.json', 'dataDir: data', 'keystore: node.json'].join('\n')
+
+t.test('what to verify is found by the data folder, by the folder above, and by the configuration', async (t) => {
+  const root = t.testdir({ 'the-genesis.json': '{}', node: { 'config.yaml': CONFIG, data: { ledger: { '00000001.segment': 'x' } } }, bare: { data: { ledger: { '00000001.segment': 'x' } } }, empty: { ledger: {} } })
+  const genesis = join(root, 'the-genesis.json')
+  const dataDir = join(root, 'node', 'data')
+  t.same(findPlace(join(root, 'node'), undefined), { dataDir, genesis })
+  t.same(findPlace(dataDir, undefined), { dataDir, genesis })
+  t.same(findPlace(dataDir, genesis), { dataDir, genesis })
+  t.same(findPlace(join(root, 'bare'), genesis).dataDir, join(root, 'bare', 'data'))
+  t.throws(() => findPlace(join(root, 'bare', 'data'), undefined), { code: 'VERIFY_GENESIS_MISSING' })
+  writeFileSync(join(root, 'genesis.json'), '{}')
+  t.equal(findPlace(join(root, 'bare', 'data'), undefined).genesis, join(root, 'genesis.json'), 'a genesis.json above, as in a network made in one place')
+  t.throws(() => findPlace(join(root, 'empty'), genesis), { code: 'VERIFY_NO_DATA' })
+  t.throws(() => findPlace(join(root, 'absent'), genesis), { code: 'VERIFY_NO_DATA' })
+})
+
+t.test('a held folder is recognised without a byte of it changing', async (t) => {
+  const dataDir = t.testdir({ ledger: {} })
+  const folder = join(dataDir, 'ledger')
+  t.notOk(isRunning(dataDir))
+  const release = await takeLock(join(folder, 'lock'))
+  const names = readdirSync(folder)
+  t.ok(isRunning(dataDir))
+  t.same(readdirSync(folder), names)
+  await release()
+  t.notOk(isRunning(dataDir))
+})
+
+const report: VerifyReport = {
+  sound: true, chain: 'ab'.repeat(32), directory: '/data', running: false, ledger: { segments: 1, bytes: 16 * 1024 * 1024, records: 9, lastIndex: 4, lastHeight: 3 },
+  blocks: { checked: 3, transactions: 1200, signatures: 1203, executedHeight: 3 }, certificates: { checked: 1, attestations: 2, finalHeight: 3 },
+  state: { height: 3, values: 7, treeNodes: 2, indexRows: 20, files: 3 }, vault: { blobs: 1, bytes: 100 }, skipped: [], findings: [], findingCount: 0, durationMs: 1234,
+}
+
+t.test('a sound folder is told in a line a part, an unsound one with place, rule and what to do', async (t) => {
+  t.equal(formatVerifyReport(report), [
+    '✓ ledger        1 segment, 16.0 MiB, 9 records read byte by byte', '✓ chain         3 blocks, 1,200 transactions, 1,203 signatures; executed again up to height 3',
+    '✓ certificates  1 certificate, 2 own attestations; final up to height 3', '✓ state         height 3: 7 values, 2 tree nodes, 20 index rows, 3 files', '✓ vault         1 blob, 100 bytes', '',
+    `sound · chain ${'ab'.repeat(8)}… · 1.2 s`,
+  ].join('\n'))
+  const damaged = formatVerifyReport({
+    ...report, sound: false, findingCount: 900, skipped: [{ part: 'chain', why: 'not all of it' }],
+    findings: [{ part: 'ledger', code: 'LEDGER_DAMAGED', rule: 'every record matches its checksum', height: 2, index: 3, segment: 1, offset: 16_900, bytes: 312, details: { record: 'entry', repair: 'copy' } }],
+  })
+  t.match(damaged, /✗ ledger .*\n {4}LEDGER_DAMAGED height 2, entry 3, segment 1, offset 16900, 312 bytes\n {6}broken rule: every record matches its checksum \(record entry, repair copy\)\n✓ chain/)
+  t.match(damaged, /! chain +not all of it[^]*and 899 more findings[^]*not sound: 900 findings in \/data\n→ .*Start the node/)
+})
+
+t.test('progress tells part, share and time left, not more often than the eye can follow', async (t) => {
+  const written: string[] = []
+  let nowMs = 0
+  const line = createProgressLine((text) => written.push(text), () => nowMs)
+  line.clear()
+  t.same(written, [])
+  for (nowMs = 1000; nowMs < 2000; nowMs += 50) line.show({ part: 'chain', done: nowMs - 1000, total: 2000 })
+  t.ok(written.length >= 4 && written.length <= 6, `${written.length} lines`)
+  t.match(written.at(-1), /chain \d+ % · 1\.\d s left/)
+  line.clear()
+  t.equal(written.at(-1), '\r\u001b[K')
+})
+
+t.test('CRC-32C and LevelDB\'s formats are as their documents say', async (t) => {
+  // RFC 3720 B.4: test vectors of CRC-32C.
+  t.equal(crc32c(new Uint8Array(32)), 0x8a9136aa)
+  t.equal(crc32c(new Uint8Array(32).fill(0xff)), 0x62a8ab43)
+  t.equal(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i)), 0x46dd794e)
+  t.equal(crc32c(new TextEncoder().encode('123456789')), 0xe3069283)
+  t.same([...logFaults(new Uint8Array(0))], [], 'a new log is empty')
+  t.match([...logFaults(new Uint8Array(5))], [{ rule: /whole record/ }])
+  t.match([...tableFaults(new Uint8Array(20))], [{ rule: /footer/ }])
+})
+
