@@ -55,7 +55,7 @@ async function report(error: unknown, json: boolean): Promise<number> {
 function exitCodeOf(error: unknown): number {
   const code = error instanceof SteleError ? error.code : ''
   if (code.startsWith('USAGE_')) return EXIT.usage
-  if (code === 'NO_LEADER' || code === 'CLIENT_UNREACHABLE' || code === 'NODE_UNREACHABLE') return EXIT.notReady
+  if (code === 'NO_LEADER' || code === 'CLIENT_UNREACHABLE' || code === 'CLIENT_TIMED_OUT') return EXIT.notReady
   if (code.startsWith('PROOF_') || code.startsWith('CERTIFICATE_') || code === 'VERIFY_DAMAGED') return EXIT.verificationFailed
   return EXIT.failure
 }
