@@ -6,7 +6,8 @@ import { certificateQuorum } from '../../primitives/member-set.ts'
 import { finalitySchema } from '../../primitives/receipt.ts'
 import { stateBundle } from '../../primitives/state-bundle.ts'
 import { findHeight } from '../../state/indexes.ts'
-import type { BlockSelector, ChainReader } from '../../rpc/ports.ts'
+import { readerOf } from '../../contracts/index.ts'
+import type { BlockSelector, Caller, ChainReader } from '../../rpc/ports.ts'
 import type { Block, BlockSummary, ChainHead, ChainInfo, StateProof } from '../../rpc/shapes/chain.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { consents } from '../../contracts/consent/tables.ts'
@@ -16,6 +17,7 @@ import type { StoredBlock } from '../chain-store.ts'
 import type { SteleNode } from '../stele-node.ts'
 import { VERSIONS } from '../version.ts'
 import type { Head } from './head.ts'
+import { mayProve } from './proof-rights.ts'
 
 /** How long a proof waits for the block it shows to become final, in ms. */
 const PROOF_WAIT_MS = 5_000
@@ -57,8 +59,9 @@ export class NodeChain implements ChainReader {
     }
   }
 
-  async proof({ key, atHeight }: { readonly key: string; readonly atHeight: number | null }): Promise<StateProof> {
+  async proof({ key, atHeight }: { readonly key: string; readonly atHeight: number | null }, caller: Caller): Promise<StateProof> {
     const { world, store, genesis } = this.#node.parts
+    if (!mayProve(readerOf(world.view()), fromHex(key), caller)) throw new SteleError({ code: 'RPC_NOT_FOUND', message: 'there is no such thing, or it is not for the caller to know' })
     if (atHeight !== null && atHeight !== store.height) {
       throw new SteleError({ code: 'PROOF_HEIGHT_UNAVAILABLE', message: 'state proofs are given at the newest height only in this version', details: { atHeight, newest: store.height, interval: genesis.parameters.proofInterval } })
     }
