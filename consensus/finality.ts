@@ -30,6 +30,8 @@ export interface FinalityOptions {
   readonly members: MemberSet
   readonly node: number
   readonly signer: Signer
+  /** Height at or below which this node may have attested before: never signed again, also when the attestation itself was lost with its record. */
+  readonly attestedFloor: number
   /** The newest attestation this node ever made durable, from its ledger. */
   readonly lastAttested: Attestation | undefined
   readonly newestCertificate: Certificate | undefined
@@ -69,7 +71,7 @@ export class Finality {
   /** Height up to which every block is final. */
   get finalHeight(): number { return this.#certificate === undefined ? 0 : Number(this.#certificate.content.height) }
   get lastAttested(): Attestation | undefined { return this.#lastAttested }
-  get #attestedHeight(): number { return this.#lastAttested === undefined ? 0 : Number(this.#lastAttested.content.height) }
+  get #attestedHeight(): number { return Math.max(this.#options.attestedFloor, this.#lastAttested === undefined ? 0 : Number(this.#lastAttested.content.height)) }
 
   /** Tells of a committed and executed block; heights ascend by one. Throws `ATTESTATION_CONFLICT` when it contradicts what was attested. */
   committed(content: AttestationContent): void {

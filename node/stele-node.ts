@@ -32,6 +32,7 @@ import type { HeaderRules } from './block-check.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
 import type { ExecutedBlock } from './executed-block.ts'
+import { EvidenceStore } from './evidence.ts'
 import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
@@ -310,9 +311,11 @@ export class SteleNode {
     const { logger } = this.#with
     const fatal = this.#failed
     const last = ledger.lastAttestation()
+    const evidence = new EvidenceStore(this.#settings.config.dataDir, { logger, metrics: this.#with.metrics, clock: this.#clock })
     const certificate = ledger.newestCertificate()
     return new Finality({
       chain: rules.chain, members: rules.members, node: this.#settings.config.node, signer,
+      attestedFloor: last?.height ?? 0,
       lastAttested: last?.bytes === undefined ? undefined : decode(attestationSchema, last.bytes),
       newestCertificate: certificate === undefined ? undefined : decode(certificateSchema, certificate.bytes),
     }, {
@@ -324,7 +327,7 @@ export class SteleNode {
         ledger.appendLazy({ certificate: { height, bytes: encode(certificateSchema, made) } })
         this.#blocksFinal(height)
       },
-      onEvidence: (node) => logger.error({ node, code: 'EQUIVOCATION' }, 'a member attested to two blocks at one height'),
+      onEvidence: (node, first, second) => evidence.keep(node, first, second),
       onFailure: fatal,
       logger,
     })

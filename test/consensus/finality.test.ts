@@ -1,0 +1,144 @@
+import t from 'tap'
+import { attestationBytes, attestationSchema, verifyCertificate } from '../../primitives/certificate.ts'
+import type { Attestation, AttestationContent, Certificate } from '../../primitives/certificate.ts'
+import { decode, encode } from '../../primitives/codec.ts'
+import { memberSetHash } from '../../primitives/member-set.ts'
+import type { MemberSet } from '../../primitives/member-set.ts'
+import { silentLogger } from '../../primitives/ports.ts'
+import { createSigner, verify } from '../../primitives/signature.ts'
+import { Finality } from '../../consensus/finality.ts'
+
+const chain = new Uint8Array(32).fill(1)
+const signers = [1, 2, 3, 4].map((node) => createSigner(new Uint8Array(32).fill(node)))
+const members: MemberSet = { epoch: 0, voters: signers.map(({ publicKey }, i) => ({ node: i + 1, member: i + 1, attestationKey: publicKey })) }
+const memberSet = memberSetHash(chain, members)
+const content = (height: number, fill = height): AttestationContent => ({ v: 1, epoch: 0, height: BigInt(height), term: 1, block: new Uint8Array(32).fill(fill), stateRoot: new Uint8Array(32).fill(9), memberSet })
+const attest = (node: number, of: AttestationContent): Uint8Array => encode(attestationSchema, { content: of, node, signature: signers[node - 1]!.sign(attestationBytes(chain, of)) })
+
+interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly failures: unknown[]; settle(): Promise<void>; hold: Promise<void> | undefined }
+
+function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number } = {}): Bench {
+  const [written, sent, certificates, evidence, failures]: [Attestation[], Attestation[], Certificate[], number[], unknown[]] = [[], [], [], [], []]
+  const self: Bench = {
+    written, sent, certificates, evidence, failures, hold: undefined,
+    settle: async () => { for (let i = 0; i < 50; i++) await Promise.resolve() },
+    finality: new Finality({ chain, members, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined }, {
+      persistAttestation: async (bytes) => {
+        written.push(decode(attestationSchema, bytes))
+        await self.hold
+      },
+      broadcast: (bytes) => { sent.push(decode(attestationSchema, bytes)) },
+      verifyBatch: async (items) => items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature)),
+      onCertificate: (certificate) => { certificates.push(certificate) },
+      onEvidence: (node) => { evidence.push(node) },
+      onFailure: (error) => { failures.push(error) },
+      logger: silentLogger,
+    }),
+  }
+  return self
+}
+
+t.test('three of four attestations certify the committed block, and the certificate verifies', async (t) => {
+  const b = bench()
+  b.finality.committed(content(1))
+  await b.settle()
+  t.equal(await b.finality.receive(attest(2, content(1))), 'accept')
+  t.equal(b.finality.finalHeight, 0, 'two are too few')
+  t.equal(await b.finality.receive(attest(2, content(1))), 'ignore', 'the same again counts once')
+  t.equal(await b.finality.receive(attest(4, content(1))), 'accept')
+  t.equal(b.finality.finalHeight, 1)
+  verifyCertificate(chain, members, b.certificates[0]!)
+  t.same(b.certificates[0]!.signatures.map(({ node }) => node), [1, 2, 4])
+})
+
+t.test('attestations to another block than the committed one certify nothing', async (t) => {
+  const b = bench()
+  for (const node of [2, 3, 4]) t.equal(await b.finality.receive(attest(node, content(1, 77))), 'accept')
+  b.finality.committed(content(1))
+  await b.settle()
+  t.equal(b.finality.finalHeight, 0)
+})
+
+t.test('an attestation that waits for its block counts once the block is committed', async (t) => {
+  const b = bench()
+  for (const node of [2, 3]) await b.finality.receive(attest(node, content(1)))
+  t.equal(b.finality.finalHeight, 0)
+  b.finality.committed(content(1))
+  await b.settle()
+  t.equal(b.finality.finalHeight, 1)
+})
+
+t.test('garbage, strangers, wrong sets and bad signatures are rejected', async (t) => {
+  const b = bench()
+  b.finality.committed(content(1))
+  const good = decode(attestationSchema, attest(2, content(1)))
+  t.equal(await b.finality.receive(new Uint8Array(5)), 'reject')
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...good, node: 9 })), 'reject')
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...good, node: 3 })), 'reject', 'another member\'s signature')
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...good, content: { ...good.content, memberSet: new Uint8Array(32) } })), 'reject')
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...good, content: { ...good.content, epoch: 1 } })), 'reject')
+  t.equal(await b.finality.receive(attest(2, content(1_000_000))), 'ignore', 'so far ahead is of no use')
+})
+
+t.test('two attestations of one member at one height are evidence', async (t) => {
+  const b = bench()
+  await b.finality.receive(attest(3, content(5)))
+  await b.finality.receive(attest(3, content(5, 99)))
+  t.same(b.evidence, [3])
+})
+
+t.test('an attestation is durable before it leaves, one at a time, the roundest height first', async (t) => {
+  const b = bench()
+  let release = (): void => {}
+  b.hold = new Promise((resolve) => { release = resolve })
+  b.finality.committed(content(1))
+  await b.settle()
+  t.same(b.written.map((each) => Number(each.content.height)), [1])
+  t.same(b.sent, [], 'nothing leaves before the write')
+  for (const height of [2, 3, 4, 5]) b.finality.committed(content(height))
+  await b.settle()
+  t.equal(b.written.length, 1, 'the next waits for it')
+  b.hold = undefined
+  release()
+  await b.settle()
+  t.same(b.sent.map((each) => Number(each.content.height)), [1, 4, 5], '4 is the roundest of 2 to 5, then the newest')
+})
+
+t.test('members that skip differently meet at the round heights', async (t) => {
+  for (const steps of [[1, 2, 3, 4, 5, 6, 7, 8, 9], [3, 5, 9], [7, 9], [9], [1, 9], [6, 8, 9]]) {
+    const b = bench()
+    let release = (): void => {}
+    let next = 1
+    for (const upTo of steps) {
+      b.hold = new Promise((resolve) => { release = resolve })
+      for (; next <= upTo; next++) b.finality.committed(content(next))
+      b.hold = undefined
+      release()
+      await b.settle()
+    }
+    t.ok(b.sent.some((each) => each.content.height === 8n), `steps ${steps.join(' ')} attest to 8`)
+  }
+})
+
+t.test('after a restart nothing is signed at or below what was attested, and a conflict stops the node', async (t) => {
+  const last = decode(attestationSchema, attest(1, content(3)))
+  const same = bench({ lastAttested: last, attestedFloor: 3 })
+  for (const height of [2, 3, 4]) same.finality.committed(content(height))
+  await same.settle()
+  t.same(same.sent.map((each) => Number(each.content.height)), [4])
+  const other = bench({ lastAttested: last, attestedFloor: 3 })
+  t.throws(() => other.finality.committed(content(3, 50)), { code: 'ATTESTATION_CONFLICT' })
+  const lost = bench({ attestedFloor: 3 })
+  for (const height of [2, 3, 4]) lost.finality.committed(content(height, 60))
+  await lost.settle()
+  t.same(lost.sent.map((each) => Number(each.content.height)), [4], 'the floor holds even when the attestation itself was lost')
+})
+
+t.test('a failed write is told and nothing leaves', async (t) => {
+  const b = bench()
+  b.hold = Promise.reject(new Error('disk'))
+  b.finality.committed(content(1))
+  await b.settle()
+  t.equal(b.failures.length, 1)
+  t.same(b.sent, [])
+})

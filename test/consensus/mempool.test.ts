@@ -1,0 +1,57 @@
+import t from 'tap'
+import { Mempool } from '../../consensus/mempool.ts'
+import { createSigner } from '../../primitives/signature.ts'
+import { createTransaction } from '../../primitives/transaction.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+
+const signer = createSigner(new Uint8Array(32).fill(5))
+const transaction = (n: number, validUntil = 1000n): Transaction => createTransaction({ chain: new Uint8Array(32), account: new Uint8Array(32), contract: 'consent', call: 'grant', args: new Uint8Array(0), validUntil, salt: new Uint8Array(16).fill(n) }, signer)
+
+t.test('transactions come out in the order they came in, within count and bytes', (t) => {
+  const pool = new Mempool()
+  const some = [1, 2, 3, 4].map((n) => transaction(n))
+  for (const each of some) t.equal(pool.add(each), true)
+  t.equal(pool.add(some[0]!), false, 'the same again is no second one')
+  t.same([...pool.peek(3, 1e6)].map(({ key }) => key), some.slice(0, 3).map(({ key }) => key))
+  t.same([...pool.peek(9, some[0]!.bytes.length * 2)].length, 2)
+  t.end()
+})
+
+t.test('a full mempool refuses, retryably, and evicts nothing', (t) => {
+  const pool = new Mempool({ transactionsMax: 2, bytesMax: 1e6 })
+  pool.add(transaction(1))
+  pool.add(transaction(2))
+  t.throws(() => pool.add(transaction(3)), { code: 'CONSENSUS_BUSY', retryable: true })
+  t.equal(pool.size, 2)
+  const small = new Mempool({ transactionsMax: 9, bytesMax: transaction(1).bytes.length })
+  small.add(transaction(1))
+  t.throws(() => small.add(transaction(2)), { code: 'CONSENSUS_BUSY' })
+  t.end()
+})
+
+t.test('what a dropped block had cut waits again; what was committed is gone', (t) => {
+  const pool = new Mempool()
+  const [a, b] = [transaction(1), transaction(2)]
+  pool.add(a)
+  pool.add(b)
+  pool.markCut(a.key)
+  t.same([...pool.peek(9, 1e6)].map(({ key }) => key), [b.key])
+  t.ok(pool.has(a.key))
+  t.equal(pool.add(a), false, 'what is in a block is not taken twice')
+  pool.restore(a.key)
+  t.same([...pool.peek(9, 1e6)].map(({ key }) => key), [b.key, a.key])
+  pool.remove(a.key)
+  pool.remove(b.key)
+  t.same([pool.size, pool.bytes, pool.waiting], [0, 0, 0])
+  t.end()
+})
+
+t.test('expiry drops exactly those whose time has passed', (t) => {
+  const pool = new Mempool()
+  const [early, late] = [transaction(1, 99n), transaction(2, 100n)]
+  pool.add(early)
+  pool.add(late)
+  t.same(pool.expire(100n), [early.key])
+  t.ok(pool.has(late.key))
+  t.end()
+})
