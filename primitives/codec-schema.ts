@@ -58,9 +58,9 @@ export const fixedBytes = (length: number): Schema<Uint8Array> => byteString({ k
 /** At most `max` bytes. */
 export const bytes = ({ max }: { readonly max: number }): Schema<Uint8Array> => byteString({ kind: 'bytes', max }, (n) => n <= max, `must be at most ${max} bytes`)
 
-/** Well-formed text of at most `max` UTF-16 units; never in a call's arguments (DESIGN §5.12). */
+/** Well-formed text of at most `max` UTF-16 units, without a byte order mark in front: decoders of browsers drop one. Never in a call's arguments (DESIGN §5.12). */
 export function text({ max, pattern }: { readonly max: number; readonly pattern?: RegExp }): Schema<string> {
-  return leaf({ kind: 'text', max }, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
+  return leaf({ kind: 'text', max }, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && !v.startsWith('\ufeff') && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
 }
 
 /** One of a closed list of words. */

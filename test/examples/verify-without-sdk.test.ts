@@ -9,6 +9,7 @@ import { decode, encode } from '../../primitives/codec.ts'
 import { genesisSchema } from '../../primitives/genesis.ts'
 import { receiptBundle, verifyReceipt, type ReceiptBundle } from '../../primitives/receipt.ts'
 import { bytes32, SampleChain } from '../../docs/spec/sample-chain.ts'
+import { createCluster, until } from '../helpers/cluster.ts'
 
 const program = join(import.meta.dirname, '../../examples/verify-without-sdk/verify.mjs')
 const run = promisify(execFile)
@@ -84,5 +85,26 @@ t.test('both verifiers give one verdict on every bundle with a flipped bit', asy
     bytes[bit >> 3]! ^= 1 << (bit & 7)
     if (accepts(bytes) || ours(bytes)) t.fail(`bit ${bit}: independent ${String(accepts(bytes))}, ours ${String(ours(bytes))}`)
     bytes[bit >> 3]! ^= 1 << (bit & 7)
+  }
+})
+
+t.test('it accepts the receipts that whole nodes give out, by the certificates of several of them', async (t) => {
+  const cluster = await createCluster(t.testdir(), 3)
+  t.teardown(() => cluster.stop())
+  const nodes = await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
+  const leader = await cluster.leader()
+  const { store, admission, driver } = leader.parts
+  const trusted = asBuffer(encode(genesisSchema, cluster.files.genesis))
+  const sent = Array.from({ length: 3 }, () => cluster.enrolment())
+  for (const transaction of sent) {
+    await admission.admit(transaction.bytes)
+    driver.kick()
+  }
+  await until(() => nodes.every((node) => sent.every(({ id }) => (node.parts.store.locate(id)?.height ?? Infinity) <= node.parts.store.finalHeight)))
+  for (const { id } of sent) {
+    const bundle = await store.receiptBundle(store.locate(id)!)
+    const verdict = independent(trusted, asBuffer(encode(receiptBundle, bundle!)))
+    t.equal(verdict.transaction, toHex(id))
+    t.ok(verdict.attestedBy.length >= 2)
   }
 })
