@@ -4,7 +4,7 @@ import { EXIT, explain, printJson, say } from './output.ts'
 import { STELE_VERSION } from './version.ts'
 
 /** Every command registers itself here; heavy modules are loaded when a command runs, so that `--help` and `--version` stay quick. */
-const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'tx'] as const
+const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit'] as const
 
 type CommandModule = { readonly register: (program: Command) => void }
 
@@ -29,7 +29,9 @@ Examples:
   stele verify receipt receipt.json --genesis genesis.json
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification failed`)
-  for (const name of COMMANDS) {
+  // One command needs one module; help and suggestions need them all.
+  const [, , first] = argv
+  for (const name of COMMANDS.some((known) => known === first) ? [first] : COMMANDS) {
     const { register } = (await import(`./commands/${name}.ts`)) as CommandModule
     register(program)
   }
