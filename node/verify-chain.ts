@@ -7,7 +7,6 @@ import type { Genesis } from '../primitives/genesis.ts'
 import { leafHash, MerkleAccumulator } from '../primitives/merkle.ts'
 import { signatureItems } from '../primitives/transaction.ts'
 import { builtInRegistry, ReplayWindow } from '../contracts/index.ts'
-import { memoryDatabase } from '../state/memory-database.ts'
 import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { TransactionReader } from './transaction-reader.ts'
@@ -19,9 +18,12 @@ import type { LogEntry } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
 import type { VerifierPool } from './verifier.ts'
 import { ContentDigests } from './verify-content.ts'
+import type { CustodyCheck } from './verify-custody.ts'
 import type { IndexComparison } from './verify-index.ts'
 import type { ScannedLedger } from './verify-ledger.ts'
 import type { VerifyJournal } from './verify-report.ts'
+import { openScratch } from './verify-scratch.ts'
+import type { Scratch } from './verify-scratch.ts'
 
 /** Entries whose signatures are checked ahead of execution, in one batch of the verifier. */
 const AHEAD = 32
@@ -33,8 +35,8 @@ interface LostEntry { readonly index: number; readonly lost: true }
 
 /**
  * Walks the log from genesis to its end: entry → block → header → hash of the one before, transaction, history, event and state roots, signatures of proposers and of every transaction.
- * All contracts run again, in a world state in memory that starts from genesis, by the same code that nodes run. After the first block that cannot be executed (its entry is lost, or it breaks
- * a rule), the rest is checked for everything but execution. `index`: compares what each block must have left in the database, when there is one to compare with.
+ * All contracts run again, in a world state of its own that starts from genesis, by the same code that nodes run. After the first block that cannot be executed (its entry is lost, or it breaks
+ * a rule), the rest is checked for everything but execution. `also`: compares what each block must have left in the database, and what it says this node keeps, when there is something to compare with.
  */
 export class ChainCheck {
   readonly #genesis: Genesis
@@ -43,6 +45,7 @@ export class ChainCheck {
   readonly #verifier: VerifierPool
   readonly #journal: VerifyJournal
   readonly #index: IndexComparison | undefined
+  readonly #custody: CustodyCheck | undefined
   readonly #contents = new ContentDigests()
   #world: WorldState | undefined
   #executor: Executor | undefined
@@ -54,18 +57,30 @@ export class ChainCheck {
   #signatures = 0
   #executedHeight = 0
 
-  constructor(genesis: Genesis, rules: HeaderRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, index: IndexComparison | undefined) {
+  constructor(genesis: Genesis, rules: HeaderRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, also: { readonly index: IndexComparison | undefined; readonly custody: CustodyCheck | undefined }) {
     this.#genesis = genesis
     this.#rules = rules
     this.#ledger = ledger
     this.#verifier = verifier
     this.#journal = journal
-    this.#index = index
+    this.#index = also.index
+    this.#custody = also.custody
   }
 
   async run(signal: AbortSignal | undefined): Promise<ChainResult> {
+    const scratch = await openScratch(this.#ledger.segments)
+    try {
+      await this.#begin(scratch)
+      await this.#walk(signal)
+    } finally {
+      await this.#world?.close()
+      await scratch.remove()
+    }
+    return { checked: this.#checked, transactions: this.#transactions, signatures: this.#signatures, executedHeight: this.#executedHeight, contents: this.#contents }
+  }
+
+  async #walk(signal: AbortSignal | undefined): Promise<void> {
     const { index } = this.#ledger.image.state
-    await this.#begin()
     for (let from = 1; from <= index.lastIndex; from += AHEAD) {
       signal?.throwIfAborted()
       const entries = Array.from({ length: Math.min(AHEAD, index.lastIndex + 1 - from) }, (_, i) => this.#read(from + i))
@@ -74,18 +89,16 @@ export class ChainCheck {
       await this.#flush(from + entries.length - 1)
       this.#journal.progress('chain', from + entries.length - 1, index.lastIndex)
     }
-    await this.#world?.close()
-    return { checked: this.#checked, transactions: this.#transactions, signatures: this.#signatures, executedHeight: this.#executedHeight, contents: this.#contents }
   }
 
-  async #begin(): Promise<void> {
+  async #begin({ database }: Scratch): Promise<void> {
     const { chain } = this.#rules
-    const world = openWorldState(memoryDatabase(), { chain, sync: false })
+    const world = openWorldState(database, { chain, sync: false })
+    this.#world = world
     await writeGenesisState(world, this.#genesis, chain)
     const history = new MerkleAccumulator()
     history.appendHash(leafHash(chain))
     this.#previous = { height: 0, hash: chain }
-    this.#world = world
     const sign = (): never => {
       invariant(false, 'verification signs nothing')
     }
@@ -135,6 +148,7 @@ export class ChainCheck {
     if (block === undefined) return // A no-op, which opens a term and holds nothing.
     this.#waiting.push(block)
     this.#index?.compare(block)
+    this.#custody?.check(block)
     this.#executedHeight = block.height
     this.#count(entry, block.header, block.hash, block.transactions.length)
   }

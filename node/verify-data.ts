@@ -4,6 +4,7 @@ import { headerRules } from './genesis-file.ts'
 import { VerifierPool } from './verifier.ts'
 import { checkCertificates } from './verify-certificates.ts'
 import { ChainCheck } from './verify-chain.ts'
+import { CustodyCheck, nodeOf } from './verify-custody.ts'
 import { IndexComparison } from './verify-index.ts'
 import { ledgerFolder, scanLedgerFiles } from './verify-ledger.ts'
 import { isRunning } from './verify-place.ts'
@@ -31,7 +32,7 @@ export interface VerifyDataOptions {
 /**
  * Verifies a node's data folder against genesis: every byte of the ledger's segments, the chain of blocks with all roots and signatures, all contracts executed again, certificates and
  * attestations, the state database with its tree and indexes, and every stored blob. Damage is reported, not thrown; thrown are `VERIFY_NO_DATA`, `LEDGER_WRONG_CHAIN`, `LEDGER_VERSION_UNSUPPORTED` and what the disk says.
- * While a node runs in the folder, the state database is left out and an unfinished batch at the ledger's end is no finding. Memory: the state and 60 bytes an entry.
+ * While a node runs in the folder, the state database is left out and an unfinished batch at the ledger's end is no finding. Memory: 60 bytes an entry, and the state of a small ledger; a larger one's is built in the temporary folder.
  */
 export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornTailAllowed = false, threads = 1, onProgress = () => {}, signal }: VerifyDataOptions): Promise<VerifyReport> {
   const startedMs = performance.now()
@@ -53,7 +54,9 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
   try {
     const view = state === undefined ? undefined : state.world.rows()
     const index = view === undefined ? undefined : new IndexComparison(view, state!.world.height, rules.chain, journal)
-    const chain = ledger === undefined || !wanted('chain') ? undefined : await new ChainCheck(genesis, rules, ledger, verifier, journal, index).run(signal)
+    const node = ledger === undefined ? undefined : nodeOf(ledger)
+    const custody = node === undefined || !wanted('vault') ? undefined : new CustodyCheck(dataDir, node, journal)
+    const chain = ledger === undefined || !wanted('chain') ? undefined : await new ChainCheck(genesis, rules, ledger, verifier, journal, { index, custody }).run(signal)
     const certificates = ledger === undefined || chain === undefined || !wanted('certificates') ? undefined : await checkCertificates(rules, ledger, chain.contents, journal, signal)
     if (chain !== undefined) await index?.finish(signal)
     const values = state === undefined || ledger === undefined ? undefined : await checkState(state, rules, ledger, folder!, journal, signal)
@@ -65,7 +68,7 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
       blocks: { checked: chain?.checked ?? 0, transactions: chain?.transactions ?? 0, signatures: chain?.signatures ?? 0, executedHeight: chain?.executedHeight ?? 0 },
       certificates: { checked: certificates?.checked ?? 0, attestations: certificates?.attestations ?? 0, finalHeight: certificates?.finalHeight ?? 0 },
       ...(state === undefined || values === undefined ? {} : { state: { height: state.world.height, values: values.values, treeNodes: values.nodes, indexRows: index?.rows ?? 0, files: state.files } }),
-      ...(vault === undefined ? {} : { vault }),
+      ...(vault === undefined ? {} : { vault: { ...vault, promised: custody?.promised ?? 0 } }),
       skipped: journal.skipped, findings: journal.findings, findingCount: journal.findingCount, durationMs: Math.round(performance.now() - startedMs),
     }
   } finally {

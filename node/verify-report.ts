@@ -36,7 +36,8 @@ export interface VerifyReport {
   readonly blocks: { readonly checked: number; readonly transactions: number; readonly signatures: number; /** Height up to which every block was executed again and gave its roots. */ readonly executedHeight: number }
   readonly certificates: { readonly checked: number; readonly attestations: number; readonly finalHeight: number }
   readonly state?: { readonly height: number; readonly values: number; readonly treeNodes: number; readonly indexRows: number; readonly files: number }
-  readonly vault?: { readonly blobs: number; readonly bytes: number }
+  /** `promised`: blobs named by storage receipts this node signed, each of which was looked for. */
+  readonly vault?: { readonly blobs: number; readonly bytes: number; readonly promised: number }
   readonly skipped: readonly Skipped[]
   /** The first `FINDINGS_MAX`, in the order they were met. */
   readonly findings: readonly Finding[]

@@ -25,7 +25,7 @@ function summaryOf({ ledger, blocks, certificates, state, vault }: VerifyReport,
     case 'chain': return ledger.segments === 0 ? undefined : `${count(blocks.checked, 'block')}, ${count(blocks.transactions, 'transaction')}, ${count(blocks.signatures, 'signature')}; executed again up to height ${blocks.executedHeight}`
     case 'certificates': return ledger.segments === 0 ? undefined : `${count(certificates.checked, 'certificate')}, ${count(certificates.attestations, 'own attestation')}; final up to height ${certificates.finalHeight}`
     case 'state': return state === undefined ? undefined : `height ${state.height}: ${count(state.values, 'value')}, ${count(state.treeNodes, 'tree node')}, ${count(state.indexRows, 'index row')}, ${count(state.files, 'file')}`
-    case 'vault': return vault === undefined ? undefined : `${count(vault.blobs, 'blob')}, ${mebibytes(vault.bytes)}`
+    case 'vault': return vault === undefined ? undefined : `${count(vault.blobs, 'blob')}, ${mebibytes(vault.bytes)}; ${vault.promised.toLocaleString('en')} promised by storage receipts`
   }
 }
 

@@ -24,7 +24,7 @@ import type { TestCluster } from './cluster.ts'
 export interface ToldLedger {
   readonly genesis: Genesis
   readonly genesisPath: string
-  /** Data folders, by node. The first one's vault holds the record's blob. */
+  /** Data folders, by node. The vaults of the first three hold the record's blob, for which they signed. */
   readonly dataDirs: readonly string[]
   /** Final receipts as node 1 gave them, in order of the story. */
   readonly bundles: readonly ReceiptBundle[]
@@ -47,9 +47,11 @@ export async function tellLedger(directory: string, nodes = 4): Promise<ToldLedg
     const bundles = await Promise.all(told.map(({ id }) => node.parts.store.receiptBundle(node.parts.store.locate(id)!)))
     await cluster.stop()
     const dataDirs = cluster.files.members.map(({ folder }) => join(folder, 'data'))
-    const vault = await createStore(join(dataDirs[0]!, 'vault'))
-    await putAll(vault, blob)
-    await vault.stop()
+    for (const dataDir of dataDirs.slice(0, 3)) {
+      const vault = await createStore(join(dataDir, 'vault'))
+      await putAll(vault, blob)
+      await vault.stop()
+    }
     return { genesis: cluster.files.genesis, genesisPath: cluster.files.genesisPath, dataDirs, bundles: bundles as ReceiptBundle[], permit: bundles.at(-2)!, ids: told.map(({ id }) => id) }
   } finally {
     await cluster.stop()

@@ -109,13 +109,13 @@ t.test('a held folder is recognised without a byte of it changing', async (t) =>
 const report: VerifyReport = {
   sound: true, chain: 'ab'.repeat(32), directory: '/data', running: false, ledger: { segments: 1, bytes: 16 * 1024 * 1024, records: 9, lastIndex: 4, lastHeight: 3 },
   blocks: { checked: 3, transactions: 1200, signatures: 1203, executedHeight: 3 }, certificates: { checked: 1, attestations: 2, finalHeight: 3 },
-  state: { height: 3, values: 7, treeNodes: 2, indexRows: 20, files: 3 }, vault: { blobs: 1, bytes: 100 }, skipped: [], findings: [], findingCount: 0, durationMs: 1234,
+  state: { height: 3, values: 7, treeNodes: 2, indexRows: 20, files: 3 }, vault: { blobs: 1, bytes: 100, promised: 2 }, skipped: [], findings: [], findingCount: 0, durationMs: 1234,
 }
 
 t.test('a sound folder is told in a line a part, an unsound one with place, rule and what to do', async (t) => {
   t.equal(formatVerifyReport(report), [
     '✓ ledger        1 segment, 16.0 MiB, 9 records read byte by byte', '✓ chain         3 blocks, 1,200 transactions, 1,203 signatures; executed again up to height 3',
-    '✓ certificates  1 certificate, 2 own attestations; final up to height 3', '✓ state         height 3: 7 values, 2 tree nodes, 20 index rows, 3 files', '✓ vault         1 blob, 100 bytes', '',
+    '✓ certificates  1 certificate, 2 own attestations; final up to height 3', '✓ state         height 3: 7 values, 2 tree nodes, 20 index rows, 3 files', '✓ vault         1 blob, 100 bytes; 2 promised by storage receipts', '',
     `sound · chain ${'ab'.repeat(8)}… · 1.2 s`,
   ].join('\n'))
   const damaged = formatVerifyReport({

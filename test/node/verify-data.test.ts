@@ -52,7 +52,7 @@ t.test('every node\'s folder is sound, and verification does not change one byte
     t.ok(report.state!.indexRows > 40 && report.state!.values > 20)
     t.same(fingerprint(dataDir), before)
   }
-  t.equal((await verify(told.dataDirs[0]!)).vault?.blobs, 1)
+  t.match((await verify(told.dataDirs[0]!)).vault, { blobs: 1, promised: 1 })
 })
 
 t.test('another genesis is refused by name', async (t) => {
@@ -210,6 +210,24 @@ t.test('forged certificates and attestations under right checksums are found', a
   t.match(attested.findings, [{ part: 'certificates', code: 'CERTIFICATE_SIGNATURE_INVALID', height: 6 }])
 })
 
+t.test('a blob that this node signed for and no longer has is found, by record and block', async (t) => {
+  const folder = copy(1)
+  rmSync(join(folder, 'vault'), { recursive: true })
+  t.match(await verify(folder), { sound: false, findings: [{ part: 'vault', code: 'VAULT_NOT_FOUND', height: 4, rule: /storage receipt/, details: { version: 1 } }] })
+})
+
+t.test('a torn tail is a finding, unless the folder is a copy of a running node', async (t) => {
+  const folder = copy()
+  const path = join(folder, 'ledger', '00000001.segment')
+  const bytes = readFileSync(path)
+  let used = bytes.length
+  while (bytes[used - 1] === 0) used--
+  bytes.set([1, 2, 3], used + 64)
+  writeFileSync(path, bytes)
+  t.match(await verify(folder), { sound: false, findings: [{ part: 'ledger', code: 'LEDGER_TORN', segment: 1 }], blocks: { executedHeight: 8 } })
+  t.match(await verifyData({ dataDir: folder, genesis, threads: 0, tornTailAllowed: true }), { sound: true, skipped: [{ part: 'ledger', why: /not finished/ }] })
+})
+
 t.test('a flipped byte in a stored blob, or a file that has no business there, is found', async (t) => {
   const folder = copy()
   const [path] = filesBelow(join(folder, 'vault', 'blobs'))
@@ -218,6 +236,9 @@ t.test('a flipped byte in a stored blob, or a file that has no business there, i
   flip(path!, 1_048_700)
   flip(path!, statSync(path!).size - 3)
   t.match((await verify(folder, ['vault'])).findings, [{ code: 'VAULT_DAMAGED', rule: /hashes/ }])
+  flip(path!, statSync(path!).size - 3)
+  writeFileSync(`${path!}.tmp`, 'x')
+  t.match((await verify(folder, ['vault'])).findings, [{ code: 'VAULT_DAMAGED', rule: /every file/ }])
 })
 
 const refusal = (bundle: ReceiptBundle | Uint8Array): string | undefined => {
