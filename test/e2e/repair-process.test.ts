@@ -58,7 +58,7 @@ t.test('a node with a damaged block stays up, says which height, serves nothing,
     const { status, text } = await eventually(readiness, (answer) => answer.text.includes('repair'), 60_000)
     t.equal(status, 503)
     t.match(text, '[-]mode repair: height 3 damaged')
-    await t.rejects(callRpc(sick.rpc, 'cluster_status'), {}, `attempt ${attempt}: nobody is served`)
+    await t.rejects(callRpc(sick.rpc, 'cluster_status'), `attempt ${attempt}: nobody is served`)
     const exit = gone(started)
     started.kill('SIGKILL')
     await exit
