@@ -82,7 +82,7 @@ async function countCommitted(network: BenchNetwork, index: number, from: number
     if (performance.now() - progress > STALLED_MS) throw new Error(`${seen} of ${count} transactions were committed, then none for ${STALLED_MS} ms`)
     seen += await network.countTransactions(index, height, head)
     height = head
-    if (seen < count) await sleep(10)
+    if (seen < count) await sleep(20)
   }
   return height
 }
