@@ -38,7 +38,9 @@ export class CustodianDoorClient implements SectionKeyStore {
   }
 
   async #ask(asked: DoorRequest): Promise<DoorAnswer> {
-    const answer = decode(doorAnswer, await this.#post(encode(doorRequest, asked)))
+    const body = encode(doorRequest, asked)
+    // Every request may be repeated; a kept connection that the custodian has just closed looks like a dead custodian once.
+    const answer = decode(doorAnswer, await this.#post(body).catch(() => this.#post(body)))
     if (answer.kind === 'refused') throw new SteleError({ code: 'CUSTODIAN_REFUSED', message: 'the custodian refused', details: { code: answer.value.code, text: answer.value.message } })
     return answer
   }
