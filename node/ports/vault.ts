@@ -127,6 +127,8 @@ export class NodeMailbox implements MailboxPort {
   async list(request: string, caller: Caller): Promise<MailboxItem[]> {
     const id = fromHex(request)
     const { decision } = this.#decision(id)
+    // An empty list would tell that there is such a request.
+    if (!this.#mayRead(decision, 'key', caller) && !this.#mayRead(decision, 'details', caller)) throw notFound()
     const entries = await this.#vault.mailbox.list(id)
     return entries.filter(({ kind }) => this.#mayRead(decision, kind, caller)).map(({ section, kind, sealed, storedAtMs }) => ({ request, section, kind, size: sealed.length, storedAt: storedAtMs }))
   }
