@@ -19,6 +19,12 @@ export const NODE_ERRORS = {
   PROOF_HEIGHT_UNAVAILABLE: 'The node has no state proof for this height. Leave the height out, which means the newest one.',
 
 
+  USAGE_DETAILS: 'The file with who asks, on which device and why is absent or has another form: {"who": …, "device": …, "reason": …}.',
+  USAGE_GRANTEE: 'A consent names one grantee: give either `--account` or `--member`.',
+  USAGE_CODE: 'A code is written system|code, such as http://loinc.org|718-7.',
+  USAGE_INPUT: 'A record comes from one place: give either `--fhir` or `--file`.',
+  USAGE_SUBJECT: 'The custodian holds no tag key of this account. Was the patient enrolled at this institution?',
+
   RELEASE_REFUSED: 'Nothing is released on this permit now; the details name the reason. Ask for access anew if it ended or its consent is gone.',
   RELEASE_NO_PERMIT: 'The ledger of this node holds no decision under this request id, not yet or never.',
   RELEASE_NOT_FINAL: 'The permit is committed but not final yet. The custodian tries again by itself.',

@@ -30,6 +30,7 @@ export const ALERTS: Readonly<Record<string, string>> = {
   stele_p2p_bans_total: 'grows: warn. Talk to the member.',
   stele_p2p_handler_failures_total: 'grows: report. A bug of this node.',
   stele_p2p_frames_dropped_total: 'grows steadily: warn. A peer or the network is too slow.',
+  stele_evidence_total: 'any: page. A member signed two things for one height; see operations.md, "Alarms".',
   stele_vault_used_bytes: 'above 80 % of `vault.bytesMax`: warn. A full vault refuses.',
   stele_vault_damage_total: 'grows: page. A disk loses bits; the vault mends them from other members.',
   stele_vault_copies_total: 'outcome other than success keeps growing: warn. New records find too few members.',
@@ -42,9 +43,16 @@ export const ALERTS: Readonly<Record<string, string>> = {
 /** Names a source registers itself; a wrong one is a bug in a factory. */
 const NAME = /^stele_[a-z0-9_]+$/
 
-/** Calls every metrics factory of the sources with a register that only writes down what it is asked for. */
+/** A metric that one class registers for itself, with a literal name and text. */
+const SINGLE = /\b(?:metrics|register)\.(counter|gauge|histogram)\(\s*'(stele_[a-z0-9_]+)',\s*'((?:\\.|[^'\\])*)'(?:,\s*\[([^\]]*)\])?/g
+
+/** Calls every metrics factory of the sources with a register that only writes down what it is asked for, and reads the single registrations besides. */
 export async function readMetrics(): Promise<Metric[]> {
-  const files = (await readSources()).filter(({ path }) => /(?:^|\/|-)metrics\.ts$/.test(path))
+  const sources = await readSources()
+  const files = sources.filter(({ path }) => /(?:^|\/|-)metrics\.ts$/.test(path))
+  const single = sources.filter((source) => !files.includes(source)).flatMap(({ path, code }) => [...code.matchAll(SINGLE)].map(([, type, name, help, labels = '']): Metric => (
+    { name: name!, type: type as Metric['type'], help: help!.replaceAll("\\'", "'"), labels: [...labels.matchAll(/'(\w+)'/g)].map(([, label]) => label!), path }
+  )))
   const lists = await Promise.all(files.map(async ({ path }) => {
     const module = (await import(new URL(path, ROOT).href)) as Record<string, unknown>
     const found: Metric[] = []
@@ -62,7 +70,7 @@ export async function readMetrics(): Promise<Metric[]> {
     }
     return found
   }))
-  return lists.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [...lists.flat(), ...single].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')

@@ -9,9 +9,7 @@ const PREFIX_MATCH = /startsWith\('[A-Z0-9_]+'\)/g
 /** Names with the form of a code that are none of ours: libraries' codes, variables of the environment. */
 const FOREIGN = /^(?:FST_ERR|LEVEL|ERR|UV|STELE|NODE_OPTIONS|NO_COLOR|FORCE_COLOR|SQLITE)(?:_|$)/
 /** Codes that are explained and kept, although nothing throws them; each with its reason. */
-const NOT_THROWN: Readonly<Record<string, string>> = {
-  NODE_REPAIR: 'while a node repairs itself its RPC listener is closed and health tells why; the number is kept for a proxy in front',
-}
+const NOT_THROWN: Readonly<Record<string, string>> = {}
 
 const tables = await readCodeTables()
 const tableFiles = new Set(tables.map(({ path }) => path))
