@@ -11,6 +11,7 @@ export const FEED_START: PermitPlace = { height: 0, position: 0xffff_ffff }
 export class CustodianCursor {
   readonly #path: string
   #saved: PermitPlace = FEED_START
+  #saving: Promise<void> = Promise.resolve()
 
   constructor(path: string) {
     this.#path = path
@@ -31,8 +32,14 @@ export class CustodianCursor {
     return this.#saved
   }
 
-  /** On disk when this returns; the same place again writes nothing. */
-  async save(place: PermitPlace): Promise<void> {
+  /** On disk when this returns; the same place again writes nothing. Saves that overlap are written one after the other, the last one's place at the end. */
+  save(place: PermitPlace): Promise<void> {
+    const turn = this.#saving.then(() => this.#write(place))
+    this.#saving = turn.catch(() => undefined) // Who asked for that save is told; the next one tries anew.
+    return turn
+  }
+
+  async #write(place: PermitPlace): Promise<void> {
     if (place.height === this.#saved.height && place.position === this.#saved.position) return
     await replaceFile(this.#path, `${this.#path}.new`, new TextEncoder().encode(`${place.height} ${place.position}\n`))
     this.#saved = place
