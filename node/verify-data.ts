@@ -5,6 +5,7 @@ import { VerifierPool } from './verifier.ts'
 import { checkCertificates } from './verify-certificates.ts'
 import { ChainCheck } from './verify-chain.ts'
 import { CustodyCheck, nodeOf } from './verify-custody.ts'
+import { checkEvidence } from './verify-evidence.ts'
 import { IndexComparison } from './verify-index.ts'
 import { ledgerFolder, scanLedgerFiles } from './verify-ledger.ts'
 import { isRunning } from './verify-place.ts'
@@ -58,6 +59,7 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
     const custody = node === undefined || !wanted('vault') ? undefined : new CustodyCheck(dataDir, node, journal)
     const chain = ledger === undefined || !wanted('chain') ? undefined : await new ChainCheck(genesis, rules, ledger, verifier, journal, { index, custody }).run(signal)
     const certificates = ledger === undefined || chain === undefined || !wanted('certificates') ? undefined : await checkCertificates(rules, ledger, chain.contents, journal, signal)
+    const evidence = wanted('certificates') ? await checkEvidence(dataDir, rules, journal) : []
     if (chain !== undefined) await index?.finish(signal)
     const values = state === undefined || ledger === undefined ? undefined : await checkState(state, rules, ledger, folder!, journal, signal)
     const vault = wanted('vault') ? await checkVault(dataDir, journal, signal) : undefined
@@ -69,7 +71,7 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
       certificates: { checked: certificates?.checked ?? 0, attestations: certificates?.attestations ?? 0, finalHeight: certificates?.finalHeight ?? 0 },
       ...(state === undefined || values === undefined ? {} : { state: { height: state.world.height, values: values.values, treeNodes: values.nodes, indexRows: index?.rows ?? 0, files: state.files } }),
       ...(vault === undefined ? {} : { vault: { ...vault, promised: custody?.promised ?? 0 } }),
-      skipped: journal.skipped, findings: journal.findings, findingCount: journal.findingCount, durationMs: Math.round(performance.now() - startedMs),
+      evidence, skipped: journal.skipped, findings: journal.findings, findingCount: journal.findingCount, durationMs: Math.round(performance.now() - startedMs),
     }
   } finally {
     clearInterval(alive)

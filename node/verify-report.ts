@@ -1,3 +1,5 @@
+import type { ProvenEvidence } from './verify-evidence.ts'
+
 /** What `stele verify` looks at, in this order. */
 export const VERIFY_PARTS = ['ledger', 'chain', 'certificates', 'state', 'vault'] as const
 export type VerifyPart = (typeof VERIFY_PARTS)[number]
@@ -38,6 +40,8 @@ export interface VerifyReport {
   readonly state?: { readonly height: number; readonly values: number; readonly treeNodes: number; readonly indexRows: number; readonly files: number }
   /** `promised`: blobs named by storage receipts this node signed, each of which was looked for. */
   readonly vault?: { readonly blobs: number; readonly bytes: number; readonly promised: number }
+  /** Members proved to have signed two things for one height. No fault of this folder: it is why the folder must be kept. */
+  readonly evidence: readonly ProvenEvidence[]
   readonly skipped: readonly Skipped[]
   /** The first `FINDINGS_MAX`, in the order they were met. */
   readonly findings: readonly Finding[]

@@ -13,6 +13,7 @@ export function formatVerifyReport(report: VerifyReport): string {
     for (const finding of report.findings.filter((each) => each.part === part)) lines.push(`    ${finding.code} ${placeOf(finding)}`, `      broken rule: ${finding.rule}${detailsOf(finding)}`)
     for (const { why } of report.skipped.filter((each) => each.part === part)) lines.push(`! ${part.padEnd(12)}  ${why}`)
   }
+  for (const { node, member, height } of report.evidence) lines.push(`! evidence      node ${node} of member ${member} attested to two different blocks at height ${height}: keep this folder and tell the other members`)
   if (report.findingCount > report.findings.length) lines.push(`    … and ${report.findingCount - report.findings.length} more findings`)
   lines.push('', report.sound ? `${good('sound')} · chain ${report.chain.slice(0, 16)}… · ${seconds(report.durationMs)}` : `${bad('not sound')}: ${count(report.findingCount, 'finding')} in ${report.directory}`)
   if (!report.sound) lines.push(...nextSteps(report).map((text) => `→ ${text}`))

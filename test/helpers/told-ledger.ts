@@ -7,6 +7,7 @@ import type { Genesis } from '../../primitives/genesis.ts'
 import { silentLogger } from '../../primitives/ports.ts'
 import type { ReceiptBundle } from '../../primitives/receipt.ts'
 import { createSigner } from '../../primitives/signature.ts'
+import type { Signer } from '../../primitives/signature.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { readKeys } from '../../node/keys.ts'
 import type { LedgerBatch } from '../../state/ledger.ts'
@@ -29,6 +30,8 @@ export interface ToldLedger {
   /** Final receipts as node 1 gave them, in order of the story. */
   readonly bundles: readonly ReceiptBundle[]
   readonly permit: ReceiptBundle
+  /** Attestation keys, by node. */
+  readonly signers: readonly Signer[]
   /** Transactions of the story, one a block. */
   readonly ids: readonly Uint8Array[]
 }
@@ -40,7 +43,8 @@ export async function tellLedger(directory: string, nodes = 4): Promise<ToldLedg
     await Promise.all(cluster.nodes.map((_, i) => cluster.startNode(i)))
     await cluster.leader()
     const blob = makeBlob(1, 1000)
-    const told = await story(cluster, blob.ref)
+    const signers = await attestationSigners(cluster)
+    const told = await story(cluster, signers, blob.ref)
     const node = cluster.nodes[0]!
     const height = (): number => Math.min(...cluster.nodes.map((each) => each!.parts.store.finalHeight))
     await until(() => told.every(({ id }) => node.parts.store.locate(id) !== undefined) && height() >= node.parts.world.height)
@@ -52,14 +56,18 @@ export async function tellLedger(directory: string, nodes = 4): Promise<ToldLedg
       await putAll(vault, blob)
       await vault.stop()
     }
-    return { genesis: cluster.files.genesis, genesisPath: cluster.files.genesisPath, dataDirs, bundles: bundles as ReceiptBundle[], permit: bundles.at(-2)!, ids: told.map(({ id }) => id) }
+    return { genesis: cluster.files.genesis, genesisPath: cluster.files.genesisPath, dataDirs, bundles: bundles as ReceiptBundle[], permit: bundles.at(-2)!, signers, ids: told.map(({ id }) => id) }
   } finally {
     await cluster.stop()
   }
 }
 
-async function story(cluster: TestCluster, { blob, size }: { readonly blob: Uint8Array; readonly size: bigint }): Promise<Transaction[]> {
-  const { chain, members } = cluster.files
+function attestationSigners({ files: { members } }: TestCluster): Promise<Signer[]> {
+  return Promise.all(members.map(async ({ folder, passphraseFile }) => createSigner((await readKeys(join(folder, 'node.json'), 'node', readFileSync(passphraseFile, 'utf8').trim())).attestation)))
+}
+
+async function story(cluster: TestCluster, signers: readonly Signer[], { blob, size }: { readonly blob: Uint8Array; readonly size: bigint }): Promise<Transaction[]> {
+  const { chain } = cluster.files
   const clinic = institution(chain, 1, cluster.operators[0]!)
   const told: Transaction[] = []
   const tell = async (transaction: Transaction): Promise<void> => {
@@ -79,8 +87,7 @@ async function story(cluster: TestCluster, { blob, size }: { readonly blob: Uint
   await tell(callOf(chain, institution(chain, 2, cluster.operators[1]!), 'identity', 'certify', { account: clinician.party.account, attribute: 'role', value: ROLES.physician, until: untilMs }))
   const sections: Section[] = [{ commitment: random.bytes(32), blob, size, class: 'clinical', confidentiality: 'N', tags: Array.from({ length: 16 }, () => random.bytes(16)).sort((a, b) => Buffer.compare(a, b)), capsule: new Uint8Array(0) }]
   const record = random.bytes(32)
-  const keys = await Promise.all(members.slice(0, 3).map(async ({ folder, passphraseFile }) => readKeys(join(folder, 'node.json'), 'node', readFileSync(passphraseFile, 'utf8').trim())))
-  const receipts = keys.map(({ attestation }, i) => ({ node: i + 1, signature: createSigner(attestation).sign(storageReceiptBytes(chain, record, 1, sections)) }))
+  const receipts = signers.slice(0, 3).map((signer, i) => ({ node: i + 1, signature: signer.sign(storageReceiptBytes(chain, record, 1, sections)) }))
   await tell(callOf(chain, clinic, 'records', 'register', {
     record, version: 1, subject: patient.party.account, sections, custodians: [1], provenance: { activity: 'create', author: random.bytes(16), source: random.bytes(16), recordedAt: BigInt(Date.now()) }, receipts,
   }))

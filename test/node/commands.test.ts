@@ -109,7 +109,7 @@ t.test('a held folder is recognised without a byte of it changing', async (t) =>
 const report: VerifyReport = {
   sound: true, chain: 'ab'.repeat(32), directory: '/data', running: false, ledger: { segments: 1, bytes: 16 * 1024 * 1024, records: 9, lastIndex: 4, lastHeight: 3 },
   blocks: { checked: 3, transactions: 1200, signatures: 1203, executedHeight: 3 }, certificates: { checked: 1, attestations: 2, finalHeight: 3 },
-  state: { height: 3, values: 7, treeNodes: 2, indexRows: 20, files: 3 }, vault: { blobs: 1, bytes: 100, promised: 2 }, skipped: [], findings: [], findingCount: 0, durationMs: 1234,
+  state: { height: 3, values: 7, treeNodes: 2, indexRows: 20, files: 3 }, vault: { blobs: 1, bytes: 100, promised: 2 }, evidence: [], skipped: [], findings: [], findingCount: 0, durationMs: 1234,
 }
 
 t.test('a sound folder is told in a line a part, an unsound one with place, rule and what to do', async (t) => {
@@ -118,6 +118,7 @@ t.test('a sound folder is told in a line a part, an unsound one with place, rule
     '✓ certificates  1 certificate, 2 own attestations; final up to height 3', '✓ state         height 3: 7 values, 2 tree nodes, 20 index rows, 3 files', '✓ vault         1 blob, 100 bytes; 2 promised by storage receipts', '',
     `sound · chain ${'ab'.repeat(8)}… · 1.2 s`,
   ].join('\n'))
+  t.match(formatVerifyReport({ ...report, evidence: [{ node: 2, member: 2, height: 9 }] }), /! evidence +node 2 of member 2 attested to two different blocks at height 9/)
   const damaged = formatVerifyReport({
     ...report, sound: false, findingCount: 900, skipped: [{ part: 'chain', why: 'not all of it' }],
     findings: [{ part: 'ledger', code: 'LEDGER_DAMAGED', rule: 'every record matches its checksum', height: 2, index: 3, segment: 1, offset: 16_900, bytes: 312, details: { record: 'entry', repair: 'copy' } }],

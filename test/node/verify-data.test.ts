@@ -5,8 +5,8 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import t from 'tap'
 import { verifyReceipt } from '../../client/verify-receipt.ts'
-import { decodeBlock, decodeHeader, encodeBlock, encodeHeader } from '../../primitives/block.ts'
-import { attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
+import { blockHashOf, decodeBlock, decodeHeader, encodeBlock, encodeHeader } from '../../primitives/block.ts'
+import { attestationBytes, attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
 import type { Certificate } from '../../primitives/certificate.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
@@ -20,7 +20,11 @@ import type { VerifyPart, VerifyReport } from '../../node/verify-report.ts'
 import { checkDatabaseFiles } from '../../node/verify-tables.ts'
 import { openDatabase } from '../../state/database.ts'
 import { rowKey } from '../../state/keyspace.ts'
+import { openLedger } from '../../state/ledger-open.ts'
 import type { LedgerRecord } from '../../state/ledger-record.ts'
+import { nodeFileSystem, nodeTimers } from '../../state/node-file-system.ts'
+import { systemRandom } from '../../node/stele-node.ts'
+import { silentLogger } from '../../primitives/ports.ts'
 import { filesBelow } from '../vault/fixtures.ts'
 import { copyOf, inSmallSegments, tellLedger } from '../helpers/told-ledger.ts'
 
@@ -208,6 +212,38 @@ t.test('forged certificates and attestations under right checksums are found', a
     return { ...record, attestation: { ...record.attestation, bytes: encode(attestationSchema, attestation) } }
   })
   t.match(attested.findings, [{ part: 'certificates', code: 'CERTIFICATE_SIGNATURE_INVALID', height: 6 }])
+})
+
+t.test('an entry this node refused and never acknowledged is no damage; the same without the refusal is', async (t) => {
+  const withTail = async (refused: boolean): Promise<VerifyReport> => {
+    const folder = copy()
+    const opened = await openLedger({ directory: join(folder, 'ledger'), chainId: chain, create: false }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger: silentLogger, random: systemRandom, failed: (error) => { throw error } })
+    if (opened.status !== 'normal') throw new Error('the ledger is sound')
+    const { ledger } = opened
+    const last = ledger.entry(ledger.indexOfHeight(8)!)!
+    const envelope = decodeBlock(last.data)
+    const header = { ...decodeHeader(envelope.header), height: 9n, parent: blockHashOf(chain, envelope.header), stateRoot: new Uint8Array(32) }
+    const index = ledger.lastIndex() + 1
+    await ledger.append({ entries: [{ ...last, index, height: 9, data: encodeBlock({ ...envelope, header: encodeHeader(header) }), hash: blockHashOf(chain, encodeHeader(header)) }], ...(refused && { refusals: [{ index, term: last.term, code: 'ROOT_MISMATCH', root: new Uint8Array(32) }] }) })
+    await ledger.close()
+    return verify(folder)
+  }
+  t.match(await withTail(true), { sound: true, blocks: { executedHeight: 8 }, skipped: [{ part: 'chain', why: /refused by this node \(ROOT_MISMATCH\)/ }] })
+  t.match(await withTail(false), { sound: false, findings: [{ part: 'chain', code: 'BLOCK_INVALID', height: 9 }] })
+})
+
+t.test('kept evidence is checked: two signatures of one node over different blocks at one height, and nothing less', async (t) => {
+  const folder = copy()
+  const { finality: { certificate: { content } } } = told.permit
+  const attested = (node: number, block: Uint8Array): string => {
+    const other = { ...content, block }
+    return Buffer.from(encode(attestationSchema, { content: other, node, signature: told.signers[node - 1]!.sign(attestationBytes(chain, other)) })).toString('hex')
+  }
+  const keep = (...pieces: readonly object[]): void => writeFileSync(join(folder, 'evidence.ndjson'), pieces.map((piece) => `${JSON.stringify(piece)}\n`).join(''))
+  keep({ kind: 'attestation', node: 2, first: attested(2, content.block), second: attested(2, new Uint8Array(32)) })
+  t.match(await verify(folder), { sound: true, evidence: [{ node: 2, member: 2, height: Number(content.height) }] })
+  keep({ first: attested(2, content.block), second: attested(2, content.block) }, { first: attested(2, content.block), second: attested(3, new Uint8Array(32)) }, { first: attested(2, content.block) }, { first: attested(1, content.block), second: attested(1, new Uint8Array(32)).replace(/.$/, (digit) => (digit === '0' ? '1' : '0')) })
+  t.match(await verify(folder), { sound: false, evidence: [], findings: [1, 2, 3, 4].map((line) => ({ code: 'EVIDENCE_DAMAGED', details: { line } })) })
 })
 
 t.test('a blob that this node signed for and no longer has is found, by record and block', async (t) => {
