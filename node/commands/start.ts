@@ -11,7 +11,7 @@ Examples:
   stele start --config hospital-a/config.yaml
   STELE_PASSPHRASE=… stele start --config node.yaml     (or passphraseFile in the configuration, or a prompt)`)
     .action(async ({ config: path, json }: { config: string; json?: boolean }) => {
-      const [{ loadConfig }, { createLogger }, { readGenesis }, { readKeys }, { readPassphrase }, { NodeProcess }, { createFatal, stopOnSignal }, { endFrugalStart }] = await Promise.all([
+      const [{ loadConfig }, { createLogger }, { readGenesis }, { readKeys }, { readPassphrase }, { NodeProcess }, { createFatal, stopOnSignal }, { releaseStartupMemory }] = await Promise.all([
         import('../config.ts'), import('../logger.ts'), import('../genesis-file.ts'), import('../keys.ts'), import('../passphrase.ts'), import('../node-process.ts'), import('../lifecycle.ts'), import('../startup-memory.ts'),
       ])
       const config = loadConfig(path)
@@ -25,7 +25,7 @@ Examples:
       const node = new NodeProcess({ config, genesis, keys }, logger, fatal)
       stopOnSignal(node, logger)
       const { rpc, metrics } = await node.start()
-      endFrugalStart()
+      releaseStartupMemory()
       if (json === true) printJson({ node: config.node, rpc, metrics, p2p: node.node.parts.network.host.addresses(), pid: process.pid })
       else print(`node ${config.node} serves ${rpc}, health ${metrics}, peers ${node.node.parts.network.host.addresses().join(' ')}`)
     })
