@@ -15,11 +15,15 @@ import type { WorldState } from '../state/world-state.ts'
 /** A block as stored: the envelope, its header decoded, its hash. */
 export interface StoredBlock { readonly height: number; readonly hash: Uint8Array; readonly header: BlockHeader; readonly envelope: BlockEnvelope }
 
+/** Decoded blocks kept; committed blocks never change. */
+const RECENT_BLOCKS_MAX = 8
+
 /** Reads committed blocks, receipts and the proofs around them from ledger and database. Answers stand at the durable height (`height`). */
 export class ChainStore {
   readonly #chain: Uint8Array
   readonly #ledger: Ledger
   readonly #world: WorldState
+  readonly #recent = new Map<number, StoredBlock>()
 
   constructor(chain: Uint8Array, ledger: Ledger, world: WorldState) {
     this.#chain = chain
@@ -35,8 +39,19 @@ export class ChainStore {
     return Math.min(this.#ledger.newestCertificate()?.height ?? 0, this.#world.height)
   }
 
-  /** The committed block at a height; undefined above the durable height and for 0 (genesis has no block). */
+  /** As `#read`, remembering the newest looked at: heads and proofs ask for the same few again and again. */
   block(height: number): StoredBlock | undefined {
+    const known = this.#recent.get(height)
+    if (known !== undefined) return known
+    const block = this.#read(height)
+    if (block === undefined) return undefined
+    this.#recent.set(height, block)
+    if (this.#recent.size > RECENT_BLOCKS_MAX) this.#recent.delete(this.#recent.keys().next().value!)
+    return block
+  }
+
+  /** The committed block at a height; undefined above the durable height and for 0 (genesis has no block). */
+  #read(height: number): StoredBlock | undefined {
     if (height < 1 || height > this.#world.height) return undefined
     const index = this.#ledger.indexOfHeight(height)
     const entry = index === undefined ? undefined : this.#ledger.entry(index)

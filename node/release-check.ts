@@ -66,7 +66,10 @@ export class ReleaseCheck {
     const body = encode(questionSchema, { nonce, request })
     const others = rules.members.voters.filter(({ node }) => node !== this.#node.parts.config.node)
     const answers = await Promise.allSettled(others.map(async ({ node }) => decode(signedHeadSchema, await network.sync.request(node, METHOD, body, { timeoutMs: RELEASE_LIMITS.headsMs, signal, maxBytes: 1024 }))))
-    return [this.#ownHead(nonce, request), ...answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))]
+    const heads = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
+    // Only what its node signed for this question counts: an unsigned height or time could stall every release.
+    const signed = heads.filter((head) => answeringMembers(rules.chain, rules.members, nonce, request, [head]).size === 1)
+    return [this.#ownHead(nonce, request), ...signed]
   }
 
   /** The newest block this node has appended, executed or not, committed or not. */

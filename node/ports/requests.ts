@@ -26,7 +26,6 @@ export class NodeRequests implements RequestVerifier {
     const refuse = (code: string, message: string): never => { throw new SteleError({ code, message }) }
     if (Math.abs(Number(request.timeMs) - clock.nowMs()) > REQUEST_TOLERANCE_MS) refuse('REQUEST_TIME_OFF', 'the request was signed too long ago, or the clocks differ too much')
     const nonce = toHex(request.nonce) + toHex(request.account)
-    this.#use(nonce, clock.nowMs())
     const publicKey = keyIdToPublicKey(request.signer)
     // The newest executed state, so that an account can read as soon as its enrolment stands in a block here.
     const account = readAccount(readerOf(executor.tip.layer ?? world.view()), request.account)
@@ -36,10 +35,11 @@ export class NodeRequests implements RequestVerifier {
     const message = requestSigningBytes(rules.chain, method, params, request)
     const [valid] = await verifier.verifyBatch([{ publicKey, message, signature: request.signature }])
     if (valid !== true) refuse('RPC_UNAUTHENTICATED', 'the signature of the request does not verify')
+    this.#use(nonce, clock.nowMs())
     return { account: toHex(request.account), kind: account.kind, member: account.member }
   }
 
-  /** Taken before the signature is checked, so that two copies of one request cannot pass together. */
+  /** Asks and takes in one step, so that two copies of one request cannot pass together; only after the signature was found valid, so that garbage fills no table. */
   #use(nonce: string, nowMs: number): void {
     for (const [old, until] of this.#nonces) {
       if (until > nowMs) break
