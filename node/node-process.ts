@@ -1,3 +1,4 @@
+import type { RpcPorts } from '../rpc/ports.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { HealthServer } from '../rpc/health.ts'
 import { PrometheusRegister } from '../rpc/metrics-register.ts'
@@ -6,6 +7,7 @@ import type { Logger } from '../primitives/ports.ts'
 import type { Executor } from './executor.ts'
 import type { NodeCluster } from './ports/cluster.ts'
 import { createRpcPorts } from './ports/index.ts'
+import { lateBoundPorts } from './repair-ports.ts'
 import { bareReadings } from './repair-readings.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SteleNode, systemClock } from './stele-node.ts'
@@ -41,7 +43,7 @@ export class NodeProcess {
   /** The node of now; another one after damage was met. */
   get node(): SteleNode { return this.#node }
 
-  /** Resolves with the URLs of both listeners once the node serves. While its stores are repaired only health answers, and says so. */
+  /** Resolves with the URLs of both listeners once the node serves. While its stores are repaired both listeners answer how it is, and nothing else. */
   async start(): Promise<{ readonly rpc: string; readonly metrics: string }> {
     const metrics = await this.#health.start()
     try {
@@ -68,6 +70,14 @@ export class NodeProcess {
 
   async #serve(): Promise<string> {
     const { config, keys } = this.#settings
+    let served: RpcPorts | undefined
+    const perSecond = Math.ceil(config.rpc.requestsPerMinute / 60)
+    const rpc = new RpcServer({
+      host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, requestsPerSecond: perSecond, specificationExamples: config.rpc.specificationExamples,
+      rates: { read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond },
+    }, { ports: lateBoundPorts(() => served, () => this.#node, this.#settings), logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
+    this.#rpc = rpc
+    const url = await rpc.start()
     await this.#node.start()
     this.#vault = new VaultService(this.#node, keys, this.#logger, this.#register)
     await this.#vault.start()
@@ -75,12 +85,7 @@ export class NodeProcess {
     release.start()
     const { ports, cluster } = createRpcPorts(this.#node, this.#vault, release)
     cluster.start()
-    const perSecond = Math.ceil(config.rpc.requestsPerMinute / 60)
-    this.#rpc = new RpcServer({
-      host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, requestsPerSecond: perSecond, specificationExamples: config.rpc.specificationExamples,
-      rates: { read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond },
-    }, { ports, logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
-    const url = await this.#rpc.start()
+    served = ports
     this.#cluster = cluster
     return url
   }

@@ -13,6 +13,7 @@ import type { ChainStore } from './chain-store.ts'
 import type { Executor, Refused } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
 import { replay } from './repair-replay.ts'
+import { watchDatabase } from './repair-watch.ts'
 import { VerifyJournal } from './verify-report.ts'
 import { checkDatabaseFiles } from './verify-tables.ts'
 
@@ -26,6 +27,8 @@ export interface StatePorts {
   /** What executes upon the state the database stands at. */
   readonly createGround: (world: WorldState) => Promise<Ground>
   readonly logger: Logger
+  /** Tells of damage that anybody meets while reading, now or later. */
+  readonly onDamaged: (error: unknown) => void
   /** Tells that the state is being rebuilt, and so that the node is not ready. */
   readonly onRebuild: (reason: string) => void
   readonly signal: AbortSignal
@@ -68,8 +71,8 @@ export async function openSoundState(directory: string, ports: StatePorts): Prom
   }
 }
 
-async function openFresh(directory: string, { chain, genesis }: StatePorts): Promise<WorldState> {
-  const world = openWorldState(await openDatabase(directory), { chain })
+async function openFresh(directory: string, { chain, genesis, onDamaged }: StatePorts): Promise<WorldState> {
+  const world = openWorldState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
   await writeGenesisState(world, genesis, chain)
   return world
 }
@@ -79,7 +82,7 @@ async function openChecked(directory: string, ports: StatePorts): Promise<WorldS
   let world: WorldState | undefined
   try {
     await checkFiles(directory)
-    world = await openWorld(directory, ports.chain)
+    world = await openWorld(directory, ports)
     if (world.isEmpty) await writeGenesisState(world, ports.genesis, ports.chain)
     mustStandOnLedger(world, ports.ledger)
     await checkRows(world, ports.signal)
@@ -111,10 +114,10 @@ async function checkFiles(directory: string): Promise<void> {
   }
 }
 
-async function openWorld(directory: string, chain: Uint8Array): Promise<WorldState> {
+async function openWorld(directory: string, { chain, onDamaged }: StatePorts): Promise<WorldState> {
   const database = await openDatabase(directory)
   try {
-    return openWorldState(database, { chain })
+    return openWorldState(watchDatabase(database, onDamaged), { chain })
   } catch (error) {
     await database.close()
     throw error

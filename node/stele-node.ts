@@ -284,9 +284,11 @@ export class SteleNode {
       createNetwork: () => this.#createNetwork(rules.chain, noMetrics), others: rules.members.voters.map(({ node }) => node).filter((node) => node !== config.node),
       logger, onRepair: (reason) => this.#enterRepair(reason),
     }, this.#stopping.signal)
+    // Until the node takes part, damage is what `openStores` itself looks for.
+    const onDamaged = (error: unknown): void => { if (this.#parts !== undefined) this.#failed(error) }
     return openStores(join(config.dataDir, 'state'), {
-      rules, room, genesis, chain: rules.chain, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason),
-      openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: (error) => { if (this.#parts !== undefined) this.#failed(error) } }),
+      rules, room, genesis, chain: rules.chain, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason), onDamaged,
+      openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: onDamaged }),
     })
   }
 

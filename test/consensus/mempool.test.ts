@@ -55,3 +55,34 @@ t.test('expiry drops exactly those whose time has passed', (t) => {
   t.ok(pool.has(late.key))
   t.end()
 })
+
+t.test('what is held is out of the way of the others, counts against the limits, and waits behind them once released', (t) => {
+  const pool = new Mempool({ transactionsMax: 3, bytesMax: 1e6 })
+  const [a, b, c] = [transaction(1), transaction(2), transaction(3)]
+  for (const each of [a, b, c]) pool.add(each)
+  pool.hold(a.key)
+  pool.hold('unknown')
+  t.same([...pool.peek(9, 1e6)].map(({ key }) => key), [b.key, c.key])
+  t.equal(pool.add(a), false, 'a held one is known')
+  t.throws(() => pool.add(transaction(4)), { code: 'CONSENSUS_BUSY' })
+  pool.releaseHeld()
+  t.same([...pool.peek(9, 1e6)].map(({ key }) => key), [b.key, c.key, a.key])
+  t.end()
+})
+
+t.test('what is held can be cut by another node, expire, or be removed', (t) => {
+  const pool = new Mempool()
+  const [cut, expiring, removed] = [transaction(1), transaction(2, 10n), transaction(3)]
+  for (const each of [cut, expiring, removed]) {
+    pool.add(each)
+    pool.hold(each.key)
+  }
+  pool.markCut(cut.key)
+  t.same(pool.expire(50n), [expiring.key])
+  pool.remove(removed.key)
+  pool.releaseHeld()
+  t.same([pool.size, pool.waiting, pool.bytes], [1, 0, cut.bytes.length])
+  pool.restore(cut.key)
+  t.equal(pool.waiting, 1)
+  t.end()
+})

@@ -41,6 +41,10 @@ const readiness = async (): Promise<{ status: number; text: string }> => {
   const response = await fetch(`${sick.metrics}/readyz`)
   return { status: response.status, text: await response.text() }
 }
+const nodeInfo = async (): Promise<unknown> => {
+  const response = await fetch(`${sick.rpc}/rpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'node_info' }) })
+  return ((await response.json()) as { result: unknown }).result
+}
 const flipBlock = async (height: number): Promise<void> => {
   const { path, payloadOffset } = (await recordsIn(sick.data)).find(({ record }) => record.type === 'entry' && record.entry.height === height)!
   flipBit(path, payloadOffset + 180, 5)
@@ -58,7 +62,8 @@ t.test('a node with a damaged block stays up, says which height, serves nothing,
     const { status, text } = await eventually(readiness, (answer) => answer.text.includes('repair'), 60_000)
     t.equal(status, 503)
     t.match(text, '[-]mode repair: height 3 damaged')
-    await t.rejects(callRpc(sick.rpc, 'cluster_status'), `attempt ${attempt}: nobody is served`)
+    await t.rejects(callRpc(sick.rpc, 'cluster_status'), { code: 'NODE_REPAIR', retryable: true }, `attempt ${attempt}: nobody is served`)
+    t.match(await nodeInfo(), { node: SICK + 1, mode: 'repair', leader: null })
     const exit = gone(started)
     started.kill('SIGKILL')
     await exit
