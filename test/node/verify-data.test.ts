@@ -11,6 +11,7 @@ import type { Certificate } from '../../primitives/certificate.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { chainIdOf } from '../../primitives/genesis.ts'
+import { inclusionPathOf, leafHash, subtreeOfHashes } from '../../primitives/merkle.ts'
 import { receiptBundle } from '../../primitives/receipt.ts'
 import type { ReceiptBundle } from '../../primitives/receipt.ts'
 import { verifyData } from '../../node/verify-data.ts'
@@ -319,4 +320,20 @@ t.test('a receipt with too few, duplicate or foreign signers, or of another bloc
   t.equal(signedBy([first!, second!, { ...third!, signature: second!.signature }]), 'CERTIFICATE_SIGNATURE_INVALID')
   t.match(refusal({ ...told.permit, receipt: told.bundles[0]!.receipt }), /^PROOF_/)
   t.match(refusal({ ...told.permit, finality: told.bundles[0]!.finality }), /^PROOF_/)
+})
+
+t.test('a receipt whose block became final with a later one proves that by its place in the later one\'s history, and not with a flipped byte', async (t) => {
+  const last = told.bundles[7]!
+  t.equal(last.finality.descendant, null, 'the newest block is certified itself')
+  const leaves = [chain, ...told.bundles.slice(0, 7).map(({ header }) => blockHashOf(chain, header))].map(leafHash)
+  const early = told.bundles[3]!
+  const path = inclusionPathOf(4, 8, subtreeOfHashes(leaves))
+  const certified: ReceiptBundle = { ...early, finality: { certificate: last.finality.certificate, descendant: { header: last.header, path } } }
+  t.match(verifyReceipt(certified, { genesis }), { height: 4, certifiedHeight: 8 })
+  const bytes = encode(receiptBundle, certified)
+  const passed = [...bytes.keys()].filter((at) => at % 5 === 0 && refusal(bytes.map((byte, i) => (i === at ? byte ^ (1 << (at % 8)) : byte))) === undefined)
+  t.same(passed, [])
+  t.equal(refusal({ ...certified, finality: { ...certified.finality, descendant: { header: last.header, path: path.toReversed() } } }), 'PROOF_NOT_AN_ANCESTOR')
+  t.equal(refusal({ ...certified, finality: { ...certified.finality, descendant: { header: last.header, path: path.slice(1) } } }), 'PROOF_NOT_AN_ANCESTOR')
+  t.equal(refusal({ ...certified, finality: { ...certified.finality, descendant: null } }), 'PROOF_WRONG_BLOCK')
 })
