@@ -49,6 +49,9 @@ function nextSteps({ findings }: VerifyReport): string[] {
   return [...new Set(findings.map(({ code }) => table[code] ?? VERIFY_ERRORS.VERIFY_DAMAGED))]
 }
 
+/** Before this much time nobody can say how long the rest takes. */
+const ESTIMATE_AFTER_MS = 500
+
 /** A line of progress every so often, overwriting itself; only for terminals. */
 export function createProgressLine(write: (text: string) => void, nowMs: () => number, everyMs = 200): { show(progress: VerifyProgress): void; clear(): void } {
   let part: VerifyPart | undefined
@@ -60,7 +63,7 @@ export function createProgressLine(write: (text: string) => void, nowMs: () => n
       if (part !== now) [part, beganMs] = [now, time]
       if (time - shownMs < everyMs || total === 0) return
       shownMs = time
-      const leftMs = done === 0 ? undefined : ((time - beganMs) * (total - done)) / done
+      const leftMs = done === 0 || time - beganMs < ESTIMATE_AFTER_MS ? undefined : ((time - beganMs) * (total - done)) / done
       write(`\r\u001b[K${part} ${Math.floor((100 * done) / total)} %${leftMs === undefined ? '' : ` · ${seconds(leftMs)} left`}`)
     },
     clear() {
