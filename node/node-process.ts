@@ -49,8 +49,8 @@ export class NodeProcess {
     try {
       return { rpc: await this.#serve(), metrics }
     } catch (error) {
-      // Who stops a node that has not started yet hears of the stop, not of the start that it ended.
-      await this.#stopping
+      // Listeners left open would keep a process alive that serves nothing. Who stops a node that has not started yet hears of the stop first.
+      await this.stop()
       throw error
     }
   }
