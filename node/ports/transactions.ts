@@ -19,7 +19,7 @@ export class NodeTransactions implements TransactionGate {
 
   async send(bytes: Uint8Array): Promise<TxStatus> {
     const { admission, relay, driver } = this.#node.parts
-    const { transaction, known } = await admission.admit(bytes)
+    const { transaction, known } = await admission.admit(bytes).catch(namePlace)
     if (!known) {
       relay.relay(transaction)
       driver.kick()
@@ -89,4 +89,10 @@ export class NodeTransactions implements TransactionGate {
     const final = location.height <= finality.finalHeight
     return { id, status: code !== 'OK' ? 'failed' : final ? 'final' : 'committed', ...location, code, final, asOf: this.#head.asOf }
   }
+}
+
+/** Bytes that are no transaction at all have no inner place to name; then it is the parameter itself. */
+function namePlace(error: unknown): never {
+  if (!(error instanceof SteleError) || !error.code.startsWith('CODEC_') || error.details['path'] !== undefined) throw error
+  throw new SteleError({ code: error.code, message: error.message, details: { path: 'transaction', rule: error.message, ...error.details }, cause: error })
 }
