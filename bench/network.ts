@@ -42,7 +42,7 @@ export class BenchNetwork {
     for (const deadline = performance.now() + SETTLE_MS_MAX; performance.now() < deadline; await sleep(20)) {
       const seen = await Promise.all(this.#nodes.map(({ client }) => client.call<{ leader: number | null }>('node_info', {})))
       const [first] = seen
-      if (first?.leader != null && seen.every(({ leader }) => leader === first.leader)) return first.leader - 1
+      if (first !== undefined && first.leader !== null && seen.every(({ leader }) => leader === first.leader)) return first.leader - 1
     }
     throw new Error('the nodes agree on no leader')
   }

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { SteleError } from '../primitives/error.ts'
 import { startChild } from './children.ts'
+import { freePorts, mustBeFree } from './free-ports.ts'
 import type { Child } from './children.ts'
 import { readGenesis } from './genesis-file.ts'
 import { KEYSTORE_TEST_COST } from './keystore.ts'
@@ -60,26 +59,4 @@ export async function startNode(id: number, name: string, directory: string): Pr
   const child = await startChild('node', ['start', '--config', config, '--json'], folder)
   const { rpc, metrics, p2p } = child.ready as { rpc: string; metrics: string; p2p: string[] }
   return { id, name, rpc, metrics, p2p: p2p[0] ?? '', pid: child.pid, data: loadConfig(config).dataDir, child, folder }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return ports
-}
-
-async function mustBeFree(port: number): Promise<void> {
-  try {
-    const server = await listen(port)
-    await new Promise((done) => server.close(done))
-  } catch (cause) {
-    throw new SteleError({ code: 'DEV_PORT_IN_USE', message: 'a port is in use; choose another --port-base', details: { port }, cause })
-  }
-}
-
-function listen(port: number): Promise<ReturnType<typeof createServer>> {
-  return new Promise((done, fail) => {
-    const server = createServer().once('error', fail).listen(port, '127.0.0.1', () => done(server))
-  })
 }

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import { createTransaction } from '../../primitives/transaction.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { encode } from '../../primitives/codec.ts'
@@ -8,6 +7,7 @@ import { noMetrics, silentLogger } from '../../primitives/ports.ts'
 import type { Logger } from '../../primitives/ports.ts'
 import { createSigner, ed25519KeyId } from '../../primitives/signature.ts'
 import type { Signer } from '../../primitives/signature.ts'
+import { freePorts } from '../../node/free-ports.ts'
 import { loadConfig } from '../../node/config.ts'
 import { readKeys } from '../../node/keys.ts'
 import { KEYSTORE_TEST_COST } from '../../node/keystore.ts'
@@ -18,15 +18,7 @@ import type { Executor } from '../../node/executor.ts'
 import type { FileSystem } from '../../state/file-system.ts'
 import { readFileSync } from 'node:fs'
 
-/** Ports nobody uses now; taken one by one, so that parallel test files rarely collide. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => resolve(server))
-  })))
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
-}
+export { freePorts }
 
 export interface TestCluster {
   readonly files: NetworkFiles

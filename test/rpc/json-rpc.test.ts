@@ -147,7 +147,7 @@ t.test('a batch has a limit, and its calls run a few at a time and answer in ord
 t.test('an answer larger than the limit becomes an error, alone and in a batch', async (t) => {
   const ports = fakePorts()
   const block = sampleOf<Awaited<ReturnType<typeof ports.chain.block>>>('chain_block')
-  const server = createServer({}, { ...ports, chain: { ...ports.chain, block: async ({ }) => ({ ...block, header: 'ab'.repeat(3 * 1024 * 1024) }) } })
+  const server = createServer({}, { ...ports, chain: { ...ports.chain, block: async () => ({ ...block, header: 'ab'.repeat(3 * 1024 * 1024) }) } })
   t.teardown(() => server.stop())
   const call = { jsonrpc: '2.0', id: 1, method: 'chain_block' }
   const { body } = await inject(server, JSON.stringify([call, call, call]))
