@@ -33,8 +33,10 @@ export async function startChild(name: string, args: readonly string[], folder: 
     child.kill('SIGKILL')
     throw new SteleError({ code: 'CHILD_FAILED', message: 'a process did not start; its log says why', details: { name, log: logPath } })
   }
+  const ready = JSON.parse(line) as Record<string, unknown>
+  if (ready['error'] !== undefined) throw new SteleError({ code: 'CHILD_FAILED', message: 'a process did not start', details: { name, log: logPath, error: ready['error'] } })
   return {
-    process: child, pid: child.pid!, ready: JSON.parse(line) as Record<string, unknown>, exited,
+    process: child, pid: child.pid!, ready, exited,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
       await exited

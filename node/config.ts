@@ -22,7 +22,7 @@ export const configSchema = Type.Object({
   genesis: Type.String({ minLength: 1, description: 'path of the genesis file, relative to this file' }),
   dataDir: Type.String({ minLength: 1, description: 'folder of ledger, state and vault, relative to this file; one process at a time' }),
   keystore: Type.String({ minLength: 1, description: 'encrypted node keys (transport and attestation), mode 0600' }),
-  passphraseFile: Type.Optional(Type.String({ minLength: 1, description: 'file whose first line opens the keystore; else STELE_PASSPHRASE_FILE, else a prompt' })),
+  passphraseFile: Type.Optional(Type.String({ minLength: 1, description: 'file whose first line opens the keystore; else the variable STELE_PASSPHRASE, else a prompt' })),
   p2p: Type.Object({
     listen: Type.Array(Type.String({ pattern: '^/' }), { minItems: 1, maxItems: 8, default: ['/ip4/127.0.0.1/tcp/9000'], description: 'multiaddresses to listen on; genesis says where others dial' }),
   }, { ...closed, default: {} }),

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { chainIdOf, checkGenesis, DEFAULT_PARAMETERS } from '../primitives/genesis.ts'
 import type { ChainParameters, Genesis, GenesisMember } from '../primitives/genesis.ts'
@@ -50,7 +50,7 @@ async function createMember(plan: NetworkPlan, { name, node }: MemberPlan, membe
   const address = `/ip4/${host}/tcp/${p2p}`
   const entry = await createMemberKeys({ folder, member, node: member, name, addresses: [address], passphrase, ...(plan.cost === undefined ? {} : { cost: plan.cost }) })
   const { config, custodian } = writeMemberConfigs({
-    folder, member, node: member, genesis: genesisPath, passphraseFile: 'passphrase', listen: [address], rpc: { host, port: rpc }, admin: { host, port: admin },
+    folder, member, node: member, genesis: relative(folder, genesisPath), passphraseFile: 'passphrase', listen: [address], rpc: { host, port: rpc }, admin: { host, port: admin },
     specificationExamples: plan.kind === 'development',
   })
   return { entry, files: { member, name, folder, config, custodian, passphraseFile, node } }

@@ -20,6 +20,7 @@ import type { Genesis, GenesisMember } from '../primitives/genesis.ts'
 import { noMetrics } from '../primitives/ports.ts'
 import type { Clock, Logger, MetricsRegister, Random } from '../primitives/ports.ts'
 import { createSigner } from '../primitives/signature.ts'
+import { signatureSelfTest } from '../primitives/signature-self-test.ts'
 import { openLedger } from '../state/ledger-open.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { FileSystem } from '../state/file-system.ts'
@@ -161,6 +162,7 @@ export class SteleNode {
     const { config, genesis, keys } = this.#settings
     const { logger, metrics } = this.#with
     const fatal = this.#failed
+    signatureSelfTest()
     const rules = headerRules(genesis)
     const member = memberOf(genesis, config.node)
     const signer = createSigner(keys.attestation)

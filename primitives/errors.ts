@@ -11,6 +11,8 @@ export const PRIMITIVES_ERRORS = {
   TX_SIGNATURES_MISMATCH: 'The list of signatures does not match the signers named in the body, one for one and in order.',
   TX_KEY_UNKNOWN_ALGORITHM: 'A signer names a signature algorithm other than Ed25519 (1).',
 
+  SIGNATURE_SELF_TEST_FAILED: 'The signature library of this build accepts or refuses other signatures than ZIP215 does. Do not run it: the node would part from the others.',
+
   REQUEST_AUTH_INVALID: 'The `auth` of a private read is not a signed request. Make it with the client.',
   REQUEST_PARAMS_INVALID: 'Parameters of a signed request hold something that has no one JSON form: floats, integers beyond 2^53, or no JSON at all.',
 
