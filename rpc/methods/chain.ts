@@ -61,7 +61,7 @@ export const chainBlock = defineMethod({
 export const chainProof = defineMethod({
   name: 'chain_proof',
   summary: 'Proves what the state holds, or does not hold, under a key.',
-  description: 'Name the key itself, or the account, consent or record it belongs to. The proof verifies offline against the members of genesis.',
+  description: 'Name the key itself, or the account, consent or record it belongs to. The proof verifies offline against the members of genesis. Members and accounts are proven to any account; a record or a consent to its patient and the patient\'s institution, a consent to its grantee too; what is kept under an account to that account; everything to institutions.',
   params: { key: Type.Optional(hexUpTo(512, 'state key')), account: Type.Optional(accountId), consent: Type.Optional(consentId), record: Type.Optional(recordId), atHeight: Type.Optional(height), auth },
   result: stateProof,
   errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'PROOF_HEIGHT_UNAVAILABLE', 'RPC_UNAVAILABLE'],

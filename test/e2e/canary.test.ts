@@ -146,7 +146,7 @@ t.test('data directories, logs and loopback traffic hold nothing of the records'
   const excluded = wordsOfNodes(needles)
   t.comment(`${needles.size} needles; not looked for, as common words of the nodes' own programs: ${[...excluded].join(', ')}`)
   const search = new LeakSearch(new Set([...needles, canary].filter((needle) => !excluded.has(needle))))
-  t.ok(search.find({ place: '', bytes: Buffer.from(records[0]!.bytes) }).length > 5, 'the search finds a record where it is')
+  t.ok(records.every(({ bytes }) => search.find({ place: '', bytes: Buffer.from(bytes) }).length > 0), 'the search finds each record where it is')
 
   await t.test('on disk', async (t) => {
     const places = await plant(stage, canary)
