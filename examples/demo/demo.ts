@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { explain } from '../../node/output.ts'
 import { countPlan, GENERATED, planFromDirectory, planFromGenerator } from './import-plan.ts'
@@ -14,6 +15,9 @@ const HELP = `Four institutions share patient records, for real: processes, cons
   npm run demo -- --nodes N           4 (default) to 7 institutions; the further ones only vote and store
   npm run demo -- --keep              leaves everything running until Ctrl-C
 `
+
+/** How long an interrupted story may take to notice, ms. */
+const END_MS_MAX = 15_000
 
 interface Options { readonly fhir?: string | undefined; readonly keep: boolean; readonly nodes: number; readonly patients: number }
 
@@ -55,7 +59,7 @@ async function main(): Promise<number> {
   const progress = new Progress(process.stdout)
   const stage = new Stage()
   const interruption = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interruption.abort())
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort()) // A second signal changes nothing: leaving at once would leave processes behind.
   const interrupted = new Promise<'interrupted'>((resolve) => interruption.signal.addEventListener('abort', () => resolve('interrupted')))
   let waiting = false
   const wait = async ({ nodes, folder }: Stage): Promise<void> => {
@@ -63,8 +67,8 @@ async function main(): Promise<number> {
     progress.say(`\nstill running; Ctrl-C stops everything\n${nodes.map(({ name, rpc }) => `  ${name.padEnd(20)} ${rpc}\n`).join('')}  folder ${folder}`)
     await interrupted
   }
+  const told = tell(stage, progress, options, wait).then(() => 'told' as const)
   try {
-    const told = tell(stage, progress, options, wait).then(() => 'told' as const)
     const outcome = await Promise.race([told, interrupted.then(() => (waiting ? told : 'interrupted' as const))])
     if (outcome === 'interrupted') {
       process.stderr.write('\ninterrupted; stopping everything\n')
@@ -77,6 +81,8 @@ async function main(): Promise<number> {
     return 1
   } finally {
     await stage.stop()
+    // Everybody the story talks to is gone, so it ends soon; only then nothing writes into the folder any more.
+    await Promise.race([told.catch(() => undefined), sleep(END_MS_MAX)])
     stage.removeFolder()
   }
 }

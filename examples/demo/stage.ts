@@ -88,6 +88,7 @@ export class Stage {
 
   /** Starts a killed node again on the data it left and waits until it has all blocks that the others have. */
   async restart({ id, name }: DevNode): Promise<void> {
+    this.#mustGoOn()
     const { committed } = await this.client(this.#nodes.filter((node) => node.id !== id).map(({ rpc }) => rpc)).call('chain_head', {})
     const node = await this.#started(startNode(id, name, this.folder))
     this.#nodes = this.#nodes.map((old) => (old.id === id ? node : old))
@@ -109,6 +110,7 @@ export class Stage {
   }
 
   async #startCustodian({ folder }: DevNode): Promise<Child> {
+    this.#mustGoOn()
     const path = join(folder, 'custodian.yaml')
     const config = loadCustodianConfig(path)
     // A throw-away network: its keystores open fast, as those of its nodes do.
@@ -117,9 +119,15 @@ export class Stage {
   }
 
   #actor(script: string, folder: string, args: readonly string[]): Actor {
+    this.#mustGoOn()
     const actor = startActor(script, folder, args)
     this.#actors.push(actor)
     return actor
+  }
+
+  /** The story may still be at it when the demo is interrupted; nothing new begins then. */
+  #mustGoOn(): void {
+    if (this.#stopping) throw new Error('the demo is stopping')
   }
 
   /** Remembers what is on its way up: a process that comes up after `stop` began is stopped too. */

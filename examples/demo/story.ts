@@ -8,7 +8,7 @@ import { CLINICIAN, INSTITUTIONS, institutionOf, introduce, RESEARCHER, STRANGER
 import type { Professional } from './people.ts'
 import type { Progress } from './progress.ts'
 import type { Stage } from './stage.ts'
-import { sayDuration } from './words.ts'
+import { sayDuration, TYPE_WORDS, wordFor } from './words.ts'
 
 const YEAR_MS = 365 * 86_400_000
 const PATIENT = 'patient'
@@ -103,7 +103,9 @@ export class Story {
   }
 
   async refusedOthers(): Promise<void> {
-    await this.#refused(`${CLINICIAN.name} asks for a diagnosis, which the consent does not cover`, CLINICIAN, this.#pick('Condition'), 'curious')
+    const other = this.#records.find(({ type, confidentiality }) => type === 'Condition' && confidentiality === 'N') ?? this.#records.find(({ type }) => type !== 'Observation')
+    must(other !== undefined, 'the patient has nothing but test results')
+    await this.#refused(`${CLINICIAN.name} asks for ${wordFor(TYPE_WORDS, other.type)}, which the consent does not cover`, CLINICIAN, other, 'curious')
     await this.#refused(`${STRANGER.name} asks for a test result`, STRANGER, this.#pick('Observation'), '')
     await this.#refused(`${RESEARCHER.name} asks for a test result for research`, RESEARCHER, this.#pick('Observation'), 'cohort study', 'HRESCH')
   }
