@@ -1,0 +1,64 @@
+import t from 'tap'
+import { array, bytes, encode, struct } from '../../primitives/codec.ts'
+import { SteleError } from '../../primitives/error.ts'
+import { silentLogger } from '../../primitives/ports.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import type { Admission } from '../../node/admission.ts'
+import { Relay } from '../../node/relay.ts'
+import { enrolmentOf } from '../helpers/calls.ts'
+import { signerOf } from '../helpers/contract-world.ts'
+
+const chain = new Uint8Array(32).fill(1)
+const enrolment = (): Transaction => enrolmentOf(chain, { account: new Uint8Array(32).fill(2), signer: signerOf('operator') }).transaction
+const batchOf = (...transactions: readonly Uint8Array[]): Uint8Array => encode(struct({ transactions: array(bytes({ max: 65_536 }), { max: 300 }) }), { transactions })
+
+/** A relay whose door answers by code: undefined takes, `known` has it already, anything else refuses. */
+function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefined) {
+  const published: Uint8Array[] = []
+  let admitted = 0
+  const door = {
+    admit: (envelope: Uint8Array) => {
+      const code = answer(envelope)
+      if (code === undefined || code === 'known') return Promise.resolve({ known: code === 'known' })
+      return Promise.reject(code === 'bug' ? new Error('broken') : new SteleError({ code, message: 'refused' }))
+    },
+  } as unknown as Admission
+  const relay = new Relay({
+    admission: door, self: 1, leader: () => 2, waiting: () => [], onAdmitted: () => { admitted++ }, publish: (data) => {
+      published.push(data)
+      return Promise.resolve()
+    },
+    forward: () => Promise.resolve(), clock: { nowMs: () => 0, monotonicMs: () => performance.now() }, logger: silentLogger,
+  })
+  t.teardown(() => relay.stop())
+  return { relay, published, admitted: () => admitted }
+}
+
+t.test('a sender deserves rejection for what no sound member passes on, and none for what merely came too early or too late', async (t) => {
+  const verdictFor = async (code: string | undefined): Promise<string> => bench(() => code).relay.receive(batchOf(enrolment().bytes))
+  for (const code of ['TX_SIGNATURE_INVALID', 'TX_WRONG_CHAIN', 'CODEC_MALFORMED']) t.equal(await verdictFor(code), 'reject', code)
+  for (const code of ['TX_EXPIRED', 'ACCOUNT_UNKNOWN', 'SIGNER_NOT_ACTIVE', 'CONSENSUS_BUSY', 'known', 'bug']) t.equal(await verdictFor(code), 'ignore', code)
+  t.equal(await verdictFor(undefined), 'accept')
+})
+
+t.test('a batch that is no batch is rejected', async (t) => {
+  const { relay } = bench()
+  t.equal(await relay.receive(new Uint8Array([1, 2, 3])), 'reject')
+  t.equal(await relay.receive(batchOf()), 'reject', 'an empty one')
+  t.equal(await relay.receive(batchOf(...Array.from({ length: 257 }, () => new Uint8Array(1)))), 'reject', 'one with too many')
+})
+
+t.test('one bad transaction spoils the verdict, not the good ones beside it', async (t) => {
+  const [good, bad] = [enrolment(), enrolment()]
+  const { relay, admitted } = bench((envelope) => (Buffer.from(envelope).equals(bad.bytes) ? 'TX_SIGNATURE_INVALID' : undefined))
+  t.equal(await relay.receive(batchOf(bad.bytes, good.bytes)), 'reject')
+  t.equal(admitted(), 1)
+})
+
+t.test('transactions admitted close together leave as one batch', async (t) => {
+  const { relay, published } = bench()
+  const transactions = [enrolment(), enrolment(), enrolment()]
+  for (const transaction of transactions) relay.relay(transaction)
+  await new Promise((resolve) => { setTimeout(resolve, 20) })
+  t.same(published, [batchOf(...transactions.map(({ bytes: envelope }) => envelope))])
+})
