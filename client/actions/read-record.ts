@@ -1,7 +1,7 @@
 import { toHex } from '../../primitives/bytes.ts'
 import type { recordsEvents } from '../../primitives/calls/index.ts'
 import { decode, type Infer } from '../../primitives/codec.ts'
-import { errorCode } from '../../primitives/error.ts'
+import { errorCode, SteleError } from '../../primitives/error.ts'
 import { receiptBundle } from '../../primitives/receipt.ts'
 import type { RpcRecordVersion } from '../../primitives/rpc-types.ts'
 import { collectBytes, openSection } from '../../privacy/decrypt-section.ts'
@@ -101,10 +101,17 @@ async function waitForKey(client: Client, { request, decision, readerKeys }: Acc
       const entry = await client.callSigned('vault_mailbox_get', { request: toHex(request), section, kind: 'key' }, { ...(account && { account }), ...(signal && { signal }) })
       return await openSectionKey(readerKeys.secretKey, context, bytesOf('sealed', entry.sealed))
     } catch (error) {
-      if (errorCode(error) !== 'RPC_NOT_FOUND' && errorCode(error) !== 'MAILBOX_NOT_FOUND') throw error
+      if (!isNotYet(error)) throw error
     }
     if (client.nowMs() >= deadline) throw clientError('CLIENT_KEY_NOT_RELEASED', { details: { request: toHex(request), section } })
     await sleep(pause, signal)
     pause = Math.min(pause * 1.5, READ_DEFAULTS.keyPollMsMax)
   }
+}
+
+/** Nothing waits yet, or too few members answered the node that serves the key, as happens around the loss of one. A permit that is over is refused for good. */
+function isNotYet(error: unknown): boolean {
+  const code = errorCode(error)
+  if (code === 'RELEASE_REFUSED') return error instanceof SteleError && (error.details['reason'] === 'RELEASE_TOO_FEW_HEADS' || error.details['reason'] === 'RELEASE_HEAD_NOT_REACHED')
+  return code === 'RPC_NOT_FOUND' || code === 'MAILBOX_NOT_FOUND'
 }
