@@ -101,7 +101,8 @@ export class Executor {
    */
   execute(entry: LogEntry): Refused | undefined {
     if (entry.data.length === 0) {
-      this.#executedIndex = entry.index
+      // A no-op may come again after its commit, when blocks above it are executed already.
+      this.#executedIndex = Math.max(this.#executedIndex, entry.index)
       return undefined
     }
     const layer = this.#ports.world.newLayer(this.tip.layer)

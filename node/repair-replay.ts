@@ -22,7 +22,8 @@ export async function replay(world: WorldState, executor: Executor, ports: State
   const from = world.appliedIndex + 1
   const last = ledger.lastIndex()
   if (from > last) return undefined
-  const commit = Math.min(ledger.hardState().commit, last)
+  // The ledger notes the commit index lazily, so the state may be ahead of it: what is applied is committed.
+  const commit = Math.max(Math.min(ledger.hardState().commit, last), world.appliedIndex)
   if (commit - from >= ORDINARY_ENTRIES_MAX) ports.onRebuild(REBUILDING)
   let failure: unknown
   const applier = new Applier(world, { height: world.height, hash: world.position.blockHash }, (error) => { failure ??= error })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
@@ -15,6 +16,7 @@ import { writeGenesisState } from './recover.ts'
 import { replay } from './repair-replay.ts'
 import { watchDatabase } from './repair-watch.ts'
 import { VerifyJournal } from './verify-report.ts'
+import type { Finding } from './verify-report.ts'
 import { checkDatabaseFiles } from './verify-tables.ts'
 
 /** What a node executes with: it stands upon the durable state, and goes on from there. */
@@ -39,6 +41,8 @@ export interface RefusedEntry { readonly index: number; readonly height: number;
 
 export interface SoundState { readonly world: WorldState; readonly ground: Ground }
 export type OpenedState = SoundState | { readonly refused: RefusedEntry }
+
+const isTable = (path: string): boolean => /\.(ldb|sst)$/.test(path)
 
 /** What probes are told meanwhile. */
 export const REBUILDING = 'repair: the state is rebuilt from the ledger'
@@ -81,8 +85,10 @@ async function openFresh(directory: string, { chain, genesis, onDamaged }: State
 async function openChecked(directory: string, ports: StatePorts): Promise<WorldState | undefined> {
   let world: WorldState | undefined
   try {
-    await checkFiles(directory)
+    const faults = await faultsIn(directory)
+    mustBeSound(faults.filter(({ file }) => !isTable(file!)))
     world = await openWorld(directory, ports)
+    mustBeSound(faults)
     if (world.isEmpty) await writeGenesisState(world, ports.genesis, ports.chain)
     mustStandOnLedger(world, ports.ledger)
     await checkRows(world, ports.signal)
@@ -97,21 +103,27 @@ async function openChecked(directory: string, ports: StatePorts): Promise<WorldS
 }
 
 /**
- * LevelDB passes over what it cannot read, and a lost row looks like one that never was; so its files are checked first. The end of a log may be
- * torn: LevelDB drops it, and the ledger replays it. The caller holds the ledger's lock, so nobody writes these files meanwhile.
+ * Faults in LevelDB's own files. It passes over what it cannot read, and a lost row looks like one that never was; so its files are checked first. The end
+ * of a log may be torn: LevelDB drops it, and the ledger replays it. The caller holds the ledger's lock, so nobody writes these files meanwhile.
  */
-async function checkFiles(directory: string): Promise<void> {
+async function faultsIn(directory: string): Promise<readonly Finding[]> {
   const journal = new VerifyJournal(() => {})
   try {
     await checkDatabaseFiles(directory, journal)
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return // The first start.
+    if (errorCode(error) === 'ENOENT') return [] // The first start.
     throw error
   }
-  for (const { file, offset, bytes, rule } of journal.findings) {
-    const isTornTail = file?.endsWith('.log') === true && (offset ?? 0) + (bytes ?? 0) === (await stat(file)).size
-    if (!isTornTail) throw new SteleError({ code: 'STATE_DAMAGED', message: 'a file of the state database is damaged', details: { file, offset, bytes, rule } })
-  }
+  const sizes = await Promise.all(journal.findings.map(async ({ file }) => (await stat(file!)).size))
+  return journal.findings.filter(({ file, offset, bytes }, i) => !(file!.endsWith('.log') && offset! + bytes! === sizes[i]))
+}
+
+/** A killed process may have left a table half written. LevelDB deletes it when it opens, for it belongs to nothing: only what stays counts. */
+function mustBeSound(faults: readonly Finding[]): void {
+  const [first] = faults.filter(({ file }) => existsSync(file!))
+  if (first === undefined) return
+  const { file, offset, bytes, rule } = first
+  throw new SteleError({ code: 'STATE_DAMAGED', message: 'a file of the state database is damaged', details: { file, offset, bytes, rule } })
 }
 
 async function openWorld(directory: string, { chain, onDamaged }: StatePorts): Promise<WorldState> {

@@ -261,6 +261,7 @@ export class SteleNode {
   /** Damage is a reason to repair, everything else one to end the process. */
   readonly #failed = (error: unknown): void => {
     const code = errorCode(error)
+    if (this.#stopped && code === 'NODE_STOPPING') return // Work that the stop itself ended.
     if (code !== 'LEDGER_DAMAGED' && code !== 'STATE_DAMAGED') return this.#with.fatal(error)
     if (this.#damageTold) return
     this.#damageTold = true

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { equalBytes } from '../../primitives/bytes.ts'
 import { SLOT_OFFSETS } from '../../state/ledger-format.ts'
+import type { SteleNode } from '../../node/stele-node.ts'
 import { verifyData } from '../../node/verify-data.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { flipBit, recordsIn } from '../helpers/flip.ts'
@@ -121,7 +122,9 @@ t.test('the others go on while one repairs, and count no acknowledgement of it',
   for (const i of others) cluster.nodes[i]!.parts.network.sync.handle('ledger-entries', silent)
   const done = cluster.startNode(SICK)
   await until(() => cluster.nodes[SICK]?.mode === 'repair')
-  const leader = await cluster.leader()
+  const leading = (): SteleNode | undefined => others.map((i) => cluster.nodes[i]!).find(({ parts }) => parts.driver.status.role === 'leader')
+  await until(() => leading() !== undefined)
+  const leader = leading()!
   const matched = (): number => leader.parts.driver.status.peers.find(({ id }) => id === SICK + 1)?.match ?? 0
   const before = matched()
   await until(() => leader.parts.network.raft.reachable().includes(SICK + 1))
@@ -173,6 +176,12 @@ t.test('a flipped bit in any file of the state database: it is set aside and reb
       await mustBeWhole(t)
     })
   }
+})
+
+t.test('a table that a killed process left half written is no damage', async (t) => {
+  await startSpoilt(() => writeFileSync(join(dataDir, 'state', '099999.ldb'), new Uint8Array(1000).fill(7)))
+  t.notOk(log.lines.some(({ phrase }) => phrase.startsWith('state damaged')))
+  await mustBeWhole(t)
 })
 
 t.test('a missing state is rebuilt from the ledger', async (t) => {
