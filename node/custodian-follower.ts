@@ -120,7 +120,7 @@ export class CustodianFollower {
       if (outcome.state === 'waiting') {
         if (attempt === 1) this.#parts.logger.warn({ request, code: outcome.code }, 'no key released yet')
         this.counts.waiting++
-        await sleep(this.#options.retryMs, undefined, { signal }).catch(() => undefined)
+        await sleep(this.#options.retryMs, undefined, { signal }).catch(() => undefined) // Cut short by stop, which the loop sees.
         continue
       }
       this.counts[outcome.state]++

@@ -81,7 +81,7 @@ async function main(): Promise<number> {
     return 1
   } finally {
     await stage.stop()
-    // Everybody the story talks to is gone, so it ends soon; only then nothing writes into the folder any more.
+    // How the story ended was told above. Everybody it talks to is gone, so it ends soon; only then nothing writes into the folder any more.
     await Promise.race([told.catch(() => undefined), sleep(END_MS_MAX)])
     stage.removeFolder()
   }
