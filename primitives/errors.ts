@@ -25,6 +25,13 @@ export const PRIMITIVES_ERRORS = {
   CERTIFICATE_TOO_FEW: 'The certificate has fewer attestations than finality needs. The block may become final later; the proof in hand does not show it.',
   CERTIFICATE_SIGNATURE_INVALID: 'An attestation in the certificate does not verify. Do not trust where it came from.',
 
+  HISTORY_INVALID: 'A step in the chain of member sets does not follow from the set before it; the details name the rule. Ask another node for the chain.',
+  HISTORY_INCOMPLETE: 'No member set is known for the epoch and height of the proof. Fetch the chain of member sets up to that height.',
+  RECOVERY_INVALID: 'The recovery statement contradicts itself or the member set before it; the details name the rule. It opens nothing.',
+  RECOVERY_TOO_FEW: 'Too few members have signed the recovery statement with their governance keys. Gather more signatures.',
+  RECOVERY_SIGNATURE_INVALID: 'A signature under the recovery statement does not verify, names no voter, or stands there twice. It opens nothing.',
+  PROOF_SUPERSEDED: 'The proof was valid, and its height was given up by a recovery of the chain. Ask for a receipt in the present epoch.',
+
   STATE_KEY_INVALID: 'The name or parts of a state key do not fit the table; the details name the part. See docs/spec.',
 
   PROOF_VERSION_UNKNOWN: 'The proof or its header has a version that this verifier does not know. Update the verifier.',

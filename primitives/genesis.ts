@@ -4,7 +4,6 @@ import { domainBytes, hash } from './hash.ts'
 import { toHex, u32Bytes } from './bytes.ts'
 import { BLOCK_LIMITS } from './block.ts'
 import type { MemberSet } from './member-set.ts'
-import { MEMBER_SET_VOTERS_MAX } from './member-set.ts'
 import { SteleError } from './error.ts'
 import { TRANSACTION_LIMITS } from './transaction.ts'
 import { verify } from './signature.ts'
@@ -77,9 +76,9 @@ export function nodeCertificationBytes(keys: Infer<typeof nodeKeys>): Uint8Array
   return domainBytes('node-keys', encode(nodeKeys, keys))
 }
 
-/** The voters at genesis: every node of every member, ascending by node id. */
+/** The voters at genesis: the one node of every member, ascending by node id. */
 export function genesisMemberSet(genesis: Genesis): MemberSet {
-  const voters = genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, attestationKey }) => ({ node, member, attestationKey })))
+  const voters = genesis.members.flatMap(({ member, governanceKey, nodes }) => nodes.map(({ node, attestationKey }) => ({ node, member, attestationKey, governanceKey })))
   return { epoch: 0, voters: voters.sort((a, b) => a.node - b.node) }
 }
 
@@ -107,7 +106,9 @@ export function checkGenesis(genesis: Genesis): void {
   if (!distinct(genesis.members.map(({ name }) => name))) refuse('member names are distinct')
   if (!distinct(nodes.map(({ node }) => node)) || nodes.some(({ node }) => node === 0)) refuse('node ids are distinct and not 0')
   if (!distinct(nodes.flatMap(({ transportKey, attestationKey }) => [toHex(transportKey), toHex(attestationKey)]))) refuse('node keys are distinct')
-  if (nodes.length > MEMBER_SET_VOTERS_MAX) refuse('at most 64 nodes in all', { nodes: nodes.length })
+  // Quorums count voters and mean members: a member with two nodes would have two votes.
+  const several = genesis.members.find(({ nodes: own }) => own.length !== 1)
+  if (several !== undefined) refuse('every member has exactly one node', { member: several.member, nodes: several.nodes.length })
   // One institution under two names would count twice wherever members are counted.
   if (!distinct(genesis.members.flatMap(({ governanceKey, operatorKey }) => [toHex(governanceKey), toHex(operatorKey)]))) refuse('governance and operator keys are distinct')
   checkParameters(genesis.parameters, refuse)

@@ -5,12 +5,21 @@ import { hash } from './hash.ts'
 /** Voters of one chain at most: what a member set and a certificate have room for. */
 export const MEMBER_SET_VOTERS_MAX = 64
 
-/** Who votes and attests: the active voters, ascending by node id. Its hash stands in every header. */
-export const memberSetSchema = struct({
-  epoch: u32,
-  voters: array(struct({ node: u32, member: u32, attestationKey: fixedBytes(32) }), { min: 1, max: MEMBER_SET_VOTERS_MAX }),
-})
+/** A voter: its node, the member it stands for, the key under its attestations, and the member's offline governance key, which decides recoveries. */
+export const voterSchema = struct({ node: u32, member: u32, attestationKey: fixedBytes(32), governanceKey: fixedBytes(32) })
+export type Voter = Infer<typeof voterSchema>
+
+/** Who votes and attests: the active voters, one for each member, ascending by node id. Its hash stands in every header. */
+export const memberSetSchema = struct({ epoch: u32, voters: array(voterSchema, { min: 1, max: MEMBER_SET_VOTERS_MAX }) })
 export type MemberSet = Infer<typeof memberSetSchema>
+
+/** What is wrong with a list of voters, as a constant text; undefined when it is one that may vote. */
+export function memberSetFault({ voters }: MemberSet): string | undefined {
+  if (voters.some(({ node }, i) => node === 0 || (i > 0 && voters[i - 1]!.node >= node))) return 'voters ascend by node id'
+  if (new Set(voters.map(({ member }) => member)).size !== voters.length) return 'a member has one voter'
+  const keys = voters.flatMap(({ attestationKey, governanceKey }) => [String(attestationKey), String(governanceKey)])
+  return new Set(keys).size === keys.length ? undefined : 'voters have distinct keys'
+}
 
 export function memberSetHash(chain: Uint8Array, set: MemberSet): Uint8Array {
   return hash('member-set', chain, encode(memberSetSchema, set))

@@ -32,7 +32,8 @@ export function readMemberSet(reader: Reader): MemberSet {
     epoch,
     voters: ids.map((id) => {
       const { member, attestationKey } = readNode(reader, id) ?? missing(`node ${id}`)
-      return { node: id, member, attestationKey }
+      const { governanceKey } = readMember(reader, member) ?? missing(`member ${member}`)
+      return { node: id, member, attestationKey, governanceKey }
     }),
   }
 }

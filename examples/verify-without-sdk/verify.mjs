@@ -92,7 +92,7 @@ export function verifyReceipt(genesisBytes, bundleBytes) {
   // 1. What genesis fixes.
   const genesis = decode(genesisBytes)
   const chain = sha256(prefix('genesis'), genesisBytes)
-  const voters = genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, attestationKey }) => ({ node, member, attestationKey }))).sort((a, b) => a.node - b.node)
+  const voters = genesis.members.flatMap(({ member, governanceKey, nodes }) => nodes.map(({ node, attestationKey }) => ({ node, member, attestationKey, governanceKey }))).sort((a, b) => a.node - b.node)
   const memberSet = sha256(prefix('member-set'), chain, encode({ epoch: 0, voters }))
   // 2.
   const bundle = decode(bundleBytes)

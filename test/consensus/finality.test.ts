@@ -10,7 +10,7 @@ import { Finality } from '../../consensus/finality.ts'
 
 const chain = new Uint8Array(32).fill(1)
 const signers = [1, 2, 3, 4].map((node) => createSigner(new Uint8Array(32).fill(node)))
-const members: MemberSet = { epoch: 0, voters: signers.map(({ publicKey }, i) => ({ node: i + 1, member: i + 1, attestationKey: publicKey })) }
+const members: MemberSet = { epoch: 0, voters: signers.map(({ publicKey }, i) => ({ node: i + 1, member: i + 1, attestationKey: publicKey, governanceKey: publicKey })) }
 const memberSet = memberSetHash(chain, members)
 const content = (height: number, fill = height): AttestationContent => ({ v: 1, epoch: 0, height: BigInt(height), term: 1, block: new Uint8Array(32).fill(fill), stateRoot: new Uint8Array(32).fill(9), memberSet })
 const attest = (node: number, of: AttestationContent): Uint8Array => encode(attestationSchema, { content: of, node, signature: signers[node - 1]!.sign(attestationBytes(chain, of)) })

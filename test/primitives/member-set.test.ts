@@ -8,7 +8,7 @@ import { bytes32, SampleChain } from '../../docs/spec/sample-chain.ts'
 const { chain, set } = new SampleChain([])
 
 t.test('a member set has 1 to 64 voters', async (t) => {
-  const many = (count: number): typeof set => ({ epoch: 0, voters: Array.from({ length: count }, (_, i) => ({ node: i + 1, member: i + 1, attestationKey: bytes32(`voter ${i}`) })) })
+  const many = (count: number): typeof set => ({ epoch: 0, voters: Array.from({ length: count }, (_, i) => ({ node: i + 1, member: i + 1, attestationKey: bytes32(`voter ${i}`), governanceKey: bytes32(`governance ${i}`) })) })
   t.throws(() => memberSetHash(chain, many(0)), { code: 'CODEC_VALUE_INVALID', details: { path: 'voters' } })
   t.throws(() => memberSetHash(chain, many(MEMBER_SET_VOTERS_MAX + 1)), { code: 'CODEC_VALUE_INVALID', details: { path: 'voters' } })
   t.doesNotThrow(() => memberSetHash(chain, many(MEMBER_SET_VOTERS_MAX)))
@@ -18,7 +18,7 @@ t.test('its hash tells chain, epoch, order, node, member and key apart', async (
   const [first, ...rest] = set.voters
   const others = [
     { ...set, epoch: 1 }, { ...set, voters: rest }, { ...set, voters: [...rest, first!] }, { ...set, voters: [{ ...first!, node: 9 }, ...rest] },
-    { ...set, voters: [{ ...first!, member: 9 }, ...rest] }, { ...set, voters: [{ ...first!, attestationKey: bytes32('other') }, ...rest] },
+    { ...set, voters: [{ ...first!, member: 9 }, ...rest] }, { ...set, voters: [{ ...first!, attestationKey: bytes32('other') }, ...rest] }, { ...set, voters: [{ ...first!, governanceKey: bytes32('other') }, ...rest] },
   ]
   const hashes = [memberSetHash(chain, set), memberSetHash(bytes32('other chain'), set), ...others.map((other) => memberSetHash(chain, other))].map(toHex)
   t.equal(new Set(hashes).size, hashes.length)
