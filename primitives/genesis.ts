@@ -12,6 +12,8 @@ import { verify } from './signature.ts'
 export const chainParameters = struct({
   blockBytesMax: u32, blockTransactionsMax: u32, blockCostMax: u32, futureToleranceMs: u32, lifetimeMsMax: u32,
   permitMsMax: u32, replication: u32, proofInterval: u32,
+  /** A snapshot of the state is made at every height that is a multiple of `snapshotBlocks`, and when `snapshotBytes` of blocks have come since the last one: at the same heights everywhere, so that any member can serve any part of it. */
+  snapshotBlocks: u32, snapshotBytes: u32,
   /** The consortium's own rule beside consent: for each purpose, the certified roles that may ask. A purpose that is not listed is denied. */
   policy: array(struct({ purpose: text({ max: 16, pattern: /^[A-Z]+$/ }), roles: array(text({ max: 24, pattern: /^[a-z-]+$/ }), { max: 16 }), licence: boolean }), { max: 32 }),
 })
@@ -19,7 +21,7 @@ export type ChainParameters = Infer<typeof chainParameters>
 
 export const DEFAULT_PARAMETERS: ChainParameters = {
   blockBytesMax: 1024 * 1024, blockTransactionsMax: 1000, blockCostMax: 4_000_000, futureToleranceMs: 500, lifetimeMsMax: 600_000,
-  permitMsMax: 300_000, replication: 3, proofInterval: 1000,
+  permitMsMax: 300_000, replication: 3, proofInterval: 1000, snapshotBlocks: 10_000, snapshotBytes: 64 * 1024 * 1024,
   policy: [
     { purpose: 'TREAT', roles: ['physician', 'nurse', 'pharmacist'], licence: false },
     { purpose: 'ETREAT', roles: ['physician', 'nurse'], licence: false },
@@ -90,7 +92,7 @@ function checkParameters(parameters: ChainParameters, refuse: Refuse): void {
   const { transactionBytesMax } = TRANSACTION_LIMITS
   if (blockBytesMax < transactionBytesMax || blockBytesMax > BLOCK_LIMITS.blockBytesMax) refuse('blockBytesMax is from 65536 to 1048576', { blockBytesMax })
   if (blockTransactionsMax < 1 || blockTransactionsMax > BLOCK_LIMITS.transactionsMax) refuse('blockTransactionsMax is from 1 to 1000', { blockTransactionsMax })
-  for (const name of ['blockCostMax', 'lifetimeMsMax', 'permitMsMax', 'replication', 'proofInterval'] as const) if (parameters[name] === 0) refuse(`${name} is at least 1`)
+  for (const name of ['blockCostMax', 'lifetimeMsMax', 'permitMsMax', 'replication', 'proofInterval', 'snapshotBlocks', 'snapshotBytes'] as const) if (parameters[name] === 0) refuse(`${name} is at least 1`)
   if (new Set(policy.map(({ purpose }) => purpose)).size !== policy.length) refuse('the policy names each purpose once')
 }
 

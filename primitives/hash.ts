@@ -7,7 +7,7 @@ export { sha256, sha256Hex, sha256Stream }
 export const DOMAINS = [
   'genesis', 'genesis-account', 'node-keys', 'member-set', 'parameters',
   'tx-id', 'tx-sign', 'block-header', 'header-sign', 'attestation', 'vote',
-  'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute',
+  'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute', 'snapshot',
   'ballot', 'recovery', 'presence',
 ] as const
 export type Domain = (typeof DOMAINS)[number]

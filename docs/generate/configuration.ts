@@ -51,6 +51,8 @@ const PARAMETERS: Readonly<Record<keyof typeof DEFAULT_PARAMETERS, string>> = {
   permitMsMax: 'ms after which a permit ends at the latest',
   replication: 'members whose vaults must hold a record before it can be registered (all, if there are fewer)',
   proofInterval: 'blocks between heights whose state proofs are kept; this version proves the newest height only',
+  snapshotBlocks: 'a snapshot of the state is made at every multiple of this height; too small costs reading and writing the whole state often, too large makes a new node replay more',
+  snapshotBytes: 'a snapshot is also made when this many bytes of blocks have come since the last one',
   policy: 'for each purpose, the certified roles that may ask and whether a licence is needed; a purpose that is not listed is denied',
 }
 
