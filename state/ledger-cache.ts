@@ -32,6 +32,11 @@ export class EntryCache {
     }
   }
 
+  /** Drops everything up to `index`. */
+  forget(index: number): void {
+    for (const known of [...this.#entries.keys()]) if (known <= index) this.#drop(known)
+  }
+
   #drop(index: number): void {
     this.#bytes -= this.#entries.get(index)?.data.length ?? 0
     this.#entries.delete(index)

@@ -1,6 +1,8 @@
 import { equalBytes } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { FileSystem } from './file-system.ts'
+import { START_FILE, readLedgerStart } from './ledger-base.ts'
+import type { LedgerStart } from './ledger-base.ts'
 import { DATA_OFFSET, FORMAT_VERSION, segmentSeed } from './ledger-format.ts'
 import type { Slot } from './ledger-format.ts'
 import { NO_LOSS } from './ledger-damage.ts'
@@ -18,6 +20,8 @@ export interface LedgerImage {
   readonly identity: LedgerIdentity
   readonly segmentBytes: number
   readonly newestSegment: number
+  /** Undefined: the ledger begins with the chain. */
+  readonly start: LedgerStart | undefined
   readonly state: LedgerState
   /** Where the next record goes. */
   readonly end: ChainEnd
@@ -37,10 +41,15 @@ interface SegmentFile {
  * Throws `LEDGER_WRONG_CHAIN`, `LEDGER_VERSION_UNSUPPORTED`, and `LEDGER_UNREPAIRABLE` when no header is left to read the records with.
  */
 export async function readLedger(fileSystem: FileSystem, directory: string, chainId: Uint8Array | undefined, visit?: RecordVisitor): Promise<LedgerImage | undefined> {
-  const present = await listSegments(fileSystem, directory)
+  const all = await listSegments(fileSystem, directory)
+  const start = all.length === 0 && !(await fileSystem.list(directory)).includes(START_FILE) ? undefined : await readLedgerStart(fileSystem, directory, chainId)
+  if (all.length === 0 && start === undefined) return undefined
+  const first = start?.segment ?? 1
+  // A crash while pruning may have left segments that no longer count.
+  const present = all.filter((sequence) => sequence >= first)
   const newest = present.at(-1)
-  if (newest === undefined) return undefined
-  const files = await readPrefaces(fileSystem, directory, newest, new Set(present))
+  if (newest === undefined) throw new SteleError({ code: 'LEDGER_UNREPAIRABLE', message: 'every segment that the ledger still needs is gone', details: { directory } })
+  const files = await readPrefaces(fileSystem, directory, first, newest, new Set(present))
   const header = files.find((file) => file.preface.header !== undefined)?.preface.header
   if (header === undefined) {
     throw new SteleError({ code: 'LEDGER_UNREPAIRABLE', message: 'no segment header is left that tells how to read the records', details: { directory } })
@@ -48,7 +57,7 @@ export async function readLedger(fileSystem: FileSystem, directory: string, chai
   for (const { preface, sequence } of files) checkHeader(preface, sequence, chainId ?? header.chainId)
 
   const slot = files.slice(-2).flatMap((file) => file.preface.slots).sort((a, b) => b.sequence - a.sequence)[0]
-  const replay = new LedgerReplay(slot, visit)
+  const replay = new LedgerReplay(slot, visit, start)
   const damaged: Damage[] = []
   for (const file of files) {
     if (file.missing) {
@@ -66,7 +75,7 @@ export async function readLedger(fileSystem: FileSystem, directory: string, chai
   if (replay.end.offset === 0) replay.end = { ...replay.end, segment: newest, offset: DATA_OFFSET }
   if (replay.end.segment < newest) replay.end = { ...replay.end, segment: newest, offset: DATA_OFFSET }
   return {
-    identity: { chainId: header.chainId, salt: header.salt }, segmentBytes: header.segmentBytes, newestSegment: newest,
+    identity: { chainId: header.chainId, salt: header.salt }, segmentBytes: header.segmentBytes, newestSegment: newest, start,
     state: replay.state, end: replay.end, slot, damaged: [...damaged, ...unfinishedRepair(replay.state, damaged)],
   }
 }
@@ -100,15 +109,16 @@ function replayNewest(replay: LedgerReplay, file: Uint8Array, segment: number, s
   }
 }
 
-async function readPrefaces(fileSystem: FileSystem, directory: string, newest: number, present: Set<number>): Promise<SegmentFile[]> {
+async function readPrefaces(fileSystem: FileSystem, directory: string, first: number, newest: number, present: Set<number>): Promise<SegmentFile[]> {
   const starts = new Map<number, Uint8Array>()
   for (const sequence of present) starts.set(sequence, (await readWhole(fileSystem, segmentPath(directory, sequence), DATA_OFFSET, DATA_OFFSET)).whole)
   let salt: Uint8Array | undefined
   for (const [sequence, bytes] of starts) salt ??= readPreface(bytes, sequence, undefined).header?.salt
-  return Array.from({ length: newest }, (_, i) => {
-    const bytes = starts.get(i + 1)
-    if (bytes === undefined) return { sequence: i + 1, preface: { header: undefined, slots: [], stains: [] }, missing: true }
-    return { sequence: i + 1, preface: readPreface(bytes, i + 1, salt), missing: false }
+  return Array.from({ length: newest - first + 1 }, (_, i) => {
+    const sequence = first + i
+    const bytes = starts.get(sequence)
+    if (bytes === undefined) return { sequence, preface: { header: undefined, slots: [], stains: [] }, missing: true }
+    return { sequence, preface: readPreface(bytes, sequence, salt), missing: false }
   })
 }
 
@@ -136,7 +146,7 @@ function unfinishedRepair(state: LedgerState, damaged: readonly Damage[]): Damag
   if (state.whole || damaged.some((damage) => damage.needFrom > 0)) return []
   const { index } = state
   let needFrom = index.lastIndex + 1
-  for (let i = index.lastIndex; i > 0 && index.holes > 0; i--) if (index.isHole(i)) needFrom = i
+  for (let i = index.lastIndex; i >= index.firstIndex && index.holes > 0; i--) if (index.isHole(i)) needFrom = i
   return [{
     segment: 0, offset: 0, bytes: 0, kind: 'hole', durable: true, fix: 'committed', ...NO_LOSS, needFrom, indexAfter: Math.max(index.lastIndex, state.repairFloor),
   }]

@@ -1,4 +1,6 @@
 import { invariant } from '../primitives/assert.ts'
+import { LOG_START } from './ledger-base.ts'
+import type { LogBase } from './ledger-base.ts'
 
 const CAPACITY_START = 1024
 /** Segment number of an entry whose record is lost. */
@@ -19,9 +21,10 @@ export interface IndexedEntry extends EntryLocation {
 
 /**
  * What the ledger knows about each entry without reading it: term, height and place, in typed arrays (28 bytes per entry).
- * Index i stands in cell i − 1. Heights never fall, so the entry of a height is found by bisection and truncation needs no bookkeeping.
+ * The entry after the base stands in cell 0. Heights never fall, so the entry of a height is found by bisection and truncation needs no bookkeeping.
  */
 export class LedgerIndex {
+  #base: LogBase
   #count = 0
   #holes = 0
   #terms = new Float64Array(CAPACITY_START)
@@ -31,9 +34,17 @@ export class LedgerIndex {
   #offsets = new Uint32Array(CAPACITY_START)
   #bytes = new Uint32Array(CAPACITY_START)
 
-  get lastIndex(): number { return this.#count }
-  get lastTerm(): number { return this.term(this.#count) }
-  get lastHeight(): number { return this.heightAt(this.#count) }
+  constructor(base: LogBase = LOG_START) {
+    this.#base = base
+  }
+
+  get base(): LogBase { return this.#base }
+
+  /** Lowest index that can be read. */
+  get firstIndex(): number { return this.base.index + 1 }
+  get lastIndex(): number { return this.base.index + this.#count }
+  get lastTerm(): number { return this.term(this.lastIndex) }
+  get lastHeight(): number { return this.heightAt(this.lastIndex) }
   /** Entries whose record is lost. */
   get holes(): number { return this.#holes }
 
@@ -52,40 +63,40 @@ export class LedgerIndex {
   /** Forgets where an entry stands. */
   makeHole(index: number): void {
     if (!this.isHole(index)) this.#holes++
-    this.#segments[index - 1] = HOLE
+    this.#segments[this.#cell(index)] = HOLE
   }
 
   isHole(index: number): boolean {
-    return index >= 1 && index <= this.#count && this.#segments[index - 1] === HOLE
+    return index > this.base.index && index <= this.lastIndex && this.#segments[this.#cell(index)] === HOLE
   }
 
   /** Drops `from` and all after it. */
   truncate(from: number): void {
-    invariant(from >= 1, 'truncation starts at an index of the log', { from })
-    if (this.#holes > 0) for (let index = from; index <= this.#count; index++) if (this.isHole(index)) this.#holes--
-    this.#count = Math.min(this.#count, from - 1)
+    invariant(from > this.base.index, 'truncation starts at an index of the log', { from })
+    if (this.#holes > 0) for (let index = from; index <= this.lastIndex; index++) if (this.isHole(index)) this.#holes--
+    this.#count = Math.min(this.#count, this.#cell(from))
   }
 
-  /** 0 for index 0 (before the log); undefined beyond its end. */
+  /** The base's at the base (0 at index 0); undefined below it and beyond the log's end. */
   maybeTerm(index: number): number | undefined {
-    if (index === 0) return 0
-    return index >= 1 && index <= this.#count ? this.#terms[index - 1] : undefined
+    if (index === this.base.index) return this.base.term
+    return index > this.base.index && index <= this.lastIndex ? this.#terms[this.#cell(index)] : undefined
   }
 
   term(index: number): number {
     const term = this.maybeTerm(index)
-    invariant(term !== undefined, 'the index lies in the log', { index, lastIndex: this.#count })
+    invariant(term !== undefined, 'the index lies in the log', { index, lastIndex: this.lastIndex })
     return term
   }
 
   location(index: number): EntryLocation {
-    const at = index - 1
+    const at = this.#cell(index)
     return { segment: this.#segments[at] ?? HOLE, offset: this.#offsets[at] ?? 0, dataBytes: this.#bytes[at] ?? 0 }
   }
 
-  /** Height of the last block at or before `index`; 0 when there is none. */
+  /** Height of the last block at or before `index`; 0 when there is none, the base's below the log. */
   heightAt(index: number): number {
-    return index <= 0 ? 0 : (this.#heights[index - 1] ?? 0)
+    return index <= this.base.index ? this.base.height : (this.#heights[this.#cell(index)] ?? 0)
   }
 
   /** Index of the entry that holds the block of this height. */
@@ -97,7 +108,20 @@ export class LedgerIndex {
       if ((this.#heights[middle] ?? 0) < height) low = middle + 1
       else high = middle
     }
-    return height > 0 && low < this.#count && this.#heights[low] === height ? low + 1 : undefined
+    return height > this.base.height && low < this.#count && this.#heights[low] === height ? this.firstIndex + low : undefined
+  }
+
+  /** Forgets all entries up to `base`, which must be one of the log. */
+  rebase(base: LogBase): void {
+    const dropped = base.index - this.#base.index
+    invariant(dropped >= 0 && dropped <= this.#count, 'the new base lies in the log', { index: base.index })
+    for (const cells of [this.#terms, this.#heights, this.#segments, this.#offsets, this.#bytes]) cells.copyWithin(0, dropped, this.#count)
+    this.#count -= dropped
+    this.#base = base
+  }
+
+  #cell(index: number): number {
+    return index - this.base.index - 1
   }
 
   #write(entry: IndexedEntry, height: number): void {

@@ -2,6 +2,7 @@ import { SteleError } from '../primitives/error.ts'
 import type { FileSystem, SyncReader } from './file-system.ts'
 import { RECORD_HEADER_BYTES, maybeDecodeRecordHeader, recordBytes, segmentSeed } from './ledger-format.ts'
 import { decodePayload } from './ledger-record.ts'
+import type { RecordHeader } from './ledger-format.ts'
 import type { LedgerRecord } from './ledger-record.ts'
 import { payloadIntact, payloadOf } from './ledger-scan.ts'
 import { segmentPath } from './ledger-segment.ts'
@@ -33,6 +34,20 @@ export class RecordReader {
     // The seed is bound to the segment and the header to its offset, so the copy at hand is judged from its own start.
     if (bytes.length < recordBytes(header.payloadBytes) || !payloadIntact(bytes, 0, header, seed)) throw damaged(place)
     return decodePayload(header, payloadOf(bytes, { offset: 0 }, header))
+  }
+
+  /** The header of the record at `place`; undefined when it is damaged. */
+  headerAt(place: RecordPlace): RecordHeader | undefined {
+    return maybeDecodeRecordHeader(this.#file(place.segment).readSync(place.offset, RECORD_HEADER_BYTES), segmentSeed(this.#salt, place.segment), place.offset)
+  }
+
+  /** Lets go of files before `segment`: a deleted file gives its room back only when nobody has it open. */
+  forget(segment: number): void {
+    for (const [sequence, file] of this.#open) {
+      if (sequence >= segment) continue
+      file.closeSync()
+      this.#open.delete(sequence)
+    }
   }
 
   close(): void {

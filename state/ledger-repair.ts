@@ -10,6 +10,7 @@ import type { OpenedLedger } from './ledger-open.ts'
 import type { LedgerCollaborators, LedgerSettings } from './ledger-options.ts'
 import { patchSegment } from './ledger-patch.ts'
 import type { Patch } from './ledger-patch.ts'
+import { previousOf } from './ledger-base.ts'
 import { NO_HASH } from './ledger-record.ts'
 import type { Entry, PreviousEntry } from './ledger-record.ts'
 import { guardWrites, heal, startLedger } from './ledger-start.ts'
@@ -137,7 +138,9 @@ export class LedgerRepair {
 
   /** Identity of the entry before the lost one, from its record; mend lost neighbours in ascending order. */
   #previousEntry(damage: Damage): PreviousEntry {
-    if (damage.index === 1 || damage.previousEntry === undefined) return { term: 0, height: 0, hash: NO_HASH }
+    const { base, firstIndex } = this.#image.state.index
+    if (damage.index === firstIndex) return previousOf(base)
+    if (damage.previousEntry === undefined) return { term: 0, height: 0, hash: NO_HASH }
     const reader = new RecordReader(this.#collaborators.fileSystem, this.#settings.directory, this.#image.identity.salt)
     try {
       const record = reader.read(damage.previousEntry, SMALL_RECORD_BYTES)

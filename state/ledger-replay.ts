@@ -2,6 +2,7 @@ import { RECORD_TYPES } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
 import { NO_LOSS, fixOf, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
 import type { BeforeLoss, Damage, Loss } from './ledger-damage.ts'
+import type { LedgerStart } from './ledger-base.ts'
 import { decodePayload } from './ledger-record.ts'
 import type { LedgerRecord, PreviousEntry } from './ledger-record.ts'
 import type { RecordPlace } from './ledger-state.ts'
@@ -45,8 +46,8 @@ interface PendingLoss {
  * One record is held back until its successor, or the slot, confirms its checksum.
  */
 export class LedgerReplay {
-  readonly state = new LedgerState()
-  end: ChainEnd = CHAIN_START
+  readonly state: LedgerState
+  end: ChainEnd
   readonly #slot: Slot | undefined
   readonly #visit: RecordVisitor | undefined
   readonly #losses: PendingLoss[] = []
@@ -58,7 +59,10 @@ export class LedgerReplay {
   #hardStateOrdinal = 0
   #attestationOrdinal = 0
 
-  constructor(slot: Slot | undefined, visit: RecordVisitor | undefined) {
+  /** `start`: where the records begin that the ledger still holds. */
+  constructor(slot: Slot | undefined, visit: RecordVisitor | undefined, start?: LedgerStart) {
+    this.state = new LedgerState(start)
+    this.end = start === undefined ? CHAIN_START : { segment: start.segment, offset: 0, ordinal: start.ordinal, checksum: start.checksum, lastType: start.lastType }
     this.#slot = slot
     this.#visit = visit
   }
@@ -131,7 +135,7 @@ export class LedgerReplay {
 
   #lost(span: Span, loss: Loss): void {
     const { index } = loss
-    const previousEntry = index === undefined || index === 1 ? undefined : (this.#lostPlaces.get(index - 1) ?? this.state.index.location(index - 1))
+    const previousEntry = index === undefined || index === this.state.index.firstIndex ? undefined : (this.#lostPlaces.get(index - 1) ?? this.state.index.location(index - 1))
     if (index !== undefined) this.#lostPlaces.set(index, { segment: span.segment, offset: span.offset })
     this.#losses.push({ span, loss, previous: this.end, previousEntry })
   }

@@ -84,3 +84,11 @@ export async function removeLeftovers(fileSystem: FileSystem, directory: string)
     if (/\.(spare|new|repair)$/.test(name)) await fileSystem.remove(join(directory, name))
   }
 }
+
+/** Deletes the segments before `first`, oldest first; durable when it resolves. Returns how many there were. */
+export async function removePruned(fileSystem: FileSystem, directory: string, first: number): Promise<number> {
+  const dispensable = (await listSegments(fileSystem, directory)).filter((sequence) => sequence < first)
+  for (const sequence of dispensable) await fileSystem.remove(segmentPath(directory, sequence))
+  if (dispensable.length > 0) await fileSystem.syncDirectory(directory)
+  return dispensable.length
+}

@@ -4,12 +4,13 @@ import { Ledger } from './ledger.ts'
 import type { RecoveredState } from './ledger.ts'
 import type { LedgerCollaborators, LedgerSettings } from './ledger-options.ts'
 import { RecordReader } from './ledger-reader.ts'
-import { removeLeftovers, segmentPath, writeSegmentHeader } from './ledger-segment.ts'
+import { removeLeftovers, removePruned, segmentPath, writeSegmentHeader } from './ledger-segment.ts'
 import { LedgerWriter } from './ledger-writer.ts'
 
 /** Clears what a crash left behind the last durable record, and rewrites damaged header copies and slots; none of it holds anything acknowledged, so it is done in place. */
 export async function heal(settings: LedgerSettings, { fileSystem, logger }: LedgerCollaborators, image: LedgerImage): Promise<void> {
   await removeLeftovers(fileSystem, settings.directory)
+  await removePruned(fileSystem, settings.directory, image.start?.segment ?? 1)
   // A killed process may have renamed its newest segment without having synced the name.
   await fileSystem.syncDirectory(settings.directory)
   const outside = image.damaged.filter((damage) => damage.lastOrdinal === 0 && damage.kind !== 'hole')
@@ -33,17 +34,17 @@ export async function startLedger(settings: LedgerSettings, collaborators: Ledge
   const { state, identity, segmentBytes } = image
   const { directory } = settings
   const file = await fileSystem.open(segmentPath(directory, image.end.segment), 'write')
-  const own = { ...settings, segmentBytes }
+  const own = { ...settings, segmentBytes, fileSystem }
   const writer = new LedgerWriter({ ...own, identity }, { fileSystem, timers, file, onFailed: failed }, image.end, image.slot?.sequence ?? 0)
   const commit = Math.min(state.hardState.commit, state.index.lastIndex)
   state.hardState = { ...state.hardState, commit }
   state.bootCounter += 1
   const recovered: RecoveredState = {
-    hardState: state.hardState, firstIndex: 1, lastIndex: state.index.lastIndex, refusals: [...state.refusals.values()].sort((a, b) => a.index - b.index),
+    hardState: state.hardState, firstIndex: state.index.firstIndex, lastIndex: state.index.lastIndex, refusals: [...state.refusals.values()].sort((a, b) => a.index - b.index),
     lastAttestation: state.attestation, newestCertificate: state.newestCertificate, bootCounter: state.bootCounter,
   }
   const reader = new RecordReader(fileSystem, directory, identity.salt)
-  const ledger = new Ledger(own, { state, writer, reader, onDamaged: collaborators.damaged ?? (() => undefined), release }, recovered)
+  const ledger = new Ledger(own, { state, writer, reader, firstSegment: image.start?.segment ?? 1, onDamaged: collaborators.damaged ?? (() => undefined), release }, recovered)
   try {
     // This sync also makes durable what a killed process had written but not synced, and what is now counted as recovered.
     await ledger.countStart()

@@ -1,4 +1,5 @@
 import { invariant } from '../primitives/assert.ts'
+import type { LedgerStart, LogBase } from './ledger-base.ts'
 import { LedgerIndex } from './ledger-index.ts'
 import type { HardState, LedgerRecord, Refusal, StoredAttestation, StoredCertificate } from './ledger-record.ts'
 
@@ -18,16 +19,24 @@ export interface CertificatePlace extends RecordPlace {
  * both, so what is recovered is what was seen.
  */
 export class LedgerState {
-  readonly index = new LedgerIndex()
+  readonly index: LedgerIndex
   readonly refusals = new Map<number, Refusal>()
   /** Ascending by height. */
   readonly certificates: CertificatePlace[] = []
-  hardState: HardState = { term: 0, vote: 0, commit: 0 }
+  hardState: HardState
   attestation: StoredAttestation | undefined
   newestCertificate: StoredCertificate | undefined
-  bootCounter = 0
+  bootCounter: number
   /** The ledger is not whole until its last index has reached this one again (see `truncate.floor`). */
   repairFloor = 0
+
+  /** `start`: what the records told that a pruned ledger no longer holds. */
+  constructor(start: LedgerStart | undefined) {
+    this.index = new LedgerIndex(start?.base)
+    this.hardState = start?.hardState ?? { term: 0, vote: 0, commit: 0 }
+    this.attestation = start?.attestation
+    this.bootCounter = start?.bootCounter ?? 0
+  }
 
   get whole(): boolean {
     return this.index.holes === 0 && this.index.lastIndex >= this.repairFloor
@@ -54,6 +63,13 @@ export class LedgerState {
       case 'boot': this.bootCounter = record.counter; break
       case 'fill': this.#doubt(record.doubtFrom); break
     }
+  }
+
+  /** The segments before `segment` are going: forgets what stands in them. */
+  prune(segment: number, base: LogBase): void {
+    this.index.rebase(base)
+    const kept = this.certificates.findIndex((place) => place.segment >= segment)
+    this.certificates.splice(0, kept === -1 ? this.certificates.length : kept)
   }
 
   /** Records are lost after which the log ended at `lastIndex`. */

@@ -1,12 +1,15 @@
 import { invariant } from '../primitives/assert.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
+import type { FileSystem } from './file-system.ts'
+import { previousOf, writeLedgerStart } from './ledger-base.ts'
 import { EntryCache } from './ledger-cache.ts'
 import type { LogPosition } from './ledger-encode.ts'
 import type { LedgerSettings } from './ledger-options.ts'
 import { ENTRY_PREFIX_BYTES, NO_HASH } from './ledger-record.ts'
 import type { Entry, HardState, LedgerRecord, Refusal, StoredAttestation, StoredCertificate } from './ledger-record.ts'
+import { findPruneCut, firstPlace } from './ledger-prune.ts'
 import { RecordReader, SMALL_RECORD_BYTES } from './ledger-reader.ts'
-import { recordBytesMax } from './ledger-segment.ts'
+import { recordBytesMax, removePruned } from './ledger-segment.ts'
 import type { LedgerState } from './ledger-state.ts'
 import type { LedgerWriter, SlotState } from './ledger-writer.ts'
 
@@ -44,13 +47,14 @@ interface PlacedRecord { readonly record: LedgerRecord; readonly at: LogPosition
 /** Segment files as Raft log and block store. One writer, many reads; made by `openLedger`. */
 export class Ledger {
   readonly recovered: RecoveredState
-  readonly #settings: LedgerSettings
+  readonly #settings: LedgerSettings & { readonly fileSystem: FileSystem }
   readonly #state: LedgerState
   readonly #writer: LedgerWriter
   readonly #reader: RecordReader
   readonly #cache: EntryCache
   readonly #onDamaged: (error: SteleError) => void
   readonly #release: () => Promise<void>
+  #firstSegment: number
   #storedLastIndex: number
   #lastHash: Uint8Array
   /** Truncations that are not durable yet, in order. */
@@ -61,13 +65,14 @@ export class Ledger {
   #closing: Promise<void> | undefined
 
   /** For `openLedger`, which has put BOOT into `state` and hands over writer and lock. */
-  constructor(settings: LedgerSettings, parts: { state: LedgerState; writer: LedgerWriter; reader: RecordReader; onDamaged: (error: SteleError) => void; release: () => Promise<void> }, recovered: RecoveredState) {
+  constructor(settings: LedgerSettings & { readonly fileSystem: FileSystem }, parts: { state: LedgerState; writer: LedgerWriter; reader: RecordReader; firstSegment: number; onDamaged: (error: SteleError) => void; release: () => Promise<void> }, recovered: RecoveredState) {
     this.#settings = settings
     this.#state = parts.state
     this.#writer = parts.writer
     this.#reader = parts.reader
     this.#onDamaged = parts.onDamaged
     this.#release = parts.release
+    this.#firstSegment = parts.firstSegment
     this.#cache = new EntryCache(settings.cacheBytesMax)
     this.recovered = recovered
     this.#storedLastIndex = this.#state.index.lastIndex
@@ -109,8 +114,33 @@ export class Ledger {
     })
   }
 
-  /** 1: nothing is pruned in this version. */
-  firstIndex(): number { return 1 }
+  /**
+   * Gives the room of entries below `before` back, whole segments at a time; every entry from `before` on stays, as do this node's promises. `before` is committed and durable.
+   * Resolves with the number of segments deleted, 0 when none could go. After a crash at any step the ledger opens as before or as after.
+   */
+  async prune(before: number): Promise<number> {
+    this.#mustServe()
+    const { index, hardState, attestation, bootCounter } = this.#state
+    invariant(before <= Math.min(hardState.commit, this.#storedLastIndex), 'only committed entries are pruned', { before, commit: hardState.commit })
+    if (before <= this.firstIndex()) return 0
+    const cut = findPruneCut(this.#state, this.#firstSegment, before, (segment) => this.#reader.headerAt(firstPlace(segment)))
+    if (cut === undefined) return 0
+    const base = { index: cut.index, term: index.term(cut.index), height: index.heightAt(cut.index), hash: this.#hashAt(cut.index).slice() }
+    const { fileSystem, directory, chainId } = this.#settings
+    await writeLedgerStart(fileSystem, directory, chainId, { ...cut, base, hardState, attestation, bootCounter })
+    this.#state.prune(cut.segment, base)
+    this.#cache.forget(cut.index)
+    this.#reader.forget(cut.segment)
+    this.#firstSegment = cut.segment
+    return removePruned(fileSystem, directory, cut.segment)
+  }
+
+  /** Bytes of the entry at `index`, from memory; 0 outside the log. */
+  entryBytes(index: number): number { return this.#state.index.location(index).dataBytes }
+  /** Lowest index that can be read; above 1 in a ledger that was pruned or began with a snapshot. */
+  firstIndex(): number { return this.#state.index.firstIndex }
+  /** Lowest height whose block can be read. */
+  firstHeight(): number { return this.#state.index.base.height + 1 }
   lastIndex(): number { return this.#state.index.lastIndex }
   /** Last index of the present log that is durable. */
   storedLastIndex(): number { return this.#storedLastIndex }
@@ -131,7 +161,7 @@ export class Ledger {
   /** Entries lo ≤ index < hi, as many as fit into `maxBytes` of data, at least one if there is any. `LEDGER_COMPACTED` below the first index, `LEDGER_DAMAGED` when bytes have changed. */
   entries(lo: number, hi: number, maxBytes: number): Entry[] {
     this.#mustServe()
-    if (lo < 1) throw new SteleError({ code: 'LEDGER_COMPACTED', message: 'the entry lies before the ledger', details: { index: lo, firstIndex: 1 } })
+    if (lo < this.firstIndex()) throw new SteleError({ code: 'LEDGER_COMPACTED', message: 'the entry lies before the ledger', details: { index: lo, firstIndex: this.firstIndex() } })
     invariant(hi <= this.lastIndex() + 1, 'entries are asked for inside the log', { lo, hi, lastIndex: this.lastIndex() })
     const found: Entry[] = []
     let bytes = 0
@@ -146,7 +176,7 @@ export class Ledger {
   /** The entry at `index`, or undefined outside the log. */
   entry(index: number): Entry | undefined {
     this.#mustServe()
-    return index >= 1 && index <= this.lastIndex() ? this.#entryAt(index) : undefined
+    return index >= this.firstIndex() && index <= this.lastIndex() ? this.#entryAt(index) : undefined
   }
 
   /** The oldest certificate of a block at or above `height`, which makes that height final too; undefined when there is none yet. */
@@ -284,7 +314,8 @@ export class Ledger {
   }
 
   #hashAt(index: number): Uint8Array {
-    return index === 0 ? NO_HASH : (this.#entryAt(index).hash ?? NO_HASH)
+    const { base } = this.#state.index
+    return index === base.index ? base.hash : (this.#entryAt(index).hash ?? NO_HASH)
   }
 
   #entryAt(index: number): Entry {
@@ -319,6 +350,7 @@ export class Ledger {
 }
 
 function ownHeight(state: LedgerState, index: number): number {
+  if (index === state.index.base.index) return previousOf(state.index.base).height
   const height = state.index.heightAt(index)
   return height === state.index.heightAt(index - 1) ? 0 : height
 }
