@@ -2,6 +2,7 @@ import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { blockHashOf, decodeBlock, decodeHeader } from '../primitives/block.ts'
 import type { BlockEnvelope, BlockHeader } from '../primitives/block.ts'
 import { certificateSchema } from '../primitives/certificate.ts'
+import type { Certificate } from '../primitives/certificate.ts'
 import { decode } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
 import { inclusionPath, inclusionPathOf } from '../primitives/merkle.ts'
@@ -74,17 +75,28 @@ export class ChainStore {
 
   /** Proof that the block at `height` is final: the oldest certificate at or above it, with the path from its header's history. Undefined until there is one. */
   finality(height: number): Finality | undefined {
+    const covering = this.certifiedAt(height)
+    if (covering === undefined) return undefined
+    const { certificate, block } = covering
+    return { certificate, descendant: block.height === height ? null : { header: block.envelope.header, path: this.historyPath(height, block.height) } }
+  }
+
+  /** The oldest certificate at or above `height`, with its block. Undefined until there is one. */
+  certifiedAt(height: number): { readonly certificate: Certificate; readonly block: StoredBlock } | undefined {
     if (height < 1 || height > this.finalHeight) return undefined
     const stored = this.#ledger.certificateCovering(height)
     if (stored === undefined || stored.height > this.#world.height) return undefined
     const certificate = decode(certificateSchema, stored.bytes)
-    const certified = this.block(stored.height)!
-    if (!equalBytes(certified.hash, certificate.content.block)) {
-      throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a stored certificate names another block', details: { height: stored.height, block: toHex(certified.hash) } })
+    const block = this.block(stored.height)!
+    if (!equalBytes(block.hash, certificate.content.block)) {
+      throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a stored certificate names another block', details: { height: stored.height, block: toHex(block.hash) } })
     }
-    if (stored.height === height) return { certificate, descendant: null }
-    const path = inclusionPathOf(height, stored.height, historySubtree(this.#world.rows()))
-    return { certificate, descendant: { header: certified.envelope.header, path } }
+    return { certificate, block }
+  }
+
+  /** Inclusion path of the block at `height` in the history of a later one at `descendant`. */
+  historyPath(height: number, descendant: number): Uint8Array[] {
+    return inclusionPathOf(height, descendant, historySubtree(this.#world.rows()))
   }
 
   /** Everything that proves a receipt offline; undefined until its block is final. */

@@ -4,7 +4,7 @@ import { EXIT, explain, printJson, say } from './output.ts'
 import { STELE_VERSION } from './version.ts'
 
 /** Every command registers itself here; heavy modules are loaded when a command runs, so that `--help` and `--version` stay quick. */
-const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify'] as const
+const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify', 'proof'] as const
 
 type CommandModule = { readonly register: (program: Command) => void }
 
@@ -27,6 +27,7 @@ Examples:
   stele status --cluster                  leader, term, height and lag of every node
   stele verify --data DIR                 re-hash a data folder from genesis
   stele verify receipt receipt.json --genesis genesis.json
+  stele verify proof proof.json --genesis genesis.json
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification failed`)
   // One command needs one module; help and suggestions need them all.

@@ -1,6 +1,6 @@
 /** Codes of the command line alone: what each means and what to do next. */
 export const COMMAND_ERRORS = {
-  USAGE_DATA_MISSING: 'The command does not know what to verify; give --data DIR, or `receipt FILE`.',
+  USAGE_DATA_MISSING: 'The command does not know what to verify; give --data DIR, `receipt FILE` or `proof FILE`.',
   USAGE_GENESIS_MISSING: 'A receipt is judged by a genesis file; give --genesis FILE, from a source you trust and not from the node.',
   USAGE_ADDRESS: 'An address is no multiaddress that other nodes could dial, such as /ip4/203.0.113.5/tcp/9000 or /dns4/node.example.org/tcp/9000.',
   USAGE_CHOICE: 'Options that exclude each other, or none of those of which one is needed; the message says which.',
@@ -9,6 +9,7 @@ export const COMMAND_ERRORS = {
   PASSPHRASE_DIFFERS: 'The passphrase was typed differently the second time; nothing was written.',
   TX_FILE_INVALID: 'The file holds no signed transaction: its bytes, their hex, or JSON with `transaction` in hex.',
   RECEIPT_UNREADABLE: 'The file is no receipt: JSON with `bundle` in hex (what `stele tx receipt` printed), the hex alone, or the bytes.',
+  BUNDLE_UNREADABLE: 'The file of the proof bundle is absent, empty or too large; name what `stele proof --out` wrote.',
   RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final, so it proves nothing yet; wait (stele tx wait ID) and fetch it again.',
   VERIFY_INTERRUPTED: 'The verification was interrupted; the folder is as it was.',
 } as const

@@ -39,6 +39,9 @@ export const PRIMITIVES_ERRORS = {
   PROOF_WRONG_BLOCK: 'Certificate, header and receipt do not speak of the same block. The proof shows nothing.',
   PROOF_NOT_AN_ANCESTOR: 'The block of the receipt is not in the history of the certified block. The proof shows nothing.',
   PROOF_LEAF_NOT_IN_BLOCK: 'The receipt is not in the block it names: one of the two was altered.',
+  PROOF_EMPTY: 'The proof bundle has neither a receipt nor a state proof. Ask the node for one of them.',
+  PROOF_DIGEST_MISMATCH: 'The proof bundle was changed or damaged after it was written. Fetch it again.',
+  PROOF_OTHER_ANCHOR: 'The proof bundle begins elsewhere than the verifier\'s trust: at genesis or at another checkpoint. The details name where; fetch a bundle for the anchor you hold.',
   PROOF_STATE_INVALID: 'The state proof does not lead to the state root of its block: value, key or path were altered.',
 } as const
 

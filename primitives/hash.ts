@@ -8,7 +8,7 @@ export const DOMAINS = [
   'genesis', 'genesis-account', 'node-keys', 'member-set', 'parameters',
   'tx-id', 'tx-sign', 'block-header', 'header-sign', 'attestation', 'vote',
   'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute', 'snapshot',
-  'ballot', 'recovery', 'presence',
+  'ballot', 'recovery', 'presence', 'proof-bundle',
 ] as const
 export type Domain = (typeof DOMAINS)[number]
 

@@ -58,6 +58,8 @@ export interface RpcBlockSummary {
   readonly eventRoot: string
   readonly final: boolean
 }
+/** `bundle`: the text of a proof bundle; save it byte for byte. */
+export interface RpcProofBundle { readonly bundle: string; readonly certified: number; readonly asOf: AsOf }
 export interface RpcChainHead { readonly committed: RpcBlockSummary; readonly final: { readonly height: number; readonly hash: string }; readonly asOf: AsOf }
 export interface RpcBlock {
   readonly summary: RpcBlockSummary
@@ -279,6 +281,7 @@ export interface SignedMethods {
 /** Methods that take `auth` when the caller has it and show more then: block bodies need a member role. */
 export interface OptionallySignedMethods {
   node_subscribe: Method<{ readonly topic: 'headers' | 'txStatus' | 'audit'; readonly filter?: { readonly ids?: readonly string[]; readonly subject?: string }; readonly options?: { readonly after?: string } }, string>
+  chain_bundle: Method<{ readonly transaction?: string; readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly checkpoint?: string }, RpcProofBundle>
   chain_block: Method<{ readonly height?: number; readonly hash?: string; readonly newest?: 'committed' | 'final'; readonly bodies?: boolean }, RpcBlock>
 }
 

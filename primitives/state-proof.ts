@@ -19,8 +19,11 @@ export type StateProof = Infer<typeof stateProofSchema>
 
 /** Root of the empty tree, and sibling where a subtree is empty: these 32 ASCII characters. */
 export const EMPTY_STATE_ROOT = utf8Bytes('SPARSE_MERKLE_PLACEHOLDER_HASH__')
-const LEAF_DOMAIN = utf8Bytes('JMT::LeafNode')
-const INTERNAL_DOMAIN = utf8Bytes('JMT::IntrnalNode')
+
+/** What is hashed in front of a leaf and of an inner node, and what stands for an empty subtree: all that ICS23 calls the constants of a sparse Merkle tree over SHA-256. */
+export interface SparseTree { readonly leaf: Uint8Array; readonly inner: Uint8Array; readonly empty: Uint8Array }
+/** Our tree: the constants of penumbra-zone/jmt. */
+export const STATE_TREE: SparseTree = { leaf: utf8Bytes('JMT::LeafNode'), inner: utf8Bytes('JMT::IntrnalNode'), empty: EMPTY_STATE_ROOT }
 
 function bitAt(bytes: Uint8Array, position: number): number {
   return (bytes[position >> 3]! >> (7 - (position & 7))) & 1
@@ -49,13 +52,18 @@ function wellFormed(root: Uint8Array, { leaf, siblings }: StateProof): boolean {
  * Never throws for a decoded proof. At most 259 hashes.
  */
 export function verifyStateProof(root: Uint8Array, key: Uint8Array, value: Uint8Array | undefined, proof: StateProof): boolean {
+  return verifySparseProof(STATE_TREE, root, key, value, proof)
+}
+
+/** As `verifyStateProof`, for any tree of this kind: a leaf is hash(leaf ‖ key hash ‖ value hash), an inner node hash(inner ‖ left ‖ right). */
+export function verifySparseProof({ leaf, inner, empty }: SparseTree, root: Uint8Array, key: Uint8Array, value: Uint8Array | undefined, proof: StateProof): boolean {
   if (!wellFormed(root, proof)) return false
   const keyHash = sha256(key)
   if (!leafFits(keyHash, value, proof)) return false
-  let hash = proof.leaf === null ? EMPTY_STATE_ROOT : sha256(concatBytes(LEAF_DOMAIN, proof.leaf.keyHash, proof.leaf.valueHash))
+  let hash = proof.leaf === null ? empty : sha256(concatBytes(leaf, proof.leaf.keyHash, proof.leaf.valueHash))
   for (const [height, sibling] of proof.siblings.entries()) {
     const right = bitAt(keyHash, proof.siblings.length - 1 - height) === 1
-    hash = right ? sha256(concatBytes(INTERNAL_DOMAIN, sibling, hash)) : sha256(concatBytes(INTERNAL_DOMAIN, hash, sibling))
+    hash = right ? sha256(concatBytes(inner, sibling, hash)) : sha256(concatBytes(inner, hash, sibling))
   }
   return equalBytes(hash, root)
 }

@@ -1,7 +1,7 @@
 import type { Account, Members } from './shapes/identity.ts'
 import type { AuditEntry, Permits, ReleaseCheck } from './shapes/access.ts'
 import type { AsOf } from './schema.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, StateProof } from './shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof } from './shapes/chain.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
 import type { ClusterStatus, NodeInfo } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
@@ -53,6 +53,11 @@ export interface ChainReader {
   block(selector: BlockSelector, bodies: boolean): Promise<Block>
   /** Inclusion or absence proof of a state key at the newest final height or at `atHeight`. */
   proof(query: { readonly key: string; readonly atHeight: number | null }, caller: Caller): Promise<StateProof>
+  /**
+   * One file with the receipt of a transaction, the proof of a state key, or both, and all that leads from genesis (or the block with the hash `checkpoint`) to the certificate.
+   * Throws `RPC_NOT_FOUND`, or `RPC_UNAVAILABLE` while the blocks are not final.
+   */
+  bundle(query: { readonly transaction: string | null; readonly key: string | null; readonly checkpoint: string | null }, caller: Caller | undefined): Promise<ProofBundleText>
   /** State key of a thing a caller can name without knowing the key layout. */
   keyOf(thing: { readonly kind: 'account' | 'consent' | 'record' | 'member'; readonly id: string }): string
 }

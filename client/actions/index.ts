@@ -3,6 +3,7 @@ import { amendConsent, grantConsent, listConsents, revokeConsent } from './conse
 import { checkCheckpoint, getCheckpoint } from './get-checkpoint.ts'
 import { getClusterStatus, getNodeInfo, listMembers } from './get-cluster-status.ts'
 import { getBlock, getHead } from './get-head.ts'
+import { getProof } from './get-proof.ts'
 import { getStateProof } from './get-state-proof.ts'
 import { certifyAttribute, decertifyAttribute, enrolAccount, getAccount } from './identity.ts'
 import { listAudit } from './list-audit.ts'
@@ -29,7 +30,7 @@ function bind<A extends Action>(client: Client, action: A): Bound<A> {
 export function steleActions(client: Client) {
   return {
     getHead: bind(client, getHead), getBlock: bind(client, getBlock), getClusterStatus: bind(client, getClusterStatus), getNodeInfo: bind(client, getNodeInfo),
-    listMembers: bind(client, listMembers), getStateProof: bind(client, getStateProof), getCheckpoint: bind(client, getCheckpoint), checkCheckpoint: bind(client, checkCheckpoint), enrolAccount: bind(client, enrolAccount), certifyAttribute: bind(client, certifyAttribute),
+    listMembers: bind(client, listMembers), getStateProof: bind(client, getStateProof), getProof: bind(client, getProof), getCheckpoint: bind(client, getCheckpoint), checkCheckpoint: bind(client, checkCheckpoint), enrolAccount: bind(client, enrolAccount), certifyAttribute: bind(client, certifyAttribute),
     decertifyAttribute: bind(client, decertifyAttribute), getAccount: bind(client, getAccount), grantConsent: bind(client, grantConsent),
     amendConsent: bind(client, amendConsent), revokeConsent: bind(client, revokeConsent), listConsents: bind(client, listConsents),
     registerRecord: bind(client, registerRecord), uploadRecord: bind(client, uploadRecord), requestAccess: bind(client, requestAccess),
@@ -40,7 +41,7 @@ export function steleActions(client: Client) {
 }
 
 export {
-  amendConsent, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getStateProof, grantConsent, listAudit,
+  amendConsent, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getProof, getStateProof, grantConsent, listAudit,
   listConsents, listMembers, listRecordHistory, listRecords, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
   sendRawTransaction, sendTransaction, uploadRecord, waitForReceipt, watchAudit, watchHeaders, watchStatus,
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import { SteleError } from '../../primitives/error.ts'
+import { hexBytes } from '../command-options.ts'
 import { bad, EXIT, explain, good, print, printJson } from '../output.ts'
 import { VERIFY_PARTS } from '../verify-report.ts'
 import type { VerifyPart } from '../verify-report.ts'
@@ -17,7 +18,7 @@ function partsOf(value: string): VerifyPart[] {
 
 export function register(program: Command): void {
   const verify = program.command('verify')
-    .description('re-hash a node\'s data folder from genesis; or a receipt, offline')
+    .description('re-hash a node\'s data folder from genesis; or a receipt or proof, offline')
     .option('--data <dir>', 'a node\'s data folder, or the folder with its config.yaml; nothing in it is changed')
     .option('--genesis <file>', 'genesis file, from a source you trust (default: the one its configuration names)')
     .option('--only <parts>', `some of ${VERIFY_PARTS.join(',')}`, partsOf)
@@ -29,6 +30,7 @@ Examples:
   stele verify --data /backup/hospital-a --genesis genesis.json --json
   stele verify --data hospital-a/data --only ledger,chain
   stele verify receipt receipt.json --genesis genesis.json
+  stele verify proof proof.json --genesis genesis.json
 
 Reads every byte of the ledger, checks the chain of blocks with all roots and signatures, executes every block again, checks certificates,
 attestations, state, indexes and stored blobs. Exit 0 when sound, 4 when not: then every finding names height, entry, segment, offset and rule.
@@ -47,10 +49,24 @@ Examples:
 Checks leaf, Merkle path, header, and the attestations of a quorum of members. Exit 0 when it proves what it says, 4 when not.`)
     // The parent command has options of the same names and sees them first.
     .action((file: string, _options: object, command: Command) => verifyReceiptFile(file, command.optsWithGlobals()))
+  verify.command('proof')
+    .argument('<file>', 'proof bundle as `stele proof` or chain_bundle gave it, byte for byte; - for standard input')
+    .description('verify a proof bundle with no node and no network')
+    .option('--genesis <file>', 'genesis file, from a source you trust')
+    .option('--checkpoint <hex>', 'hash of a block you once saw final, for a bundle that begins there', hexBytes(32))
+    .option('--json', 'print the verdict as one line of JSON')
+    .addHelpText('after', `
+Examples:
+  stele verify proof proof.json --genesis genesis.json
+  stele verify proof proof.json --checkpoint 5c…01 --json
+  stele proof --transaction 3f…9a | stele verify proof - --genesis genesis.json
+
+Checks every change of members, the certificate, the receipt and the state proof. Any changed byte is refused. Exit 0 when it proves what it says, 4 when not.`)
+    .action((file: string, _options: object, command: Command) => verifyProofFile(file, command.optsWithGlobals()))
 }
 
 async function verifyFolder({ data, genesis: genesisOption, only, allowTornTail, json }: DataOptions): Promise<void> {
-  if (data === undefined) throw new SteleError({ code: 'USAGE_DATA_MISSING', message: 'name what to verify: --data DIR, or `receipt FILE`; see stele verify --help' })
+  if (data === undefined) throw new SteleError({ code: 'USAGE_DATA_MISSING', message: 'name what to verify: --data DIR, `receipt FILE` or `proof FILE`; see stele verify --help' })
   const [{ findPlace }, { readGenesis }, { verifyData }, { createProgressLine, formatVerifyReport }] = await Promise.all([
     import('../verify-place.ts'), import('../genesis-file.ts'), import('../verify-data.ts'), import('../verify-text.ts'),
   ])
@@ -82,6 +98,26 @@ async function verifyReceiptFile(path: string, { genesis: genesisPath, json }: {
     if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN' || error.code === 'RECEIPT_UNREADABLE') throw error
     if (json === true) printJson({ valid: false, error: { code: error.code, message: error.message, details: error.details } })
     else print(`${bad('✗')} the receipt proves nothing: ${explain(error)}\n→ fetch it again from another node (stele tx receipt ID --rpc URL); if that fails too, do not trust what it says`)
+    process.exitCode = EXIT.verificationFailed
+  }
+}
+
+async function verifyProofFile(path: string, { genesis, checkpoint, json }: { readonly genesis?: string; readonly checkpoint?: Uint8Array; readonly json?: boolean }): Promise<void> {
+  if ((genesis === undefined) === (checkpoint === undefined)) throw new SteleError({ code: 'USAGE_CHOICE', message: 'name what to judge by, and one only: --genesis FILE from a source you trust, or --checkpoint HASH' })
+  const [{ readInput }, { readGenesis }, { formatProofReport, verifyProof }, { PROOF_BUNDLE_LIMITS }] = await Promise.all([
+    import('../input-file.ts'), import('../genesis-file.ts'), import('../../client/verify-proof.ts'), import('../../primitives/proof-bundle.ts'),
+  ])
+  const input = await readInput(path, PROOF_BUNDLE_LIMITS.textBytesMax)
+  if ('rule' in input) throw new SteleError({ code: 'BUNDLE_UNREADABLE', message: 'the proof file cannot be read', details: { path, rule: input.rule }, cause: input.cause })
+  const trust = genesis === undefined ? { checkpoint: checkpoint! } : { genesis: readGenesis(genesis) }
+  try {
+    const report = verifyProof(input.bytes, trust)
+    if (json === true) return printJson({ valid: true, ...report })
+    print(`${formatProofReport(report, good('✓'))}\n${good('valid')}: the proof shows what it says`)
+  } catch (error) {
+    if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN') throw error
+    if (json === true) printJson({ valid: false, error: { code: error.code, message: error.message, details: error.details } })
+    else print(`${bad('✗')} ${bad('refused')}: the proof shows nothing: ${explain(error)}\n→ fetch it again from another node (stele proof … --out FILE); if that fails too, do not trust what it says`)
     process.exitCode = EXIT.verificationFailed
   }
 }

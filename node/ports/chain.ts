@@ -8,7 +8,7 @@ import { stateBundle } from '../../primitives/state-bundle.ts'
 import { findHeight } from '../../state/indexes.ts'
 import { readerOf } from '../../contracts/index.ts'
 import type { BlockSelector, Caller, ChainReader } from '../../rpc/ports.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, StateProof } from '../../rpc/shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof } from '../../rpc/shapes/chain.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { consents } from '../../contracts/consent/tables.ts'
 import { members } from '../../contracts/membership/tables.ts'
@@ -17,10 +17,9 @@ import type { StoredBlock } from '../chain-store.ts'
 import type { SteleNode } from '../stele-node.ts'
 import { VERSIONS } from '../version.ts'
 import type { Head } from './head.ts'
+import { bundleOf, certifiedAt } from './proof-bundle.ts'
+import type { BundleQuery } from './proof-bundle.ts'
 import { mayProve } from './proof-rights.ts'
-
-/** How long a proof waits for the block it shows to become final, in ms. */
-const PROOF_WAIT_MS = 5_000
 
 /** Reads blocks, heads and state proofs. */
 export class NodeChain implements ChainReader {
@@ -71,11 +70,17 @@ export class NodeChain implements ChainReader {
     const { value, proof } = world.view().prove(keyBytes)
     const stored = store.block(height)
     if (stored === undefined) throw new SteleError({ code: 'RPC_UNAVAILABLE', message: 'no block has been committed yet', retryable: true })
-    const finality = await this.#finality(height)
+    await certifiedAt(store, height)
+    const finality = store.finality(height)!
     return {
       key, value: value === undefined ? null : toHex(value), presence: value === undefined ? 'absent' : 'present', height,
       proof: toHex(encode(stateBundle, { v: 1, chain: this.#node.parts.rules.chain, key: keyBytes, value: value ?? null, header: stored.envelope.header, finality, proof })), asOf: this.#head.asOf,
     }
+  }
+
+  async bundle(query: BundleQuery, caller: Caller | undefined): Promise<ProofBundleText> {
+    const { text, certified } = await bundleOf(this.#node, query, caller)
+    return { bundle: text, certified, asOf: this.#head.asOf }
   }
 
   keyOf({ kind, id }: { readonly kind: 'account' | 'consent' | 'record' | 'member'; readonly id: string }): string {
@@ -110,16 +115,5 @@ export class NodeChain implements ChainReader {
     if (selector === 'final') return store.finalHeight
     if ('height' in selector) return selector.height
     return findHeight(world.rows(), fromHex(selector.hash)) ?? -1
-  }
-
-  async #finality(height: number): Promise<NonNullable<ReturnType<SteleNode['parts']['store']['finality']>>> {
-    const { store } = this.#node.parts
-    const deadline = performance.now() + PROOF_WAIT_MS
-    for (;;) {
-      const finality = store.finality(height)
-      if (finality !== undefined) return finality
-      if (performance.now() > deadline) throw new SteleError({ code: 'RPC_UNAVAILABLE', message: 'the newest block is not final yet', details: { height }, retryable: true })
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
   }
 }

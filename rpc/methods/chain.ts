@@ -3,8 +3,9 @@ import { rpcError } from '../refuse.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
 import { callerOf } from '../signed.ts'
-import { accountId, auth, consentId, hash, height, hexUpTo, oneOf, recordId } from '../schema.ts'
-import { block, chainHead, chainInfo, stateProof } from '../shapes/chain.ts'
+import { accountId, auth, consentId, hash, height, hexUpTo, oneOf, recordId, transactionId } from '../schema.ts'
+import type { RpcPorts } from '../ports.ts'
+import { block, chainHead, chainInfo, proofBundle, stateProof } from '../shapes/chain.ts'
 
 const summary = {
   height: 1042, hash: SAMPLE.block, parent: SAMPLE.parent, term: 7, epoch: 0, timeMs: SAMPLE_TIME_MS, proposer: 2, transactions: 12,
@@ -68,15 +69,43 @@ export const chainProof = defineMethod({
   examples: [{ name: 'of a consent', params: { consent: SAMPLE.consent, auth: SAMPLE.auth }, result: { key: SAMPLE.bytes, value: SAMPLE.bytes, presence: 'present', height: 1041, proof: SAMPLE.bytes, asOf: SAMPLE_AS_OF } }],
   access: 'signed',
   rateClass: 'heavy',
-  handle: (ports, { key, account, consent, record, atHeight }, context) => {
-    const things = [
-      ...(key === undefined ? [] : [key]),
-      ...(account === undefined ? [] : [ports.chain.keyOf({ kind: 'account', id: account })]),
-      ...(consent === undefined ? [] : [ports.chain.keyOf({ kind: 'consent', id: consent })]),
-      ...(record === undefined ? [] : [ports.chain.keyOf({ kind: 'record', id: record })]),
-    ]
-    const stateKey = things[0]
-    if (things.length !== 1 || stateKey === undefined) throw rpcError('RPC_PARAMS_INVALID', 'one thing is proven at a time', { issues: [{ path: '/params', message: 'give one of key, account, consent and record' }] })
-    return ports.chain.proof({ key: stateKey, atHeight: atHeight ?? null }, callerOf(context))
+  handle: (ports, { atHeight, ...subject }, context) => {
+    const keys = keysOf(ports, subject)
+    const [key] = keys
+    if (keys.length !== 1 || key === undefined) throw rpcError('RPC_PARAMS_INVALID', 'one thing is proven at a time', { issues: [{ path: '/params', message: 'give one of key, account, consent and record' }] })
+    return ports.chain.proof({ key, atHeight: atHeight ?? null }, callerOf(context))
+  },
+})
+
+interface Subject { readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string }
+
+/** State keys of the things a caller named. */
+function keysOf(ports: RpcPorts, { key, account, consent, record }: Subject): string[] {
+  return [
+    ...(key === undefined ? [] : [key]),
+    ...(account === undefined ? [] : [ports.chain.keyOf({ kind: 'account', id: account })]),
+    ...(consent === undefined ? [] : [ports.chain.keyOf({ kind: 'consent', id: consent })]),
+    ...(record === undefined ? [] : [ports.chain.keyOf({ kind: 'record', id: record })]),
+  ]
+}
+
+export const chainBundle = defineMethod({
+  name: 'chain_bundle',
+  summary: 'Gives one file that proves a transaction, a state key, or both, with no node.',
+  description: 'The receipt of `transaction`, the presence or absence of one of `key`, `account`, `consent` and `record` (as `chain_proof`, which says who may), the certificate, and every change of members from genesis to it. `checkpoint` names a final block the verifier pins: the proof then begins there. Save the text byte for byte; `stele verify proof` checks it.',
+  params: {
+    transaction: Type.Optional(transactionId), key: Type.Optional(hexUpTo(512, 'state key')), account: Type.Optional(accountId), consent: Type.Optional(consentId), record: Type.Optional(recordId),
+    checkpoint: Type.Optional(hash('hash of a final block')), auth: Type.Optional(auth),
+  },
+  result: proofBundle,
+  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_UNAVAILABLE'],
+  examples: [{ name: 'of a transaction', params: { transaction: SAMPLE.transaction }, result: { bundle: '{"certified":{}}\n', certified: 1042, asOf: SAMPLE_AS_OF } }],
+  access: 'public',
+  rateClass: 'heavy',
+  handle: (ports, { transaction, checkpoint, ...subject }, { caller }) => {
+    const keys = keysOf(ports, subject)
+    if (keys.length > 1 || (keys.length === 0 && transaction === undefined)) throw rpcError('RPC_PARAMS_INVALID', 'there is nothing to prove, or too much', { issues: [{ path: '/params', message: 'give transaction, or one of key, account, consent and record, or both' }] })
+    if (keys.length === 1 && caller === undefined) throw rpcError('RPC_UNAUTHENTICATED', 'state is proven to signed requests')
+    return ports.chain.bundle({ transaction: transaction ?? null, key: keys[0] ?? null, checkpoint: checkpoint ?? null }, caller)
   },
 })

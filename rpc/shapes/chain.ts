@@ -40,6 +40,13 @@ export const block = record({
 })
 export type Block = Static<typeof block>
 
+export const proofBundle = record({
+  bundle: Type.String({ maxLength: 8 * 1024 * 1024, description: 'text of the proof bundle: save it byte for byte; verifies offline' }),
+  certified: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'height of the block whose certificate carries it' }),
+  asOf,
+})
+export type ProofBundleText = Static<typeof proofBundle>
+
 export const stateProof = record({
   key: hexUpTo(512, 'state key'),
   value: nullable(Type.String({ pattern: '^(?:[0-9a-f]{2})*$', description: 'bytes under the key; null when absent' })),

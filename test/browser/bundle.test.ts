@@ -10,6 +10,8 @@ import { genesisSchema } from '../../primitives/genesis.ts'
 import { finalitySchema, receiptBundle, type ReceiptBundle } from '../../primitives/receipt.ts'
 import { stateBundle } from '../../primitives/state-bundle.ts'
 import { stateKeyOf } from '../../primitives/state-key.ts'
+import { encodeProofText } from '../../primitives/proof-bundle.ts'
+import { ChangingChain, KNOWN, setOf } from '../helpers/changing-chain.ts'
 import { bytes32, SampleChain } from '../../docs/spec/sample-chain.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -37,7 +39,7 @@ t.test('the bundle has no Node built-in, no native library and no server code', 
   const inputs = Object.entries(result.metafile.inputs)
   const outside = inputs.flatMap(([name, { imports }]) => imports.filter(({ path, external }) => path.startsWith('node:') || external === true).map(({ path, kind }) => ({ from: name, path, kind })))
   // The HPKE library asks Node for its crypto only where a page has none; a page always has, so the import below is never run.
-  t.same(outside.filter(({ from, path, kind }) => !(from.startsWith('node_modules/@hpke/') && path === 'crypto' && kind === 'dynamic-import')), [])
+  t.same(outside.filter(({ from, path, kind }) => !(from.includes('node_modules/@hpke/') && path === 'crypto' && kind === 'dynamic-import')), [])
   t.same(inputs.map(([name]) => name).filter((name) => /-native\.ts$|sodium|^(rpc|node|state|p2p|vault|consensus|contracts|interop)\//.test(name)), [])
   t.notMatch(source, /\brequire\(["']/)
 })
@@ -73,6 +75,16 @@ t.test('a state proof verifies offline, and one of another key is refused', asyn
   t.equal(codeOf(`stele.verifyState(fromHex('${bundle}'), ${trusted}, { key: fromHex('${toHex(sample.state[1]![0])}') })`), 'CLIENT_PROOF_MISMATCH')
   const absent = stateKeyOf({ kind: 'record', id: bytes32('never registered') })
   t.equal(evaluate(`stele.verifyState(fromHex('${toHex(encode(stateBundle, sample.stateBundle(2, absent)))}'), ${trusted}, { key: fromHex('${toHex(absent)}') }).value`), undefined)
+})
+
+t.test('a proof bundle verifies offline over a change of members, and a changed byte is refused', async (t) => {
+  const changing = new ChangingChain(5, [[2, setOf(1, 2, 3, 5)]])
+  const own = `stele.chainFromGenesisBytes(fromHex('${toHex(encode(genesisSchema, changing.genesis))}'))`
+  const text = encodeProofText(changing.bundle({ receiptAt: 1, stateAt: 4, certified: 5 }))
+  const check = (body: string): string => `stele.verifyProof(${JSON.stringify(body)}, { genesis: ${own}.genesis })`
+  t.match(JSON.parse(evaluate(`JSON.stringify(${check(text)})`) as string), { memberChanges: 1, receipt: { height: 1 }, state: { height: 4, value: toHex(KNOWN[1]) } })
+  t.equal(codeOf(check(text.replace('"position":0', '"position":1'))), 'PROOF_DIGEST_MISMATCH')
+  t.equal(codeOf(`stele.verifyProof(${JSON.stringify(encodeProofText(changing.bundle({ receiptAt: 1, certified: 5, from: 3 })))}, { checkpoint: fromHex('${toHex(changing.block(3).hash)}') })`), 'valid')
 })
 
 t.test('a page that kept a checkpoint notices another past', async (t) => {

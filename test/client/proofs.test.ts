@@ -8,6 +8,7 @@ import { chainFromGenesis } from '../../client/chain.ts'
 import { createClient } from '../../client/create-client.ts'
 import type { Transport } from '../../client/transports/transport.ts'
 import { verifyCheckpoint, verifyConsistency } from '../../client/verify-consistency.ts'
+import { verifyProof } from '../../client/verify-proof.ts'
 import { verifyState } from '../../client/verify-state.ts'
 import { fromHex, toHex } from '../../primitives/bytes.ts'
 import { encode } from '../../primitives/codec.ts'
@@ -98,4 +99,16 @@ t.test('a whole node proves its state to the client, present and absent', async 
   t.equal(report.header.count, 1)
   const none = stateKeyOf({ kind: 'account', id: genesisAccountId(bytes32('other chain'), 1) })
   t.equal(verifyState(fromHex((await reader.proof({ key: toHex(none), atHeight: null }, anyone)).proof), { genesis: cluster.files.genesis }, { key: none }).value, undefined)
+
+  const trust = { genesis: cluster.files.genesis }
+  const both = await reader.bundle({ transaction: toHex(enrolment.id), key: toHex(none), checkpoint: null }, anyone)
+  t.match(verifyProof(both.bundle, trust, { transaction: enrolment.id, key: none }), { anchor: 'genesis', receipt: { code: 'OK', height: 1, events: [{ name: 'enrolled' }] }, state: { value: null } })
+  t.throws(() => verifyProof(both.bundle, trust, { key }), { code: 'CLIENT_PROOF_MISMATCH' })
+  const checkpoint = node.parts.store.block(1)!.hash
+  const pinned = await reader.bundle({ transaction: null, key: toHex(key), checkpoint: toHex(checkpoint) }, anyone)
+  t.match(verifyProof(pinned.bundle, { checkpoint }, { key }), { anchor: 'checkpoint', state: { value: proof.value } })
+  t.throws(() => verifyProof(pinned.bundle, trust), { code: 'PROOF_OTHER_ANCHOR' })
+  await t.rejects(reader.bundle({ transaction: toHex(bytes32('none')), key: null, checkpoint: null }, undefined), { code: 'RPC_NOT_FOUND' })
+  await t.rejects(reader.bundle({ transaction: null, key: toHex(key), checkpoint: null }, undefined), { code: 'RPC_NOT_FOUND' }, 'state is proven to nobody unnamed')
+  await t.rejects(reader.bundle({ transaction: toHex(enrolment.id), key: null, checkpoint: '00'.repeat(32) }, undefined), { code: 'RPC_NOT_FOUND' })
 })

@@ -91,6 +91,25 @@ t.test('a running network: status, a transaction from the shell, its receipt, an
   t.equal(foreign!.code, 4)
   t.match(json(foreign!), { valid: false, error: { code: 'PROOF_WRONG_CHAIN' } })
 
+  const proof = join(directory, 'proof.json')
+  const fetched = await stele(['proof', '--transaction', id, '--genesis', network.genesis, '--out', proof, '--json', ...rpc(2)])
+  t.match(json(fetched), { receipt: { transaction: id, code: 'OK' }, certified: { hash: /^[0-9a-f]{64}$/ } })
+  const bent = join(directory, 'bent.json')
+  writeFileSync(bent, readFileSync(proof, 'utf8').replace('"position":0', '"position":2'))
+  const judge = (path: string, ...more: string[]): Promise<Outcome> => stele(['verify', 'proof', path, ...more])
+  const [proves, refuses, checkpoint, unanchored, missing] = await Promise.all([
+    judge(proof, '--genesis', network.genesis), judge(bent, '--genesis', network.genesis, '--json'), judge(proof, '--checkpoint', '00'.repeat(32)), judge(proof), judge(join(directory, 'none'), '--genesis', network.genesis),
+  ])
+  t.match(proves, { code: 0, out: /✓ members[^]*✓ certificate[^]*✓ receipt[^]*identity\.enrolled[^]*valid: the proof shows what it says/ })
+  t.equal(refuses.code, 4)
+  t.match(json(refuses), { valid: false, error: { code: 'PROOF_DIGEST_MISMATCH' } })
+  t.match(checkpoint, { code: 4, out: /refused[^]*PROOF_OTHER_ANCHOR[^]*→ / })
+  t.match(unanchored, { code: 2, err: /USAGE_CHOICE/ })
+  t.match(missing, { code: 1, err: /BUNDLE_UNREADABLE/ })
+  const { certified } = json(fetched) as { certified: { hash: string } }
+  const pinned = await stele(['proof', '--transaction', id, '--checkpoint', certified.hash, ...rpc(0)])
+  t.match(await stele(['verify', 'proof', '-', '--checkpoint', certified.hash], { input: pinned.out }), { code: 0, out: /from the checkpoint/ })
+
   const running = await stele(['verify', '--data', network.nodes[0]!.folder, '--json'])
   t.equal(running.code, 0)
   t.match(json(running), { sound: true, running: true, skipped: [{ part: 'state' }] })
