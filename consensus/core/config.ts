@@ -18,6 +18,13 @@ export interface RaftOptions {
   readonly checkQuorum: boolean
   /** A leader that is no voter any more becomes a follower. */
   readonly stepDownOnRemoval: boolean
+  /** Refuse to append a change of the configuration that cannot follow the present one. Off only for callers that check when they apply it. */
+  readonly checkReconfigurations: boolean
+  /**
+   * A leader answers reads from its lease, without asking a quorum (thesis §6.4.1). Stale when clocks run at different speeds, so off by default; needs
+   * `checkQuorum`, and then a follower never forgets its leader before the lease ends.
+   */
+  readonly leaseReads: boolean
   /** Appends on their way to one follower. Small: the line idles; large: a slow follower holds much memory. */
   readonly maxInflightMessages: number
   readonly maxInflightBytes: number
@@ -40,6 +47,8 @@ export const DEFAULT_RAFT_OPTIONS: RaftOptions = {
   preVote: true,
   checkQuorum: true,
   stepDownOnRemoval: true,
+  checkReconfigurations: true,
+  leaseReads: false,
   maxInflightMessages: 8,
   maxInflightBytes: 8 * 1024 * 1024,
   maxMessageBytes: 1024 * 1024,
@@ -68,6 +77,7 @@ export interface RaftConfig extends RaftOptions {
 export function checkConfig(config: RaftConfig): void {
   invariant(Number.isSafeInteger(config.id) && config.id > 0, 'a node id is a positive integer', { id: config.id })
   invariant(config.heartbeatTicks >= 1 && config.electionTicks > config.heartbeatTicks, 'an election takes longer than a heartbeat')
+  invariant(!config.leaseReads || config.checkQuorum, 'a lease rests on the check of the quorum')
   invariant(config.maxInflightMessages >= 1 && config.maxInflightBytes >= 1 && config.maxMessageBytes >= 0, 'windows hold at least one message')
   invariant(config.maxUncommittedEntries >= 1 && config.maxCommittedBytesPerEffects >= 1, 'limits let at least one entry through')
   invariant(config.jitter >= 0 && config.jitter < config.electionTicks, 'the jitter is less than an election timeout', { jitter: config.jitter })

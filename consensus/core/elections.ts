@@ -37,7 +37,7 @@ export function campaignAsConfigured(state: RaftState): StepRefusal | undefined 
 }
 
 export function forgetLeader(state: RaftState): void {
-  if (state.role === 'follower') state.leader = NOBODY
+  if (state.role === 'follower' && !state.config.leaseReads) state.leader = NOBODY
 }
 
 /** Once per election timeout the leader looks whether it still has a quorum; without one it steps down and falls silent, so that its heartbeats keep nobody from electing another. */

@@ -20,7 +20,7 @@ export function submit(state: RaftState, { term, data }: InputOf<'submit'>): Ste
 /** Appends a change of the configuration, one unapplied change at a time (thesis §4.1). */
 export function proposeReconfiguration(state: RaftState, { term, change, data }: InputOf<'reconfigure'>): StepRefusal | undefined {
   const leaves = change.changes.length === 0
-  if (state.role === 'leader') {
+  if (state.role === 'leader' && state.config.checkReconfigurations) {
     if (state.pendingReconfiguration > state.log.applied) return state.refuse('CONSENSUS_BUSY', 'an earlier change may not be applied yet')
     if (isJoint(state.tracker.configuration) !== leaves) return state.refuse('RECONFIGURATION_INVALID', leaves ? 'the configuration is not joint' : 'the joint configuration must be left first')
   }

@@ -28,7 +28,7 @@ export function handleReadAnswerOf(state: RaftState, from: NodeId, position: num
 
 function startRead(state: RaftState, from: NodeId, request: number): void {
   const index = state.log.committed
-  if (state.tracker.isSingleton && state.tracker.isVoter(state.id)) {
+  if (state.config.leaseReads || (state.tracker.isSingleton && state.tracker.isVoter(state.id))) {
     answerRead(state, from, request, index)
     return
   }

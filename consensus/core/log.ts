@@ -43,6 +43,8 @@ export class RaftLog {
   /** Handed out and not yet applied, oldest first: last index and bytes of each portion. */
   #applyingPortions: { readonly last: Index; readonly bytes: number }[] = []
   #applyingBytes = 0
+  /** The last portion was cut by the limit, so the next entry would pass it: wait until a portion is applied. */
+  #applyingFull = false
 
   /** `applied`: entry up to which the state machine is durable; `commit`: the index of the recovered hard state. */
   constructor(view: LogView, applied: Index, commit: Index) {
@@ -183,22 +185,25 @@ export class RaftLog {
     for (let oldest = this.#applyingPortions[0]; oldest !== undefined && oldest.last <= index; oldest = this.#applyingPortions[0]) {
       this.#applyingBytes -= oldest.bytes
       this.#applyingPortions.shift()
+      this.#applyingFull = false
     }
   }
 
   /** True when committed entries may be handed out: they are durable, and less than `maxBytes` are being applied. */
   hasCommitted(maxBytes: number): boolean {
-    return this.#applying < Math.min(this.#committed, this.storedIndex) && this.#applyingBytes < maxBytes
+    return !this.#applyingFull && this.#applying < Math.min(this.#committed, this.storedIndex) && this.#applyingBytes < maxBytes
   }
 
   /** The next committed and durable entries, at least one, up to `maxBytes` with those being applied; they count as handed out. */
   takeCommitted(maxBytes: number): readonly Entry[] {
     if (!this.hasCommitted(maxBytes)) return []
-    const entries = this.slice(this.#applying + 1, Math.min(this.#committed, this.storedIndex) + 1, maxBytes - this.#applyingBytes)
+    const end = Math.min(this.#committed, this.storedIndex)
+    const entries = this.slice(this.#applying + 1, end + 1, maxBytes - this.#applyingBytes)
     const bytes = entriesBytes(entries)
     this.#applying += entries.length
     this.#applyingPortions.push({ last: this.#applying, bytes })
     this.#applyingBytes += bytes
+    this.#applyingFull = this.#applying < end
     return entries
   }
 
@@ -242,6 +247,7 @@ export class RaftLog {
     this.#applied = index
     this.#applyingPortions = []
     this.#applyingBytes = 0
+    this.#applyingFull = false
   }
 
   /** Lowest index whose content was removed since the last call. */

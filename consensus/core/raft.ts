@@ -10,6 +10,7 @@ import { stepLeader } from './leader.ts'
 import type { LogView } from './log.ts'
 import { NOBODY } from './message.ts'
 import type { Message } from './message.ts'
+import type { Answers } from './release.ts'
 import { becomeFollower } from './roles.ts'
 import { RaftState } from './state.ts'
 import { statusOf } from './status.ts'
@@ -28,9 +29,10 @@ export class Raft {
   readonly #state: RaftState
   #shown: SoftState
 
-  constructor(config: RaftConfig, log: LogView) {
+  /** `answers`: who holds answers back instead of `Release`; harnesses that play the disk themselves give their own. */
+  constructor(config: RaftConfig, log: LogView, answers?: Answers) {
     checkConfig(config)
-    this.#state = new RaftState(config, log)
+    this.#state = new RaftState(config, log, answers)
     this.#shown = { role: 'follower', leader: NOBODY, term: this.#state.term }
   }
 
@@ -127,12 +129,15 @@ export class Raft {
     return true
   }
 
-  /** A message of an earlier term. Its sender must learn the term, or it could be stuck for ever; nothing else is done with it. */
+  /**
+   * A message of an earlier term. Where terms do not spread by requests for votes alone (pre-vote, leases), its sender must learn the term, or it could be stuck
+   * for ever; nothing else is done with it.
+   */
   #handleOld(message: Message): undefined {
     const state = this.#state
     const header = { from: state.id, to: message.from, term: state.term }
     if (message.type === 'preVoteRequest') state.answer({ type: 'preVoteAnswer', ...header, granted: false }, 0)
-    else if (message.type === 'append' || message.type === 'heartbeat') state.answer({ type: 'appendAck', ...header, index: 0 }, 0)
+    else if ((message.type === 'append' || message.type === 'heartbeat') && (state.config.preVote || state.config.checkQuorum)) state.answer({ type: 'appendAck', ...header, index: 0 }, 0)
   }
 
   /** Lets go what disk and execution now cover; own answers are stepped at once, and may free more. */

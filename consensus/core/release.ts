@@ -1,6 +1,20 @@
 import { invariant } from '../../primitives/assert.ts'
 import type { Index, Message, NodeId } from './message.ts'
 
+/** Where the core puts its answers, and from where they come back when they may leave. `Release` is the one that nodes use. */
+export interface Answers {
+  /** Newest entry of the present log that this node may have acknowledged to anyone. */
+  readonly vouched: Index
+  readonly waiting: number
+  /** Keeps `message` until `batch` is durable and entry `index` executed. */
+  hold(message: Message, batch: number, index: Index): void
+  stored(batch: number): void
+  /** The log lost `from` and everything above. */
+  truncated(from: Index): void
+  /** The next answer that may leave; one to the node itself is stepped at once. */
+  next(executed: Index): Message | undefined
+}
+
 interface Waiting {
   readonly message: Message
   /** Batch that must be durable. */
@@ -13,7 +27,7 @@ interface Waiting {
  * Holds back every answer that vouches for something: votes, requests for votes, acknowledgements, the node's own ones included. They leave in
  * the order they came, each once its batch is durable and its entry executed to its root (DESIGN §5.6). Losing one is always safe: it looks like a lost message.
  */
-export class Release {
+export class Release implements Answers {
   readonly #self: NodeId
   readonly #waitingMax: number
   #queue: Waiting[] = []

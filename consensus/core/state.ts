@@ -9,6 +9,7 @@ import { Reads } from './read.ts'
 import { Refusals } from './refusals.ts'
 import type { Refusal } from './refusals.ts'
 import { Release } from './release.ts'
+import type { Answers } from './release.ts'
 import { Tracker } from './tracker.ts'
 
 /** Everything a node knows; the role files change it, `Raft` shows it to the outside. Not exported beyond the core. */
@@ -17,7 +18,7 @@ export class RaftState {
   readonly id: NodeId
   readonly log: RaftLog
   readonly tracker: Tracker
-  readonly release: Release
+  readonly release: Answers
   readonly refusals: Refusals
   term: Term
   vote: NodeId
@@ -56,12 +57,12 @@ export class RaftState {
   /** The last batch handed out. */
   batch = 0
 
-  constructor(config: RaftConfig, view: LogView) {
+  constructor(config: RaftConfig, view: LogView, answers?: Answers) {
     this.config = config
     this.id = config.id
     this.log = new RaftLog(view, config.applied, config.hardState.commit)
     this.tracker = new Tracker(config.configuration, this.log.lastIndex, config)
-    this.release = new Release(config.id, this.log.lastIndex, config.maxWaitingAnswers)
+    this.release = answers ?? new Release(config.id, this.log.lastIndex, config.maxWaitingAnswers)
     this.refusals = new Refusals(config.refusals)
     this.term = config.hardState.term
     this.vote = config.hardState.vote

@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
+import { findFiles, hasPassed, runFile } from './raft/suite.ts'
+
+const RUNNER = join(dirname(fileURLToPath(import.meta.url)), 'raft.ts')
+const corpus = corpusPath('raft-etcd')
+
+interface Outcome { readonly code: number; readonly stdout: string; readonly stderr: string }
+
+async function runner(...args: string[]): Promise<Outcome> {
+  try {
+    return { code: 0, ...await promisify(execFile)(process.execPath, [RUNNER, ...args]) }
+  } catch (error) {
+    const { code, stdout, stderr } = error as Outcome
+    return { code, stdout, stderr }
+  }
+}
+
+t.test('the runner refuses what it cannot run, and says why', async (t) => {
+  const folder = t.testdir({ notes: { 'read.txt': 'no command here' } })
+  t.match(await runner(), { code: 2, stderr: /one folder is needed/ })
+  t.match(await runner(join(folder, 'absent')), { code: 2, stderr: /absent is no folder/ })
+  t.match(await runner(folder), { code: 2, stderr: /no \.txt file below/ })
+  t.match(await runner('--fast', folder), { code: 2, stderr: /--fast/ })
+  t.match(await runner('--help'), { code: 0, stdout: /Examples:/ })
+})
+
+t.test('a malformed file or unknown command fails with file and line', async (t) => {
+  const folder = t.testdir({
+    interaction: {
+      'command.txt': 'add-nodes 1 voters=(1) index=2\n----\nok\n\nfly-away 1\n----\nok\n',
+      'node.txt': '# no node yet\ncampaign 7\n----\nok\n',
+      'number.txt': 'add-nodes three\n----\nok\n',
+      'option.txt': 'add-nodes 1 color=red\n----\nok\n',
+      'output.txt': 'raft-state\n\nraft-state\n',
+      'list.txt': 'add-nodes 1 voters=(1\n----\nok\n',
+      'fence.txt': 'raft-state\n----\n----\n1: StateFollower\n',
+      'empty.txt': '# nothing\n',
+      'crash.txt': 'add-nodes 1 voters=(1) index=2\n----\nok\n\ncompact 1 9\n----\nok\n',
+    },
+    quorum: { 'key.txt': 'committed cfg=(1,2) idx=(1,2) cfgk=(3)\n----\n1\n', 'count.txt': 'vote cfg=(1,2) votes=(y)\n----\nVotePending\n', 'command.txt': 'elect cfg=(1)\n----\n1\n' },
+    confchange: { 'command.txt': 'complex\nv1\n----\n1\n' },
+  })
+  const errors = new Map(findFiles(folder).map(({ path, family }) => [path.slice(folder.length + 1), runFile(path, family, false).error]))
+  t.match(errors.get('interaction/command.txt'), /command\.txt:5: unknown command fly-away/)
+  t.match(errors.get('interaction/node.txt'), /node\.txt:2: campaign: there is no node 7/)
+  t.match(errors.get('interaction/number.txt'), /number\.txt:1: .*"three" is no unsigned integer/)
+  t.match(errors.get('interaction/option.txt'), /option\.txt:1: add-nodes: unknown option color/)
+  t.match(errors.get('interaction/output.txt'), /output\.txt:1: no line "----"/)
+  t.match(errors.get('interaction/list.txt'), /list\.txt:1: the list of voters is not closed/)
+  t.match(errors.get('interaction/fence.txt'), /fence\.txt:1: the output fenced/)
+  t.match(errors.get('interaction/empty.txt'), /empty\.txt: the file has no command/)
+  t.match(errors.get('interaction/crash.txt'), /crash\.txt:5: compact: 9 is out of bound/)
+  t.match(errors.get('quorum/key.txt'), /key\.txt:1: committed: unknown argument cfgk/)
+  t.match(errors.get('quorum/count.txt'), /count\.txt:1: votes gives 1 values for 2 voters/)
+  t.match(errors.get('quorum/command.txt'), /command\.txt:1: unknown command elect/)
+  t.match(errors.get('confchange/command.txt'), /command\.txt:1: unknown command complex/)
+})
+
+t.test('a difference is shown with its place and both texts, and makes the run fail', async (t) => {
+  const folder = t.testdir({ interaction: { 'wrong.txt': 'add-nodes 1 voters=(1) index=2\n----\nok\n\nraft-state\n----\n1: StateLeader (Voter) Term:0 Lead:0\n' } })
+  const text = await runner(folder)
+  t.match(text, { code: 1, stdout: /FAILED {2}interaction\/wrong\.txt {2}1\/2 commands\n {2}first difference: .*wrong\.txt:5 raft-state.*\n {4}- 1: StateLeader.*\n {4}\+ 1: StateFollower/ })
+  t.match(text.stdout, /1 files: 0 passed, 1 failed/)
+  const json = await runner(folder, '--json')
+  t.equal(json.code, 1)
+  t.match(JSON.parse(json.stdout), { summary: { files: 1, failed: 1, strict: false }, files: [{ family: 'interaction', difference: { actual: /StateFollower/ } }] })
+})
+
+t.test('every datadriven file of etcd-io/raft prints on our core what it prints on etcd\'s', { skip: corpus === undefined ? CORPUS_ABSENT : false }, async (t) => {
+  if (corpus === undefined) return
+  const files = findFiles(corpus)
+  t.ok(files.length >= 33, `${files.length} files`)
+  for (const { path, family } of files) {
+    const result = runFile(path, family, false)
+    t.ok(hasPassed(result), path.slice(corpus.length + 1), { difference: result.difference, error: result.error })
+  }
+})
