@@ -1,4 +1,5 @@
 import { access } from './access/contract.ts'
+import { anonymization } from './anonymization/contract.ts'
 import { consent } from './consent/contract.ts'
 import { identity } from './identity/contract.ts'
 import { recordsContract } from './records/contract.ts'
@@ -6,7 +7,7 @@ import { Registry } from './runtime/registry.ts'
 
 /** The contracts of this build with their activation heights. A change of behaviour is a new version with a new height; the old file stays. */
 export function builtInRegistry(): Registry {
-  return new Registry([identity, consent, recordsContract, access].map((contract) => ({ contract, fromHeight: 0n })))
+  return new Registry([identity, consent, recordsContract, access, anonymization].map((contract) => ({ contract, fromHeight: 0n })))
 }
 
 export { recheck, GONE_CODES } from './access/recheck.ts'

@@ -19,6 +19,11 @@ export const PERMISSIONS = {
     'identity.accounts': 'read', 'identity.attributes': 'read', 'consent.consents': 'read', 'consent.pairs': 'read',
     'records.records': 'read', 'records.versions': 'read', 'records.sections': 'read',
   },
+  anonymization: {
+    'membership.members': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
+    'anonymization.datasets': 'write', 'anonymization.versions': 'write', 'anonymization.requests': 'write', 'anonymization.selections': 'write', 'anonymization.releases': 'write',
+    'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write',
+  },
 } as const satisfies Record<string, Record<string, 'read' | 'write'>>
 
 const rows = new Map(Object.entries(PERMISSIONS).map(([contract, row]) => [contract, new Map<string, 'read' | 'write'>(Object.entries(row))]))

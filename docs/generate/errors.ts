@@ -12,6 +12,7 @@ const MEANING: Readonly<Record<string, string>> = {
   'IDENTITY_CODES': 'Agreed results of the contract `identity`, in receipts.',
   'CONSENT_CODES': 'Agreed results of the contract `consent`, in receipts.',
   'RECORDS_CODES': 'Agreed results of the contract `records`, in receipts.',
+  'ANONYMIZATION_CODES': 'Agreed results of the contract `anonymization`, in receipts. A denied request is not among them: it is a decision, and its receipt says `OK`.',
   'ACCESS_CODES': 'Agreed results of the contract `access`, in receipts. A denial is not among them: it is a decision, and its receipt says `OK` like a permit\'s.',
   'AGREEMENT_REFUSALS': 'Only in logs.',
   'VERIFY_ERRORS': 'The first group is thrown, the second stands in the findings of `stele verify`.',

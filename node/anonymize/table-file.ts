@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createCsvReader } from '../../interop/csv/reader.ts'
@@ -23,10 +24,10 @@ export interface CsvSink {
 const CHUNK_BYTES = 256 * 1024
 
 /**
- * Reads a CSV file, or standard input for `-`, row by row in bounded memory. Returns the dialect it found.
+ * Reads a CSV file, or standard input for `-`, row by row in bounded memory. Returns the dialect it found and the SHA-256 of the bytes, in hex.
  * Throws `CSV_*` naming line and column, `TABLE_HEADER`, `TABLE_UNREADABLE`; all name the file.
  */
-export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { dialect, columns, onProgress }: CsvFileOptions = {}): Promise<CsvDialect | undefined> {
+export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { dialect, columns, onProgress }: CsvFileOptions = {}): Promise<{ readonly dialect: CsvDialect | undefined; readonly sha256: string }> {
   let header: readonly string[] | undefined
   const open = (names: readonly string[], width: number): void => {
     checkHeader(names, width)
@@ -38,10 +39,12 @@ export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { 
     open(columns ?? cells, cells.length)
     if (columns !== undefined) onRow(cells, line)
   }, dialect === undefined ? {} : { dialect })
+  const digest = createHash('sha256')
   try {
     const total = path === '-' ? undefined : (await stat(path)).size
     let bytes = 0
     for await (const chunk of (path === '-' ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES })) as AsyncIterable<Buffer>) {
+      digest.update(chunk)
       reader.push(chunk)
       onProgress?.((bytes += chunk.length), total)
     }
@@ -52,7 +55,7 @@ export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { 
     throw new SteleError({ code: 'TABLE_UNREADABLE', message: 'the table cannot be read', details: { file: path, reason: errorCode(error) }, cause: error })
   }
   if (header === undefined) throw new SteleError({ code: 'TABLE_HEADER', message: 'the table is empty', details: { file: path, rule: 'a table has a header and at least one row' } })
-  return reader.dialect
+  return { dialect: reader.dialect, sha256: digest.digest('hex') }
 }
 
 function checkHeader(names: readonly string[], width: number): void {

@@ -1,14 +1,15 @@
 import type { Infer, Schema } from '../codec.ts'
 import { accessCalls, accessEvents } from './access.ts'
+import { anonymizationCalls, anonymizationEvents } from './anonymization.ts'
 import { consentCalls, consentEvents } from './consent.ts'
 import { identityCalls, identityEvents } from './identity.ts'
 import { recordsCalls, recordsEvents } from './records.ts'
 
 /** Every call of every contract: contract → call → schema of its arguments. What is not here cannot be said on the ledger. */
-export const CALLS = { identity: identityCalls, consent: consentCalls, records: recordsCalls, access: accessCalls } as const
+export const CALLS = { identity: identityCalls, consent: consentCalls, records: recordsCalls, access: accessCalls, anonymization: anonymizationCalls } as const
 
 /** Every event: contract → event → schema of its data. */
-export const EVENTS = { identity: identityEvents, consent: consentEvents, records: recordsEvents, access: accessEvents } as const
+export const EVENTS = { identity: identityEvents, consent: consentEvents, records: recordsEvents, access: accessEvents, anonymization: anonymizationEvents } as const
 
 export type ContractName = keyof typeof CALLS
 export type CallName<C extends ContractName> = keyof (typeof CALLS)[C] & string
@@ -31,6 +32,7 @@ function lookUp(table: Readonly<Record<string, Readonly<Record<string, Schema<un
 }
 
 export * from './access.ts'
+export * from './anonymization.ts'
 export * from './attributes.ts'
 export * from './consent.ts'
 export * from './identity.ts'

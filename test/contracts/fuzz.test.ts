@@ -79,7 +79,7 @@ function play(seed: number, check: (world: ContractWorld, transaction: Transacti
   for (let i = 0; i < 1200; i++) {
     const { contract, call, schema } = fuzzer.pick(calls)
     // Mostly those who may, so that calls get beyond their first check.
-    const likely = { consent: ['patient1', 'patient2'], identity: ['institution1', 'institution2', 'patient1'], records: ['institution1'], access: ['clinician1', 'clinician2'] }[contract]!
+    const likely = { consent: ['patient1', 'patient2'], identity: ['institution1', 'institution2', 'patient1'], records: ['institution1'], access: ['clinician1', 'clinician2'], anonymization: ['institution1', 'institution2', 'researcher1'] }[contract]!
     const name = fuzzer.below(5) === 0 ? fuzzer.pick(Object.keys(actors)) : fuzzer.pick(likely)
     const actor = actors[name]!
     fuzzer.lastSeq = readerOf(world.state).get(sequences, actor.account) ?? 0n

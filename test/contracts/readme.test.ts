@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import t from 'tap'
 import { EVENTS } from '../../primitives/calls/index.ts'
 import { builtInRegistry } from '../../contracts/index.ts'
+import * as anonymizationTables from '../../contracts/anonymization/tables.ts'
 import * as consentTables from '../../contracts/consent/tables.ts'
 import * as identityTables from '../../contracts/identity/accounts.ts'
 import * as membershipTables from '../../contracts/membership/tables.ts'
@@ -26,7 +27,7 @@ t.test('every call, code and event of a contract stands in its README', async (t
 t.test('every table\'s key prefix stands in the README, and no two tables share one', async (t) => {
   const seen = new Map<number, string>([[replayMinutes.id, 'runtime']])
   t.ok(readme().includes(`\`${prefixOf(replayMinutes.id)}\``))
-  for (const [name, tables] of Object.entries({ membership: membershipTables, identity: identityTables, consent: consentTables, records: recordsTables })) {
+  for (const [name, tables] of Object.entries({ membership: membershipTables, identity: identityTables, consent: consentTables, records: recordsTables, anonymization: anonymizationTables })) {
     const text = readme(name)
     for (const table of Object.values(tables).filter(isTable)) {
       t.ok(text.includes(`\`${prefixOf(table.id)}\``), `${name}.${table.name}`)

@@ -1,0 +1,81 @@
+import { array, fixedBytes, oneOf, struct, u32, u64 } from '../codec.ts'
+import type { Infer } from '../codec.ts'
+import { u32Bytes } from '../bytes.ts'
+import { hash } from '../hash.ts'
+import { accountId, hash32, memberId, transactionId } from '../ids.ts'
+import { purpose } from './labels.ts'
+
+/** Shares stand as millionths, so that every node compares whole numbers. */
+export const PPM = 1_000_000
+
+/**
+ * What members find when they check a release off the path of blocks: `sound`, or the first rule it breaks. `document`: the bytes do not have the hash;
+ * `definition`: not the data set's; `selection`, `consent`, `original`: the persons or their rows are not those committed, or a consent does not carry it;
+ * `rows`, `figures`: they do not give the claimed hash or counts; `hierarchy`, `policy`: a cell or class that the definition does not allow.
+ */
+export const VERDICTS = ['sound', 'document', 'definition', 'selection', 'consent', 'original', 'rows', 'figures', 'hierarchy', 'policy'] as const
+export type Verdict = (typeof VERDICTS)[number]
+export const verdict = oneOf(...VERDICTS)
+
+/** Noise of aggregates: discrete Laplace (pure ε) or discrete Gaussian (Canonne, Kamath, Steinke 2020). */
+export const MECHANISMS = ['laplace', 'gaussian'] as const
+
+/**
+ * The policy of a data set as far as the ledger judges it; columns, roles and hierarchies stand in the document that `definition` is the hash of.
+ * `k` ≥ 2; `suppressionPpm`, `prosecutorPpm` ≤ 1,000,000; `contributorsMin`: institutions whose persons a release needs.
+ * `recipients`: members whose people may ask, strictly ascending. `budget`: millionths of ε that one recipient may spend on aggregates for one purpose.
+ */
+export const datasetTerms = struct({
+  definition: hash32, k: u32, suppressionPpm: u32, prosecutorPpm: u32, contributorsMin: u32, budget: u32,
+  purposes: array(purpose, { min: 1, max: 16 }), recipients: array(memberId, { min: 1, max: 64 }),
+})
+export type DatasetTerms = Infer<typeof datasetTerms>
+
+/** Counts of a release. `lossPpm` rounds half up; `prosecutorPpm` is 1 ÷ `smallestClass`, rounded up. */
+export const releaseFigures = struct({ rows: u32, classes: u32, smallestClass: u32, suppressed: u32, dropped: u32, lossPpm: u32, prosecutorPpm: u32 })
+export type ReleaseFigures = Infer<typeof releaseFigures>
+
+/**
+ * Arguments of the `anonymization` calls. `dataset`: 32 random bytes. `version` counts from 1. `selection`: salted root over the persons and the versions of
+ * their consents (`selectionLeaf`), `original`: salted root over their rows as they were; both lists stay off the ledger. `release`: the kernel's hash of
+ * rows, classes and figures; `document`: hash of everything that members check. `readAtHeight`: the newest block whose consents the author went by.
+ */
+export const anonymizationCalls = {
+  define: struct({ dataset: fixedBytes(32), version: u32, terms: datasetTerms }),
+  request: struct({ dataset: fixedBytes(32), version: u32, purpose, detailsHash: hash32 }),
+  select: struct({ request: transactionId, persons: u32, selection: hash32, original: hash32 }),
+  release: struct({ request: transactionId, release: hash32, document: hash32, readAtHeight: u64, figures: releaseFigures }),
+  attest: struct({ release: transactionId, verdict }),
+  spend: struct({ dataset: fixedBytes(32), version: u32, purpose, query: hash32, mechanism: oneOf(...MECHANISMS), epsilon: u32 }),
+} as const
+
+export const anonymizationEvents = {
+  defined: struct({ dataset: fixedBytes(32), version: u32, owner: memberId, definition: hash32 }),
+  /** The decision is the audit entry, for permits and denials alike. `until`: block time at which a permit ends (exclusive, ms). */
+  requested: struct({ request: transactionId, dataset: fixedBytes(32), version: u32, requester: accountId, purpose, decision: oneOf('permit', 'deny'), until: u64, detailsHash: hash32 }),
+  selected: struct({ request: transactionId, member: memberId, persons: u32, selection: hash32, original: hash32 }),
+  released: struct({ release: transactionId, request: transactionId, author: memberId, hash: hash32, document: hash32, figures: releaseFigures }),
+  attested: struct({ release: transactionId, member: memberId, verdict }),
+  accepted: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, hash: hash32 }),
+  /** The author is named: it signed what the members found wrong. */
+  refused: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, verdict }),
+  spent: struct({ dataset: fixedBytes(32), version: u32, purpose, recipient: memberId, answer: hash32, epsilon: u32, left: u32 }),
+} as const
+
+/** A person of a selection: random salt, the account, its consent and that consent's version. Without the salt nobody can look for a person. */
+export interface SelectedPerson { readonly salt: Uint8Array; readonly account: Uint8Array; readonly consent: Uint8Array; readonly consentVersion: number }
+
+/** Leaf of a selection's Merkle tree (RFC 9162), leaves ascending by bytes: hash over salt (32) ‖ account (32) ‖ consent (32) ‖ version (u32). */
+export function selectionLeaf({ salt, account, consent, consentVersion }: SelectedPerson): Uint8Array {
+  return hash('selection', salt, account, consent, u32Bytes(consentVersion))
+}
+
+/** Leaf of the original rows' Merkle tree, leaves ascending by bytes: hash over salt (32) ‖ hash of the row's cells (32). */
+export function originalLeaf(salt: Uint8Array, row: Uint8Array): Uint8Array {
+  return hash('original-row', salt, row)
+}
+
+/** What one answer is known by: (data-set version, query, mechanism with its ε), never the request or the person that asks. Noise is keyed by it too, so asking again gives the same answer. */
+export function answerKey({ dataset, version, query, mechanism, epsilon }: Pick<Infer<typeof anonymizationCalls.spend>, 'dataset' | 'version' | 'query' | 'mechanism' | 'epsilon'>): Uint8Array {
+  return hash('aggregate', dataset, u32Bytes(version), query, Uint8Array.of(MECHANISMS.indexOf(mechanism)), u32Bytes(epsilon))
+}

@@ -1,0 +1,184 @@
+import t from 'tap'
+import { anonymizationEvents, ROLES } from '../../primitives/calls/index.ts'
+import type { CallArgs, Verdict } from '../../primitives/calls/index.ts'
+import { decode } from '../../primitives/codec.ts'
+import type { Receipt } from '../../primitives/receipt.ts'
+import { readerOf } from '../../contracts/index.ts'
+import { acceptedReleases, budgets, datasets, releaseAttestations, releases } from '../../contracts/anonymization/tables.ts'
+import { isAccepted, isRefused } from '../../contracts/anonymization/figures.ts'
+import { bytes32, ContractWorld } from '../helpers/contract-world.ts'
+import type { Actor } from '../helpers/contract-world.ts'
+
+type Terms = CallArgs<'anonymization', 'define'>['terms']
+type Figures = CallArgs<'anonymization', 'release'>['figures']
+const DATASET = bytes32('dataset')
+const TERMS: Terms = { definition: bytes32('definition'), k: 5, suppressionPpm: 50_000, prosecutorPpm: 200_000, contributorsMin: 3, budget: 1_000_000, purposes: ['HRESCH'], recipients: [2] }
+const FIGURES: Figures = { rows: 95, classes: 10, smallestClass: 5, suppressed: 5, dropped: 0, lossPpm: 112_400, prosecutorPpm: 200_000 }
+
+class Scene {
+  readonly world: ContractWorld
+  readonly researcher: Actor
+
+  constructor(members = 4, terms: Terms = TERMS) {
+    this.world = new ContractWorld(members)
+    this.researcher = this.world.enroll(2, 'researcher', 'r')
+    this.world.certify(2, this.researcher.account, 'role', ROLES.researcher)
+    this.define(terms)
+  }
+
+  define(terms: Partial<Terms> = {}, changes: Partial<CallArgs<'anonymization', 'define'>> = {}, member = 1): string {
+    return this.world.call(this.world.institution(member), 'anonymization', 'define', { dataset: DATASET, version: 1, terms: { ...TERMS, ...terms }, ...changes }).code
+  }
+
+  request(actor = this.researcher, changes: Partial<CallArgs<'anonymization', 'request'>> = {}): { readonly id: Uint8Array; readonly receipt: Receipt } {
+    const transaction = this.world.transaction(actor, 'anonymization', 'request', { dataset: DATASET, version: 1, purpose: 'HRESCH', detailsHash: bytes32('details'), ...changes })
+    return { id: transaction.id, receipt: this.world.run(transaction) }
+  }
+
+  decision(actor?: Actor, changes: Partial<CallArgs<'anonymization', 'request'>> = {}): string {
+    return decode(anonymizationEvents.requested, this.request(actor, changes).receipt.events[0]!.data).decision
+  }
+
+  select(member: number, request: Uint8Array, persons = 40): string {
+    return this.world.call(this.world.institution(member), 'anonymization', 'select', { request, persons, selection: bytes32(`selection ${member}`), original: bytes32(`original ${member}`) }).code
+  }
+
+  selected(): Uint8Array {
+    const { id } = this.request()
+    for (const member of [1, 2, 3]) this.select(member, id)
+    return id
+  }
+
+  release(request: Uint8Array, figures: Partial<Figures> = {}, changes: Partial<CallArgs<'anonymization', 'release'>> = {}, member = 1): { readonly id: Uint8Array; readonly code: string } {
+    const args = { request, release: bytes32('release'), document: bytes32('document'), readAtHeight: this.world.height, figures: { ...FIGURES, ...figures }, ...changes }
+    const transaction = this.world.transaction(this.world.institution(member), 'anonymization', 'release', args)
+    return { id: transaction.id, code: this.world.run(transaction).code }
+  }
+
+  attest(member: number, release: Uint8Array, verdict: Verdict = 'sound'): Receipt {
+    return this.world.call(this.world.institution(member), 'anonymization', 'attest', { release, verdict })
+  }
+}
+
+const eventNames = ({ events }: Receipt): string[] => events.map(({ name }) => name)
+
+t.test('a data set is defined by an institution, version by version, with terms that mean something', async (t) => {
+  const scene = new Scene()
+  const { world } = scene
+  for (const bad of [{ k: 1 }, { suppressionPpm: 1_000_001 }, { prosecutorPpm: 0 }, { prosecutorPpm: 1_000_001 }, { contributorsMin: 0 }, { recipients: [2, 1] }, { recipients: [2, 2] }, { recipients: [9] }, { purposes: ['HRESCH', 'HRESCH'] }] as Partial<Terms>[]) t.equal(scene.define(bad, { version: 2 }), 'DATASET_TERMS_INVALID', JSON.stringify(bad))
+  t.equal(scene.define(), 'DATASET_VERSION_NOT_NEXT')
+  t.equal(scene.define({}, { version: 3 }), 'DATASET_VERSION_NOT_NEXT')
+  t.equal(scene.define({}, { version: 2 }, 2), 'DATASET_NOT_OWNED')
+  t.equal(world.call(scene.researcher, 'anonymization', 'define', { dataset: bytes32('other'), version: 1, terms: TERMS }).code, 'INSTITUTION_NEEDED')
+  t.equal(scene.define({ k: 10 }, { version: 2 }), 'OK')
+  t.match(readerOf(world.state).get(datasets, DATASET), { owner: 1, latest: 2, accepted: 0 })
+  t.equal(scene.request(undefined, { version: 1 }).receipt.code, 'DATASET_UNKNOWN', 'only the newest version is released')
+})
+
+t.test('a request is a decision: purpose, institution and certified role must all fit, and a denial leaves no state', async (t) => {
+  const scene = new Scene()
+  const { world } = scene
+  t.equal(scene.decision(), 'permit')
+  t.equal(scene.decision(undefined, { purpose: 'CLINTRCH' }), 'permit', 'a purpose covers its children')
+  t.equal(scene.decision(undefined, { purpose: 'TREAT' }), 'deny')
+  t.equal(scene.decision(undefined, { purpose: 'PUBHLTH' }), 'deny', 'the policy would admit it, the data set does not')
+  const foreign = world.enroll(3, 'researcher', 'foreign')
+  world.certify(3, foreign.account, 'role', ROLES.researcher)
+  t.equal(scene.decision(foreign), 'deny', 'the institution is no recipient')
+  const uncertified = world.enroll(2, 'researcher', 'uncertified')
+  t.equal(scene.decision(uncertified), 'deny')
+  const denied = scene.request(uncertified)
+  t.equal(denied.receipt.code, 'OK')
+  t.equal(scene.select(1, denied.id), 'REQUEST_NOT_OPEN')
+  t.equal(scene.request(undefined, { dataset: bytes32('none') }).receipt.code, 'DATASET_UNKNOWN')
+})
+
+t.test('a release needs the selections it was asked for, by an author who has part in it', async (t) => {
+  const scene = new Scene(5)
+  const { world } = scene
+  const { id } = scene.request()
+  t.equal(scene.select(1, bytes32('no request')), 'REQUEST_NOT_OPEN')
+  t.equal(scene.select(1, id, 0), 'SELECTION_EMPTY')
+  t.equal(scene.select(1, id), 'OK')
+  t.equal(scene.select(1, id), 'SELECTION_TWICE')
+  t.equal(scene.select(2, id), 'OK')
+  t.equal(scene.release(id).code, 'CONTRIBUTORS_TOO_FEW')
+  t.equal(scene.select(3, id), 'OK')
+  const lastSelection = world.height
+  t.equal(scene.release(id, {}, {}, 4).code, 'AUTHOR_NOT_CONTRIBUTOR')
+  t.equal(scene.release(id, {}, { readAtHeight: lastSelection - 1n }).code, 'READ_HEIGHT_INVALID', 'before the last selection')
+  t.equal(scene.release(id, {}, { readAtHeight: world.height + 9n }).code, 'READ_HEIGHT_INVALID')
+  t.equal(world.call(scene.researcher, 'anonymization', 'release', { request: id, release: bytes32('x'), document: bytes32('x'), readAtHeight: world.height, figures: FIGURES }).code, 'INSTITUTION_NEEDED')
+  t.equal(scene.release(id).code, 'OK')
+  t.equal(scene.release(id).code, 'RELEASE_AWAITS_VERDICT')
+  t.equal(scene.select(4, id), 'RELEASE_AWAITS_VERDICT')
+})
+
+t.test('figures that miss the policy or contradict each other are refused before anybody checks', async (t) => {
+  const scene = new Scene()
+  const id = scene.selected()
+  for (const [figures, code] of [
+    [{ smallestClass: 4, prosecutorPpm: 250_000 }, 'RELEASE_MISSES_POLICY'], [{ rows: 90, suppressed: 10 }, 'RELEASE_MISSES_POLICY'], [{ smallestClass: 9, prosecutorPpm: 111_111 }, 'RELEASE_FIGURES_INVALID'],
+    [{ classes: 20 }, 'RELEASE_FIGURES_INVALID'], [{ rows: 116, classes: 1, suppressed: 5 }, 'RELEASE_FIGURES_INVALID'], [{ rows: 0, classes: 0 }, 'RELEASE_FIGURES_INVALID'], [{ lossPpm: 1_000_001 }, 'RELEASE_FIGURES_INVALID'],
+  ] as [Partial<Figures>, string][]) t.equal(scene.release(id, figures).code, code, JSON.stringify(figures))
+  t.equal(scene.release(id).code, 'OK')
+})
+
+t.test('more than two thirds of all members accept; so many faults that they cannot any more refuse, and name the author', async (t) => {
+  for (const [members, needed] of [[3, 3], [4, 3], [5, 4], [6, 5], [7, 5]] as const) {
+    t.equal(isAccepted(needed, members), true, `${needed} of ${members}`)
+    t.equal(isAccepted(needed - 1, members), false)
+    t.equal(isRefused(members - needed + 1, members), true)
+    t.equal(isRefused(members - needed, members), false)
+  }
+  const scene = new Scene()
+  const reader = readerOf(scene.world.state)
+  const bad = scene.release(scene.selected(), {}, {}, 3).id
+  t.equal(scene.attest(1, bytes32('none')).code, 'RELEASE_UNKNOWN')
+  t.same(eventNames(scene.attest(1, bad, 'sound')), ['attested'])
+  t.same(eventNames(scene.attest(2, bad, 'policy')), ['attested'])
+  t.equal(scene.attest(2, bad, 'sound').code, 'ATTESTED_ALREADY')
+  const refusal = scene.attest(4, bad, 'rows')
+  t.same(eventNames(refusal), ['attested', 'refused'])
+  t.match(decode(anonymizationEvents.refused, refusal.events[1]!.data), { author: 3, verdict: 'rows', version: 1 })
+  t.equal(scene.attest(3, bad).code, 'RELEASE_DECIDED')
+  t.equal(reader.get(releases, bad)?.state, 'refused')
+  t.match(reader.get(releaseAttestations, bad, 2), { verdict: 'policy' })
+  const { request } = reader.get(releases, bad)!
+  const good = scene.release(request, {}, { release: bytes32('better') }).id
+  for (const member of [1, 2]) t.same(eventNames(scene.attest(member, good)), ['attested'])
+  t.same(eventNames(scene.attest(3, good)), ['attested', 'accepted'])
+  t.same([reader.get(datasets, DATASET)?.accepted, reader.get(acceptedReleases, DATASET, 0)], [1, good])
+  t.equal(scene.release(request).code, 'RELEASE_AWAITS_VERDICT', 'one request, one release')
+})
+
+t.test('a request ends with its time and with its data-set version', async (t) => {
+  const scene = new Scene()
+  const id = scene.selected()
+  t.equal(scene.define({}, { version: 2 }), 'OK')
+  t.equal(scene.release(id).code, 'REQUEST_NOT_OPEN')
+  const late = new Scene()
+  const other = late.selected()
+  late.world.timeMs += 31n * 86_400_000n
+  t.equal(late.release(other).code, 'REQUEST_NOT_OPEN')
+})
+
+t.test('epsilon is spent before an answer, once for each answer and recipient, and never comes back', async (t) => {
+  const scene = new Scene()
+  const { world } = scene
+  const spend = (actor: Actor, query: string, epsilon: number, changes: Partial<CallArgs<'anonymization', 'spend'>> = {}): Receipt => world.call(actor, 'anonymization', 'spend', { dataset: DATASET, version: 1, purpose: 'HRESCH', query: bytes32(query), mechanism: 'laplace', epsilon, ...changes })
+  const spent = (receipt: Receipt): unknown => decode(anonymizationEvents.spent, receipt.events[0]!.data)
+  const colleague = world.enroll(2, 'researcher', 'colleague')
+  t.equal(spend(colleague, 'q', 10).code, 'QUERY_NOT_PERMITTED')
+  t.equal(spend(scene.researcher, 'q', 10, { purpose: 'TREAT' }).code, 'QUERY_NOT_PERMITTED')
+  t.equal(spend(scene.researcher, 'q', 10, { dataset: bytes32('none') }).code, 'QUERY_NOT_PERMITTED')
+  t.equal(spend(scene.researcher, 'q', 0).code, 'EPSILON_INVALID')
+  t.match(spent(spend(scene.researcher, 'q', 600_000)), { epsilon: 600_000, left: 400_000, recipient: 2 })
+  world.certify(2, colleague.account, 'role', ROLES.researcher)
+  t.match(spent(spend(colleague, 'q', 600_000)), { epsilon: 0, left: 400_000 }, 'the same answer, asked by a colleague')
+  t.equal(spend(colleague, 'q', 600_000, { mechanism: 'gaussian' }).code, 'BUDGET_EXHAUSTED', 'other noise is another answer')
+  t.equal(spend(scene.researcher, 'r', 400_001).code, 'BUDGET_EXHAUSTED')
+  t.match(spent(spend(scene.researcher, 'r', 400_000)), { left: 0 })
+  t.match(spent(spend(scene.researcher, 'r', 400_000)), { epsilon: 0, left: 0 }, 'what is paid stays answered')
+  t.equal(readerOf(world.state).get(budgets, DATASET, 'HRESCH', 2), 1_000_000)
+})
