@@ -25,7 +25,7 @@ const absent = (): never => { throw new Error('not part of this benchmark') }
 const accepted = { id: SAMPLE.transaction, status: 'pending', height: null, position: null, code: null, final: false, asOf: SAMPLE_AS_OF } as const
 const head = METHODS.chain_head.examples[0]!.result as ChainHead
 const ports: RpcPorts = {
-  requests: { verify: absent },
+  requests: { verify: absent }, reads: { linearizable: absent },
   transactions: { send: async () => accepted, status: async () => accepted, wait: absent, receipt: absent },
   chain: { head: () => head, info: absent, block: absent, proof: absent, bundle: absent, keyOf: absent },
   identity: { account: absent, members: absent }, consents: { list: absent }, records: { list: absent, history: absent }, audit: { audit: absent, permits: absent },

@@ -22,6 +22,7 @@ export class Applier {
   #flushing: Promise<void> | undefined
   /** The batch on its way to the disk. */
   #batch: Promise<void> = Promise.resolve()
+  readonly #waiters = new Set<{ readonly index: number; readonly resolve: () => void }>()
   #committed: { height: number; hash: Uint8Array }
 
   constructor(world: WorldState, head: { readonly height: number; readonly hash: Uint8Array }, onFailure: (error: unknown) => void) {
@@ -43,6 +44,16 @@ export class Applier {
   /** Resolves when the committed block at `height`, which was taken before, is durable. */
   async reached(height: number): Promise<void> {
     while (this.#flushing !== undefined && this.#world.height < height) await this.#batch
+  }
+
+  /** Resolves when everything up to the entry at `index` is durable, be it committed yet or not; rejects with the signal's reason when that aborts. */
+  appliedTo(index: number, signal: AbortSignal): Promise<void> {
+    if (this.#world.appliedIndex >= index) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const waiter = { index, resolve }
+      this.#waiters.add(waiter)
+      signal.addEventListener('abort', () => { if (this.#waiters.delete(waiter)) reject(signal.reason as Error) }, { once: true })
+    })
   }
 
   /** Resolves when everything taken so far is durable. */
@@ -73,5 +84,14 @@ export class Applier {
     if (last !== undefined) this.#committed = { height: last.height, hash: last.hash }
     await this.#world.flush(blocks.map(({ layer }) => layer), { height: this.#committed.height, appliedIndex: batch.at(-1)!.index, blockHash: this.#committed.hash }, blocks.flatMap(indexRows))
     for (const { window, header } of blocks) window.flush(header.timeMs)
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.index > this.#world.appliedIndex) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
   }
 }

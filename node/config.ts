@@ -25,6 +25,7 @@ export const configSchema = Type.Object({
   passphraseFile: Type.Optional(Type.String({ minLength: 1, description: 'file whose first line opens the keystore; else the variable STELE_PASSPHRASE, else a prompt' })),
   p2p: Type.Object({
     listen: Type.Array(Type.String({ pattern: '^/' }), { minItems: 1, maxItems: 8, default: ['/ip4/127.0.0.1/tcp/9000'], description: 'multiaddresses to listen on; genesis says where others dial' }),
+    routes: Type.Array(Type.String({ pattern: '^[1-9][0-9]{0,9}=/' }), { maxItems: 256, default: [], description: '`NODE=MULTIADDRESS`: dials that node there instead of where the ledger says (through a tunnel, say); its key is checked all the same. A wrong one leaves it unreachable from here unless it dials itself' }),
   }, { ...closed, default: {} }),
   rpc: Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'address of the RPC listener; anything but loopback needs allowInsecure behind a TLS proxy' }),

@@ -44,6 +44,7 @@ import { RepairRoom } from './repair-room.ts'
 import type { Ground } from './repair-state.ts'
 import { openStores } from './repair.ts'
 import { serveBlocks } from './sync-blocks.ts'
+import { addressesOf } from './routes.ts'
 import { TransactionBook } from './transaction-book.ts'
 import { TransactionReader } from './transaction-reader.ts'
 import { RaftLines } from './raft-lines.ts'
@@ -299,7 +300,7 @@ export class SteleNode {
     const { config, genesis, keys } = this.#settings
     return createNetwork({
       chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
-      members: genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member, transportKey, addresses }))),
+      members: genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member, transportKey, addresses: addressesOf(node, addresses, config.p2p.routes) }))),
     }, { logger: this.#with.logger, metrics, clock: this.#clock, random: systemRandom })
   }
 

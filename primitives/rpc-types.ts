@@ -6,6 +6,9 @@
 /** The committed block whose state an answer shows. */
 export interface AsOf { readonly height: number; readonly hash: string; readonly term: number }
 
+/** `linearizable`: the answer shows at least everything that was committed before the call; it needs a quorum. `local` unless told. */
+interface FreshnessParams { readonly consistency?: 'local' | 'linearizable' }
+
 /** One page of a list; all pages of one query show the state at the same height. `nextCursor` is null on the last. */
 export interface Page<T> { readonly items: readonly T[]; readonly nextCursor: string | null; readonly asOf: AsOf }
 export interface PageParams { readonly cursor?: string; readonly limit?: number; readonly order?: 'newest' | 'oldest' }
@@ -259,10 +262,10 @@ export interface PublicMethods {
 /** Methods whose parameters carry `auth`, a signed request (primitives/request.ts). The types leave it out: the client adds it. */
 export interface SignedMethods {
   chain_proof: Method<{ readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly atHeight?: number }, RpcStateProof>
-  identity_account: Method<{ readonly account: string }, RpcAccount>
-  consent_list: Method<{ readonly patient: string } & PageParams, Page<RpcConsent>>
-  record_list: Method<{ readonly subject: string } & PageParams, Page<RpcRecordVersion>>
-  record_history: Method<{ readonly record: string } & PageParams, Page<RpcRecordVersion>>
+  identity_account: Method<{ readonly account: string } & FreshnessParams, RpcAccount>
+  consent_list: Method<{ readonly patient: string } & PageParams & FreshnessParams, Page<RpcConsent>>
+  record_list: Method<{ readonly subject: string } & PageParams & FreshnessParams, Page<RpcRecordVersion>>
+  record_history: Method<{ readonly record: string } & PageParams & FreshnessParams, Page<RpcRecordVersion>>
   access_audit: Method<{ readonly subject: string } & PageParams, Page<RpcAuditEntry>>
   access_permits: Method<{ readonly afterHeight?: number; readonly afterPosition?: number; readonly limit?: number; readonly waitMs?: number }, RpcPermits>
   access_releaseCheck: Method<{ readonly request: string; readonly nonce: string }, RpcReleaseCheck>

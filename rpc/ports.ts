@@ -30,6 +30,12 @@ export interface RequestVerifier {
   verify(request: { readonly method: string; readonly params: object; readonly auth: string }): Promise<Caller>
 }
 
+/** Lets a read see everything that was committed before it was asked for. */
+export interface ReadBarrier {
+  /** Resolves when a quorum has confirmed what is committed and this node's state holds all of it. Throws `NO_LEADER` when nobody confirms in time, `NODE_STOPPING`. */
+  linearizable(signal: AbortSignal): Promise<void>
+}
+
 /** Takes transactions and tells what became of them. */
 export interface TransactionGate {
   /**
@@ -143,6 +149,7 @@ export interface EventFeed {
 /** All of the above; `node` fills it. */
 export interface RpcPorts {
   readonly requests: RequestVerifier
+  readonly reads: ReadBarrier
   readonly transactions: TransactionGate
   readonly chain: ChainReader
   readonly identity: IdentityReader

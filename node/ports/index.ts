@@ -7,6 +7,7 @@ import { NodeChain } from './chain.ts'
 import { NodeCluster } from './cluster.ts'
 import { NodeEvents } from './events.ts'
 import { Head } from './head.ts'
+import { NodeReads } from './reads.ts'
 import { NodeReaders } from './readers.ts'
 import { NodeRequests } from './requests.ts'
 import { NodeTransactions } from './transactions.ts'
@@ -21,7 +22,7 @@ export function createRpcPorts(node: SteleNode, vault: VaultService, release: Re
   const audit = new NodeAudit(node, vault, head)
   const cluster = new NodeCluster(node, release, head)
   const ports: RpcPorts = {
-    requests: new NodeRequests(node), transactions, chain, identity: readers, records: readers, audit, cluster,
+    requests: new NodeRequests(node), reads: new NodeReads(node), transactions, chain, identity: readers, records: readers, audit, cluster,
     consents: { list: (patient, page, caller) => readers.consents(patient, page, caller) },
     vault: new NodeVault(node, vault, head), mailbox: new NodeMailbox(node, vault, release),
     events: new NodeEvents(node, { chain, transactions, audit }),

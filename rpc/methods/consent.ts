@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { consistency, fresh, FRESHNESS_ERRORS } from '../consistency.ts'
 import { toPage, toPageQuery } from '../cursor.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
@@ -9,9 +10,9 @@ import { callerOf } from '../signed.ts'
 export const consentList = defineMethod({
   name: 'consent_list',
   summary: 'Lists the consents of a patient account.',
-  params: { patient: accountId, limit: Type.Optional(limit), cursor: Type.Optional(cursor), order: Type.Optional(order), auth },
+  params: { patient: accountId, limit: Type.Optional(limit), cursor: Type.Optional(cursor), order: Type.Optional(order), auth, consistency },
   result: page(consent),
-  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_CURSOR_INVALID'],
+  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_CURSOR_INVALID', ...FRESHNESS_ERRORS],
   examples: [{
     name: 'first page', params: { patient: SAMPLE.patient, limit: 1, auth: SAMPLE.auth },
     result: {
@@ -25,6 +26,7 @@ export const consentList = defineMethod({
   access: 'signed',
   rateClass: 'read',
   handle: async (ports, params, context) => {
+    await fresh(ports, params.consistency, context)
     const key = { method: 'consent_list', of: params.patient, order: params.order ?? 'newest' }
     return toPage(key, await ports.consents.list(params.patient, toPageQuery(key, params), callerOf(context)))
   },

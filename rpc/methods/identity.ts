@@ -1,3 +1,4 @@
+import { consistency, fresh, FRESHNESS_ERRORS } from '../consistency.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
 import { accountId, auth } from '../schema.ts'
@@ -7,9 +8,9 @@ import { callerOf } from '../signed.ts'
 export const identityAccount = defineMethod({
   name: 'identity_account',
   summary: 'Gives an account: its kind, keys and certified attributes.',
-  params: { account: accountId, auth },
+  params: { account: accountId, auth, consistency },
   result: account,
-  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED'],
+  errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', ...FRESHNESS_ERRORS],
   examples: [{
     name: 'a clinician', params: { account: SAMPLE.clinician, auth: SAMPLE.auth },
     result: {
@@ -19,7 +20,10 @@ export const identityAccount = defineMethod({
   }],
   access: 'signed',
   rateClass: 'read',
-  handle: (ports, params, context) => ports.identity.account(params.account, callerOf(context)),
+  handle: async (ports, params, context) => {
+    await fresh(ports, params.consistency, context)
+    return ports.identity.account(params.account, callerOf(context))
+  },
 })
 
 export const identityMembers = defineMethod({

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { consistency, fresh, FRESHNESS_ERRORS } from '../consistency.ts'
 import { toPage, toPageQuery } from '../cursor.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
@@ -6,8 +7,8 @@ import { accountId, auth, cursor, limit, order, page, recordId } from '../schema
 import { recordVersion } from '../shapes/record.ts'
 import { callerOf } from '../signed.ts'
 
-const paging = { limit: Type.Optional(limit), cursor: Type.Optional(cursor), order: Type.Optional(order), auth }
-const errors = ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_CURSOR_INVALID']
+const paging = { limit: Type.Optional(limit), cursor: Type.Optional(cursor), order: Type.Optional(order), auth, consistency }
+const errors = ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_CURSOR_INVALID', ...FRESHNESS_ERRORS]
 const sample = {
   record: SAMPLE.record, version: 1, subject: SAMPLE.patient,
   sections: [{ commitment: SAMPLE.hash, blob: SAMPLE.blob, size: '4112', class: 'clinical', confidentiality: 'N', tags: [SAMPLE.tag] }],
@@ -26,6 +27,7 @@ export const recordList = defineMethod({
   access: 'signed',
   rateClass: 'read',
   handle: async (ports, params, context) => {
+    await fresh(ports, params.consistency, context)
     const key = { method: 'record_list', of: params.subject, order: params.order ?? 'newest' }
     return toPage(key, await ports.records.list(params.subject, toPageQuery(key, params), callerOf(context)))
   },
@@ -41,6 +43,7 @@ export const recordHistory = defineMethod({
   access: 'signed',
   rateClass: 'read',
   handle: async (ports, params, context) => {
+    await fresh(ports, params.consistency, context)
     const key = { method: 'record_history', of: params.record, order: params.order ?? 'newest' }
     return toPage(key, await ports.records.history(params.record, toPageQuery(key, params), callerOf(context)))
   },
