@@ -7,41 +7,39 @@ import type { MemberSet } from '../primitives/member-set.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { decodeTransaction } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
+import type { HeaderRules } from './chain-rules.ts'
 import type { Tip } from './executed-block.ts'
-
-/** What a chain fixes for every header. */
-export interface HeaderRules {
-  readonly chain: Uint8Array
-  readonly members: MemberSet
-  readonly memberSet: Uint8Array
-  readonly parameters: Uint8Array
-}
 
 export interface ReadBlock {
   readonly envelope: BlockEnvelope
   readonly header: BlockHeader
   readonly transactions: readonly Transaction[]
-  /** The proposer's signature over the header. */
-  readonly proposal: SignatureItem
 }
 
 function refuse(rule: string, details: Record<string, unknown> = {}): never {
   throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule, ...details } })
 }
 
-/** Reads a block entry strictly: shape, transactions, transaction root, proposer. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
-export function readBlock(data: Uint8Array, rules: HeaderRules, read: (bytes: Uint8Array) => Transaction = (bytes) => decodeTransaction(bytes, rules.chain)): ReadBlock {
+/** Reads a block entry strictly: shape, transactions, transaction root. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
+export function readBlock(data: Uint8Array, chain: Uint8Array, read: (bytes: Uint8Array) => Transaction = (bytes) => decodeTransaction(bytes, chain)): ReadBlock {
   const envelope = decodeBlock(data)
   const header = decodeHeader(envelope.header)
   if (header.v !== 1) refuse('header version must be 1', { version: header.v })
-  if (!equalBytes(header.chain, rules.chain)) refuse('the header names another chain')
-  const proposer = rules.members.voters.find(({ node }) => node === header.proposer)
-  if (proposer === undefined) refuse('the proposer is a voter', { proposer: header.proposer })
+  if (!equalBytes(header.chain, chain)) refuse('the header names another chain')
   if (header.count !== envelope.transactions.length) refuse('the count is that of the transactions', { count: header.count, transactions: envelope.transactions.length })
   if (!equalBytes(merkleRoot(envelope.transactions), header.txRoot)) refuse('the transaction root is that of the transactions', { height: Number(header.height) })
   const transactions = envelope.transactions.map(read)
-  const proposal = { publicKey: proposer.attestationKey, message: headerSigningBytes(rules.chain, envelope.header), signature: envelope.signature }
-  return { envelope, header, transactions, proposal }
+  return { envelope, header, transactions }
+}
+
+/** The proposer's signature over the header, under this key. */
+export function proposalItem({ header: { chain }, envelope }: ReadBlock, publicKey: Uint8Array): SignatureItem {
+  return { publicKey, message: headerSigningBytes(chain, envelope.header), signature: envelope.signature }
+}
+
+/** The key of the proposer as a voter of this set. Throws `BLOCK_INVALID`. */
+export function proposerKey({ proposer }: BlockHeader, members: MemberSet): Uint8Array {
+  return members.voters.find(({ node }) => node === proposer)?.attestationKey ?? refuse('the proposer is a voter', { proposer })
 }
 
 /** Checks a header against its parent and the entry that carries it. Throws `BLOCK_INVALID` naming the rule. */

@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fromJson, toJson } from '../primitives/codec.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
-import { chainIdOf, checkGenesis, genesisMemberSet, genesisSchema, parametersHash } from '../primitives/genesis.ts'
+import { chainIdOf, checkGenesis, genesisMemberSet, genesisSchema } from '../primitives/genesis.ts'
 import type { Genesis } from '../primitives/genesis.ts'
-import { memberSetHash } from '../primitives/member-set.ts'
-import type { HeaderRules } from './block-check.ts'
+import { ChainRules } from './chain-rules.ts'
 
 /** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, `GENESIS_INVALID` or `CODEC_VALUE_INVALID` naming the path in the file. */
 export function readGenesis(path: string): Genesis {
@@ -23,9 +22,7 @@ export function writeGenesis(path: string, genesis: Genesis): void {
   writeFileSync(path, `${JSON.stringify(toJson(genesisSchema, genesis), null, 2)}\n`, { flag: 'wx', mode: 0o644 })
 }
 
-/** What genesis fixes for every header of its chain. */
-export function headerRules(genesis: Genesis): HeaderRules {
-  const chain = chainIdOf(genesis)
-  const members = genesisMemberSet(genesis)
-  return { chain, members, memberSet: memberSetHash(chain, members), parameters: parametersHash(chain, genesis.parameters) }
+/** The rules of a chain as genesis fixes them; the state moves them on. */
+export function headerRules(genesis: Genesis): ChainRules {
+  return new ChainRules(chainIdOf(genesis), genesisMemberSet(genesis), genesis.parameters)
 }

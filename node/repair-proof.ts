@@ -6,7 +6,7 @@ import { verifyFinality } from '../primitives/receipt.ts'
 import { verify } from '../primitives/signature.ts'
 import type { Entry } from '../state/ledger-record.ts'
 import { readBlock } from './block-check.ts'
-import type { HeaderRules } from './block-check.ts'
+import type { HeaderRules } from './chain-rules.ts'
 import type { BlockSource, OfferedEntry, PlacedEntry } from './sync-blocks.ts'
 
 /** An offered entry whose block is whole: transaction root, proposer's signature and hash were computed here. `header`: its header bytes; undefined for a no-op. */

@@ -6,7 +6,7 @@ import type { Attestation } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import { verify } from '../primitives/signature.ts'
-import type { HeaderRules } from './block-check.ts'
+import type { HeaderRules } from './chain-rules.ts'
 import type { VerifyJournal } from './verify-report.ts'
 
 /** A member's node that signed two different things for one height: proved by its own signatures, whoever kept them. */

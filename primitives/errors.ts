@@ -30,7 +30,6 @@ export const PRIMITIVES_ERRORS = {
   RECOVERY_INVALID: 'The recovery statement contradicts itself or the member set before it; the details name the rule. It opens nothing.',
   RECOVERY_TOO_FEW: 'Too few members have signed the recovery statement with their governance keys. Gather more signatures.',
   RECOVERY_SIGNATURE_INVALID: 'A signature under the recovery statement does not verify, names no voter, or stands there twice. It opens nothing.',
-  PROOF_SUPERSEDED: 'The proof was valid, and its height was given up by a recovery of the chain. Ask for a receipt in the present epoch.',
 
   STATE_KEY_INVALID: 'The name or parts of a state key do not fit the table; the details name the part. See docs/spec.',
 

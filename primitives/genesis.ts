@@ -86,14 +86,13 @@ export function genesisMemberSet(genesis: Genesis): MemberSet {
 
 type Refuse = (rule: string, details?: Record<string, unknown>) => never
 
-/** What the formats can hold bounds what a chain may ask for: larger blocks would be cut and then not decode. */
-function checkParameters(parameters: ChainParameters, refuse: Refuse): void {
+/** Why parameters cannot be in force, as a constant text; undefined when they can. What the formats can hold bounds what a chain may ask for: larger blocks would be cut and then not decode. */
+export function parametersFault(parameters: ChainParameters): string | undefined {
   const { blockBytesMax, blockTransactionsMax, policy } = parameters
-  const { transactionBytesMax } = TRANSACTION_LIMITS
-  if (blockBytesMax < transactionBytesMax || blockBytesMax > BLOCK_LIMITS.blockBytesMax) refuse('blockBytesMax is from 65536 to 1048576', { blockBytesMax })
-  if (blockTransactionsMax < 1 || blockTransactionsMax > BLOCK_LIMITS.transactionsMax) refuse('blockTransactionsMax is from 1 to 1000', { blockTransactionsMax })
-  for (const name of ['blockCostMax', 'lifetimeMsMax', 'permitMsMax', 'replication', 'proofInterval', 'snapshotBlocks', 'snapshotBytes'] as const) if (parameters[name] === 0) refuse(`${name} is at least 1`)
-  if (new Set(policy.map(({ purpose }) => purpose)).size !== policy.length) refuse('the policy names each purpose once')
+  if (blockBytesMax < TRANSACTION_LIMITS.transactionBytesMax || blockBytesMax > BLOCK_LIMITS.blockBytesMax) return 'blockBytesMax is from 65536 to 1048576'
+  if (blockTransactionsMax < 1 || blockTransactionsMax > BLOCK_LIMITS.transactionsMax) return 'blockTransactionsMax is from 1 to 1000'
+  for (const name of ['blockCostMax', 'lifetimeMsMax', 'permitMsMax', 'replication', 'proofInterval', 'snapshotBlocks', 'snapshotBytes'] as const) if (parameters[name] === 0) return `${name} is at least 1`
+  return new Set(policy.map(({ purpose }) => purpose)).size === policy.length ? undefined : 'the policy names each purpose once'
 }
 
 /** Refuses a genesis that contradicts itself: `GENESIS_INVALID` with the rule. */
@@ -113,7 +112,8 @@ export function checkGenesis(genesis: Genesis): void {
   if (several !== undefined) refuse('every member has exactly one node', { member: several.member, nodes: several.nodes.length })
   // One institution under two names would count twice wherever members are counted.
   if (!distinct(genesis.members.flatMap(({ governanceKey, operatorKey }) => [toHex(governanceKey), toHex(operatorKey)]))) refuse('governance and operator keys are distinct')
-  checkParameters(genesis.parameters, refuse)
+  const fault = parametersFault(genesis.parameters)
+  if (fault !== undefined) refuse(fault)
   for (const { member, governanceKey, nodes: own } of genesis.members) {
     for (const { node, transportKey, attestationKey, certification } of own) {
       if (!verify(governanceKey, nodeCertificationBytes({ member, node, transportKey, attestationKey }), certification)) refuse('every node is certified by its member\'s governance key', { member, node })

@@ -1,20 +1,21 @@
 import { isPurpose } from '../../primitives/calls/purposes.ts'
 import { isRole } from '../../primitives/calls/attributes.ts'
 import { SteleError } from '../../primitives/error.ts'
-import { chainIdOf, genesisAccountId } from '../../primitives/genesis.ts'
+import { chainIdOf, genesisAccountId, genesisMemberSet } from '../../primitives/genesis.ts'
 import type { ChainParameters, Genesis } from '../../primitives/genesis.ts'
 import { ed25519KeyId } from '../../primitives/signature.ts'
 import { accounts } from '../identity/accounts.ts'
 import type { StateStore } from '../runtime/ports.ts'
 import { writerOf } from '../runtime/table.ts'
-import { members, nodes, parameters, rosterTable } from './tables.ts'
+import { governanceTable, members, memberSets, nodes, parameters, rosterTable } from './tables.ts'
 
-/** A policy that names an unknown word would silently deny; better to refuse the chain's start. */
-function checkPolicy({ policy }: ChainParameters): void {
+/** The first word of a policy that no purpose or role has: it would deny in silence. */
+export function unknownPolicyWord({ policy }: ChainParameters): string | undefined {
   for (const { purpose, roles } of policy) {
     const unknown = isPurpose(purpose) ? roles.find((role) => !isRole(role)) : purpose
-    if (unknown !== undefined) throw new SteleError({ code: 'GENESIS_STATE_INVALID', message: 'the policy names a purpose or role that does not exist', details: { word: unknown } })
+    if (unknown !== undefined) return unknown
   }
+  return undefined
 }
 
 /**
@@ -22,7 +23,8 @@ function checkPolicy({ policy }: ChainParameters): void {
  * `genesis` has passed `checkGenesis`. Throws `GENESIS_STATE_INVALID` when its policy names an unknown purpose or role.
  */
 export function genesisState(store: Pick<StateStore, 'get' | 'put' | 'delete'>, genesis: Genesis): void {
-  checkPolicy(genesis.parameters)
+  const word = unknownPolicyWord(genesis.parameters)
+  if (word !== undefined) throw new SteleError({ code: 'GENESIS_STATE_INVALID', message: 'the policy names a purpose or role that does not exist', details: { word } })
   const chain = chainIdOf(genesis)
   const writer = writerOf(store)
   for (const { member, name, governanceKey, operatorKey, operatorSealKey, nodes: own } of genesis.members) {
@@ -35,6 +37,8 @@ export function genesisState(store: Pick<StateStore, 'get' | 'put' | 'delete'>, 
     for (const { node, transportKey, attestationKey, addresses } of own) writer.put(nodes, [node], { member, transportKey, attestationKey, addresses })
   }
   const ids = genesis.members.flatMap(({ nodes: own }) => own.map(({ node }) => node)).sort((a, b) => a - b)
-  writer.put(rosterTable, [], { epoch: 0, members: genesis.members.map(({ member }) => member), nodes: ids })
+  writer.put(rosterTable, [], { epoch: 0, members: genesis.members.map(({ member }) => member), nodes: ids, learners: [], outgoing: [] })
   writer.put(parameters, [], genesis.parameters)
+  writer.put(governanceTable, [], { nextMember: genesis.members.length + 1, nextNode: ids.at(-1)! + 1, proposals: 0, sets: 1, open: null, change: null })
+  writer.put(memberSets, [0], { from: 1n, set: genesisMemberSet(genesis) })
 }

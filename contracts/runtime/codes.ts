@@ -30,6 +30,8 @@ export function isPassing(code: AuthorisationCode): boolean {
 /** Codes for a whole block that a follower refuses, besides the authorisation codes. */
 export const BLOCK_CODES = {
   BLOCK_COST_EXCEEDED: 'the block\'s transactions cost more than the chain allows; the proposer is at fault',
+  BLOCK_CHANGE_DUE: 'an accepted change of members must be activated by a block of its own before any other; the proposer is at fault',
+  BLOCK_CHANGE_MISSING: 'the block activates a change of members where none stands out; the proposer is at fault',
   BLOCK_TIME_BEFORE_PARENT: 'block time lies before the parent\'s; the proposer is at fault',
 } as const
 export type BlockCode = keyof typeof BLOCK_CODES | AuthorisationCode

@@ -6,7 +6,10 @@ import type { Receipt } from '../../primitives/receipt.ts'
 import type { SignatureItem } from '../../primitives/signature.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Account } from '../identity/accounts.ts'
+import { activate, pendingStep } from '../membership/activation.ts'
+import type { VoterChange } from '../membership/activation.ts'
 import { readParameters } from '../membership/members.ts'
+import type { MemberSet } from '../../primitives/member-set.ts'
 import { authorise } from './authorise.ts'
 import type { AuthorisationCode, BlockCode } from './codes.ts'
 import { TransactionContext } from './context.ts'
@@ -142,6 +145,7 @@ function maybeDecodeArgs(call: Call<unknown, unknown>, bytes: Uint8Array): { rea
  */
 export function executeBlock(ports: ExecutionPorts, block: ExecutionBlock, transactions: readonly Transaction[]): BlockOutcome {
   if (block.timeMs < block.parentTimeMs) return { refused: { position: 0, code: 'BLOCK_TIME_BEFORE_PARENT' } }
+  if (pendingStep(readerOf(ports.state))?.due === true) return { refused: { position: 0, code: 'BLOCK_CHANGE_DUE' } }
   const execution = new BlockExecution(ports, block)
   for (let position = 0; position < transactions.length; position++) {
     const step = execution.step(transactions[position]!)
@@ -150,6 +154,20 @@ export function executeBlock(ports: ExecutionPorts, block: ExecutionBlock, trans
   }
   execution.finish()
   return { receipts: execution.receipts, cost: execution.cost }
+}
+
+/**
+ * Executes an activation block: the step of an accepted change of members that stands out, and nothing else. `set`: who votes from the next block on;
+ * `change`: what consensus changes once the block is committed.
+ */
+export function executeActivation(ports: ExecutionPorts, block: ExecutionBlock): { readonly set: MemberSet; readonly change: VoterChange } | { readonly refused: { readonly position: number; readonly code: BlockCode } } {
+  if (block.timeMs < block.parentTimeMs) return { refused: { position: 0, code: 'BLOCK_TIME_BEFORE_PARENT' } }
+  const writer = writerOf(ports.state)
+  if (pendingStep(writer) === undefined) return { refused: { position: 0, code: 'BLOCK_CHANGE_MISSING' } }
+  const execution = new BlockExecution(ports, block)
+  const outcome = activate(writer, block.chainId, block.height)
+  execution.finish()
+  return outcome
 }
 
 /** Executes candidates for a block of one's own: leaves out what is not includable and stops where the cost limit is reached. */

@@ -1,6 +1,6 @@
 /**
  * Contract × table → read or write; what is not listed is closed. One table, so that a reviewer sees in one place who can change
- * what: only `consent` writes consents, only `records` writes records, and `access` writes nothing at all.
+ * what: only `consent` writes consents, only `records` writes records, only `membership` writes members and their keys, and `access` writes nothing at all.
  */
 export const PERMISSIONS = {
   identity: {
@@ -23,6 +23,10 @@ export const PERMISSIONS = {
     'membership.members': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
     'anonymization.datasets': 'write', 'anonymization.versions': 'write', 'anonymization.requests': 'write', 'anonymization.selections': 'write', 'anonymization.releases': 'write',
     'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write',
+  },
+  membership: {
+    'membership.members': 'write', 'membership.nodes': 'write', 'membership.roster': 'write', 'membership.parameters': 'write', 'membership.governance': 'write',
+    'membership.proposals': 'write', 'membership.proposalList': 'write', 'membership.ballots': 'write', 'membership.activations': 'write', 'identity.accounts': 'write',
   },
 } as const satisfies Record<string, Record<string, 'read' | 'write'>>
 

@@ -3,13 +3,14 @@ import { accessCalls, accessEvents } from './access.ts'
 import { anonymizationCalls, anonymizationEvents } from './anonymization.ts'
 import { consentCalls, consentEvents } from './consent.ts'
 import { identityCalls, identityEvents } from './identity.ts'
+import { membershipCalls, membershipEvents } from './membership.ts'
 import { recordsCalls, recordsEvents } from './records.ts'
 
 /** Every call of every contract: contract → call → schema of its arguments. What is not here cannot be said on the ledger. */
-export const CALLS = { identity: identityCalls, consent: consentCalls, records: recordsCalls, access: accessCalls, anonymization: anonymizationCalls } as const
+export const CALLS = { identity: identityCalls, consent: consentCalls, records: recordsCalls, access: accessCalls, anonymization: anonymizationCalls, membership: membershipCalls } as const
 
 /** Every event: contract → event → schema of its data. */
-export const EVENTS = { identity: identityEvents, consent: consentEvents, records: recordsEvents, access: accessEvents, anonymization: anonymizationEvents } as const
+export const EVENTS = { identity: identityEvents, consent: consentEvents, records: recordsEvents, access: accessEvents, anonymization: anonymizationEvents, membership: membershipEvents } as const
 
 export type ContractName = keyof typeof CALLS
 export type CallName<C extends ContractName> = keyof (typeof CALLS)[C] & string
@@ -37,5 +38,6 @@ export * from './attributes.ts'
 export * from './consent.ts'
 export * from './identity.ts'
 export * from './labels.ts'
+export * from './membership.ts'
 export * from './purposes.ts'
 export * from './records.ts'
