@@ -1,3 +1,4 @@
+import { invariant } from '../primitives/assert.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Clock, Logger, Random } from '../primitives/ports.ts'
 import type { HardState } from './core/config.ts'
@@ -253,7 +254,12 @@ export class Driver {
   }
 
   #commit(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#ports.execution.commit(entry)
+    for (const entry of entries) {
+      const change = this.#ports.execution.commit(entry)
+      if (change === undefined) continue
+      const refusal = this.#raft.step({ type: 'reconfigured', change })
+      invariant(refusal === undefined, 'a committed change of the configuration can be put in force', { index: entry.index, reason: refusal?.reason })
+    }
     this.#applied = entries.at(-1)!.index
     this.#raft.step({ type: 'applied', index: this.#applied })
     const { term, vote } = this.#hardState

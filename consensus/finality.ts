@@ -3,7 +3,7 @@ import { attestationBytes, attestationSchema } from '../primitives/certificate.t
 import type { Attestation, AttestationContent, Certificate } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
-import { certificateQuorum, memberSetHash } from '../primitives/member-set.ts'
+import { certificateQuorum } from '../primitives/member-set.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { Logger } from '../primitives/ports.ts'
 import type { SignatureItem, Signer } from '../primitives/signature.ts'
@@ -11,6 +11,8 @@ import type { SignatureItem, Signer } from '../primitives/signature.ts'
 /** How many heights beside the newest committed one may gather attestations at a time, and how far ahead of it. */
 const GATHERED_HEIGHTS_MAX = 512
 const AHEAD_MAX = 4096
+/** Attestations kept for a change of voters that is not committed here yet. */
+const EARLY_MAX = 128
 
 export interface FinalityPorts {
   /** Durable before the signature leaves: resolves after the sync that covers the record. */
@@ -25,9 +27,19 @@ export interface FinalityPorts {
   readonly logger: Logger
 }
 
+/** The member sets of the chain, as far as this node has committed it. Above that it answers with the newest set. */
+export interface CertifyingSets {
+  membersAt(height: bigint): MemberSet
+  /** Whether `hash` names the set of this height. */
+  isSetOf(height: bigint, hash: Uint8Array): boolean
+  /** Blocks with which the set changed, ascending: each must be certified by its own voters before any block above it can be (DESIGN §5.7). */
+  readonly changeHeights: readonly number[]
+}
+
 export interface FinalityOptions {
   readonly chain: Uint8Array
-  readonly members: MemberSet
+  /** Who certifies which height. */
+  readonly sets: CertifyingSets
   readonly node: number
   readonly signer: Signer
   /** Height at or below which this node may have attested before: never signed again, also when the attestation itself was lost with its record. */
@@ -47,11 +59,11 @@ interface Gathering { readonly byNode: Map<number, Attestation> }
 export class Finality {
   readonly #options: FinalityOptions
   readonly #ports: FinalityPorts
-  readonly #memberSetHash: Uint8Array
-  readonly #quorum: number
   /** Committed blocks that wait to be attested or certified, ascending by height. */
   readonly #committed = new Map<number, AttestationContent>()
   readonly #gathered = new Map<number, Gathering>()
+  /** Attestations by voters of a set that this node does not know yet. */
+  readonly #early = new Map<string, Uint8Array>()
   #lastAttested: Attestation | undefined
   #certificate: Certificate | undefined
   #newestCommitted = 0
@@ -61,8 +73,6 @@ export class Finality {
   constructor(options: FinalityOptions, ports: FinalityPorts) {
     this.#options = options
     this.#ports = ports
-    this.#memberSetHash = memberSetHash(options.chain, options.members)
-    this.#quorum = certificateQuorum(options.members.voters.length)
     this.#lastAttested = options.lastAttested
     this.#certificate = options.newestCertificate
   }
@@ -85,6 +95,18 @@ export class Finality {
     while (this.#committed.size > GATHERED_HEIGHTS_MAX) this.#forget(this.#committed.keys().next().value!)
     this.#tryCertify(height)
     void this.#attest()
+    if (this.#early.size > 0 && this.#options.sets.changeHeights.at(-1) === height) this.#retryEarly()
+  }
+
+  #retryEarly(): void {
+    const early = [...this.#early.values()]
+    this.#early.clear()
+    for (const bytes of early) this.receive(bytes).catch(this.#ports.onFailure)
+  }
+
+  /** The lowest block that changed the voters and is not certified: nothing above it becomes final before. */
+  get uncertifiedChange(): number | undefined {
+    return this.#options.sets.changeHeights.find((height) => height > this.finalHeight)
   }
 
   /** Takes an attestation from the wire. The returned word says what the sender deserves. */
@@ -96,10 +118,17 @@ export class Finality {
       return 'reject' // Members never send what does not decode; the peer's score carries the fault.
     }
     const { content, node } = attestation
-    const voter = this.#options.members.voters.find((candidate) => candidate.node === node)
-    if (content.v !== 1 || voter === undefined || content.epoch !== this.#options.members.epoch || !equalBytes(content.memberSet, this.#memberSetHash)) return 'reject'
+    const { sets } = this.#options
     const height = Number(content.height)
     if (height <= this.finalHeight || height > this.#newestCommitted + AHEAD_MAX) return 'ignore'
+    const voter = sets.membersAt(content.height).voters.find((candidate) => candidate.node === node)
+    if (content.v !== 1) return 'reject'
+    // Above what is committed here the voters may have changed already: looked at again once this node knows.
+    if (voter === undefined || !sets.isSetOf(content.height, content.memberSet)) {
+      if (height <= this.#newestCommitted) return 'reject'
+      if (this.#early.size < EARLY_MAX) this.#early.set(`${node} ${height}`, bytes)
+      return 'ignore'
+    }
     const known = this.#gathered.get(height)?.byNode.get(node)
     if (known !== undefined && sameContent(known.content, content)) return 'ignore'
     const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: attestationBytes(this.#options.chain, content), signature: attestation.signature }])
@@ -139,8 +168,11 @@ export class Finality {
     const content = this.#committed.get(height)
     const gathering = this.#gathered.get(height)
     if (content === undefined || gathering === undefined || height <= this.finalHeight) return
-    const agreeing = [...gathering.byNode.values()].filter((attestation) => sameContent(attestation.content, content))
-    if (agreeing.length < this.#quorum) return
+    if (height > (this.uncertifiedChange ?? Infinity)) return
+    const { voters } = this.#options.sets.membersAt(content.height)
+    // What was gathered before this height was committed here may come from a node that has no vote at it.
+    const agreeing = [...gathering.byNode.values()].filter((attestation) => sameContent(attestation.content, content) && voters.some(({ node }) => node === attestation.node))
+    if (agreeing.length < certificateQuorum(voters.length)) return
     const signatures = agreeing.map(({ node, signature }) => ({ node, signature })).sort((a, b) => a.node - b.node)
     this.#certified({ content, signatures })
   }
@@ -152,6 +184,8 @@ export class Finality {
     for (const old of [...this.#committed.keys()]) if (old <= height) this.#committed.delete(old)
     for (const old of [...this.#gathered.keys()]) if (old <= height) this.#gathered.delete(old)
     this.#ports.onCertificate(certificate)
+    // What waited above a change of the voters can be certified now.
+    if (this.#options.sets.changeHeights.includes(height)) for (const above of [...this.#gathered.keys()].sort((a, b) => b - a)) this.#tryCertify(above)
   }
 
   #forget(height: number): void {
@@ -174,11 +208,19 @@ export class Finality {
   /** The roundest height above the last attested one: members that skip differently still meet there. */
   #nextToAttest(): AttestationContent | undefined {
     let best: number | undefined
+    // A block that changes the voters is never skipped: only its own voters can make it final.
+    const change = this.#options.sets.changeHeights.find((height) => height > this.#attestedHeight && this.#votesAt(height)) ?? Infinity
     for (const height of this.#committed.keys()) {
-      if (height <= this.#attestedHeight) continue
+      if (height <= this.#attestedHeight || height > change || !this.#votesAt(height)) continue
+      if (height === change) return this.#committed.get(height)
       if (best === undefined || roundness(height) >= roundness(best)) best = height
     }
     return best === undefined ? undefined : this.#committed.get(best)
+  }
+
+  /** A learner, and a node whose vote was taken, attests to nothing. */
+  #votesAt(height: number): boolean {
+    return this.#options.sets.membersAt(BigInt(height)).voters.some(({ node }) => node === this.#options.node)
   }
 
   async #attestTo(content: AttestationContent): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Entry, Index, Term } from './core/message.ts'
 import type { HardState } from './core/config.ts'
 import type { LogView } from './core/log.ts'
+import type { ChangeSet } from './core/reconfiguration.ts'
 import type { Refusal } from './core/refusals.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -40,11 +41,18 @@ export interface Verifier {
 export interface ExecutionRefusal { readonly code: string; readonly root: Uint8Array; readonly error: unknown }
 
 /** A block this node cut and executed; `data` is what its entry carries. */
-export interface CutBlock { readonly data: Uint8Array; readonly transactions: readonly Transaction[] }
+export interface CutBlock {
+  readonly data: Uint8Array
+  readonly transactions: readonly Transaction[]
+  /** Set for an activation block: its entry changes the configuration. */
+  readonly change?: ChangeSet | undefined
+}
 
 /** Execution as consensus drives it: one call at a time, in log order. */
 export interface Execution {
   readonly executedIndex: Index
+  /** True when a block is to be cut although no transaction waits: an accepted change of members is to be activated. Asked often; answers at once. */
+  readonly wantsBlock: boolean
   /** Checks the entry's signatures off the event loop and waits until its time is not ahead of this node's clock. Rejects only when the node is stopping. */
   prepare(entry: Entry, signal: AbortSignal): Promise<void>
   /** Executes the entry after the newest executed one; undefined when it is sound. */
@@ -55,6 +63,6 @@ export interface Execution {
   discard(block: CutBlock): void
   /** Drops everything executed at or above `from`. */
   truncate(from: Index): void
-  /** A committed entry, in order. Returns false when the state database is so far behind that committing should pause. */
-  commit(entry: Entry): void
+  /** A committed entry, in order. Returns the change of the configuration it puts in force, if it does. */
+  commit(entry: Entry): ChangeSet | undefined
 }

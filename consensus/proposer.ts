@@ -38,15 +38,17 @@ export class Proposer {
   /** Cuts and submits one block if it is time. True when the log grew. */
   maybePropose(raft: Raft): boolean {
     this.#lookAgainMs = undefined
+    const activates = this.#execution.wantsBlock
     const waiting = this.#waiting()
-    if (waiting === 0) return false
+    if (waiting === 0 && !activates) return false
     const status = raft.status()
     // A leader builds on its own newest entry only, and only once execution has reached it.
     if (status.role !== 'leader' || status.fence !== undefined || status.transferringTo !== 0 || this.#execution.executedIndex !== status.lastIndex) return false
-    if (!this.#isTime(waiting, status.lastIndex - status.committedIndex)) return false
+    if (!activates && !this.#isTime(waiting, status.lastIndex - status.committedIndex)) return false
     const block = this.#execution.cut(status.lastIndex + 1, status.term)
     if (block === undefined) return false
-    if (raft.step({ type: 'submit', term: status.term, data: [block.data] }) !== undefined) {
+    const { data, change } = block
+    if (raft.step(change === undefined ? { type: 'submit', term: status.term, data: [data] } : { type: 'reconfigure', term: status.term, change, data }) !== undefined) {
       this.#execution.discard(block)
       return false
     }

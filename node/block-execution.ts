@@ -1,5 +1,7 @@
 import type { Entry } from '../consensus/core/message.ts'
+import type { ChangeSet } from '../consensus/core/reconfiguration.ts'
 import { isPassing } from '../contracts/index.ts'
+import type { PendingStep } from '../contracts/index.ts'
 import type { Mempool } from '../consensus/mempool.ts'
 import type { CutBlock, Execution, ExecutionRefusal } from '../consensus/ports.ts'
 import { invariant } from '../primitives/assert.ts'
@@ -11,10 +13,7 @@ import type { Executor } from './executor.ts'
 import type { TransactionBook } from './transaction-book.ts'
 
 export interface BlockExecutionOptions {
-  readonly blockTransactionsMax: number
-  readonly blockBytesMax: number
-  /** A block further ahead of this node's clock is not acknowledged until the clock comes near it, in ms (DESIGN §5.5). */
-  readonly futureToleranceMs: number
+  readonly node: number
   /** Waiting for the clock longer than this makes this node forget the leader. */
   readonly patienceMs: number
 }
@@ -30,6 +29,8 @@ export interface BlockExecutionPorts {
   readonly onCommitted: (block: ExecutedBlock) => void
   /** The leader's clock runs ahead of this node's by more than can be waited for. */
   readonly onLeaderAhead: (aheadMs: number) => void
+  /** Whether the leader may take this step of a change of members now; asked only when the step is not due anyway. */
+  readonly maySettle: (step: PendingStep) => boolean
 }
 
 const EXPIRY_INTERVAL_MS = 1000n
@@ -47,10 +48,15 @@ export class BlockExecution implements Execution {
     this.#ports = ports
   }
 
+  get wantsBlock(): boolean {
+    const { rules: { step } } = this.#ports.executor.tip
+    return step !== undefined && (step.due || this.#ports.maySettle(step))
+  }
+
   get executedIndex(): number { return this.#ports.executor.executedIndex }
 
   async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
-    if (entry.kind !== 'block') return
+    if (entry.kind === 'noop') return
     try {
       const header = await this.#ports.executor.prepare(entry)
       if (header !== undefined) await this.#waitForClock(Number(header.timeMs), signal)
@@ -61,8 +67,8 @@ export class BlockExecution implements Execution {
   }
 
   async #waitForClock(timeMs: number, signal: AbortSignal): Promise<void> {
-    const { clock, onLeaderAhead } = this.#ports
-    const ahead = (): number => timeMs - clock.nowMs() - this.#options.futureToleranceMs
+    const { clock, executor, onLeaderAhead } = this.#ports
+    const ahead = (): number => timeMs - clock.nowMs() - executor.tip.rules.limits.futureToleranceMs
     const startedMs = clock.monotonicMs()
     let told = false
     while (ahead() > 0 && !signal.aborted) {
@@ -89,7 +95,14 @@ export class BlockExecution implements Execution {
   cut(index: number, term: number): Cut | undefined {
     const { executor, mempool, clock, book, logger, applier } = this.#ports
     if (applier.isBehind) return undefined
-    const candidates = [...mempool.peek(this.#options.blockTransactionsMax, this.#options.blockBytesMax)]
+    const { rules } = executor.tip
+    // Blocks after an activation are for its voters to cut; a leader that is none any more waits for its commit, and steps down.
+    if (!rules.members.voters.some(({ node }) => node === this.#options.node)) return undefined
+    if (this.wantsBlock) {
+      const { data, block } = executor.activate(index, term, BigInt(clock.nowMs()))
+      return { data, transactions: [], block, change: block.change }
+    }
+    const candidates = [...mempool.peek(rules.limits.blockTransactionsMax, rules.limits.blockBytesMax)]
     const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
     for (const { transaction, code } of outcome.dropped) {
       if (isPassing(code)) {
@@ -130,19 +143,20 @@ export class BlockExecution implements Execution {
     }
   }
 
-  commit(entry: Entry): void {
+  commit(entry: Entry): ChangeSet | undefined {
     const { executor, applier, mempool, book, onCommitted } = this.#ports
     // The core passes over no-ops behind an executed block by itself, so it may commit one that has not come through the queue yet.
     if (entry.kind === 'noop' && entry.index === executor.executedIndex + 1) executor.execute(entry)
     invariant(entry.index <= executor.executedIndex, 'only executed entries are committed', { index: entry.index, executed: executor.executedIndex })
     const block = executor.take(entry.index)
     applier.apply(entry.index, block)
-    if (block === undefined) return
+    if (block === undefined) return undefined
     for (const { key } of block.transactions) mempool.remove(key)
     mempool.releaseHeld()
     book.committed(block)
     this.#expire(block.header.timeMs)
     onCommitted(block)
+    return block.change
   }
 }
 

@@ -5,7 +5,8 @@ import type { MemberPeriod } from '../primitives/member-history.ts'
 import { memberSetHash } from '../primitives/member-set.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { Reader } from '../contracts/index.ts'
-import { pendingStep, readMemberSet, readMemberSets, readParameters } from '../contracts/index.ts'
+import type { ExecutedBlock } from './executed-block.ts'
+import { pendingStep, readerOf, readMemberSet, readMemberSets, readParameters } from '../contracts/index.ts'
 import type { PendingStep } from '../contracts/index.ts'
 
 /** What the state under a header fixes for it. */
@@ -41,6 +42,7 @@ export function nextRules(chain: Uint8Array, reader: Reader, before?: NextRules,
 export class ChainRules implements HeaderRules {
   readonly chain: Uint8Array
   #periods: readonly (MemberPeriod & { readonly hash: Uint8Array })[]
+  #changeHeights: readonly number[] = []
   #limits: ChainParameters
   #parameters: Uint8Array
 
@@ -61,10 +63,18 @@ export class ChainRules implements HeaderRules {
   /** Takes over what a state says: at the start, and after a change was committed. */
   load(reader: Reader): void {
     this.#periods = readMemberSets(reader).map(({ from, set }) => ({ from, set, hash: memberSetHash(this.chain, set) }))
+    this.#changeHeights = this.#periods.slice(1).map(({ from }) => Number(from) - 1)
     const limits = readParameters(reader)
     if (limits === this.#limits) return
     this.#limits = limits
     this.#parameters = parametersHash(this.chain, limits)
+  }
+
+  /** Moves on with a committed block, whose state `layer` shows. */
+  follow({ rules: { limits }, change, layer }: Pick<ExecutedBlock, 'rules' | 'change' | 'layer'>): boolean {
+    const moved = change !== undefined || limits !== this.#limits
+    if (moved) this.load(readerOf(layer))
+    return moved
   }
 
   /** The set that certifies the block at `height`; above the newest committed block that is the newest one known. */
@@ -78,9 +88,7 @@ export class ChainRules implements HeaderRules {
   }
 
   /** First heights of all sets but that of genesis: the blocks before them must be certified themselves. */
-  get changeHeights(): readonly number[] {
-    return this.#periods.slice(1).map(({ from }) => Number(from) - 1)
-  }
+  get changeHeights(): readonly number[] { return this.#changeHeights }
 
   /** The attestation keys that a node has ever had as a voter, newest first. */
   keysOf(node: number): readonly Uint8Array[] {

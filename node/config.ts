@@ -26,6 +26,7 @@ export const configSchema = Type.Object({
   p2p: Type.Object({
     listen: Type.Array(Type.String({ pattern: '^/' }), { minItems: 1, maxItems: 8, default: ['/ip4/127.0.0.1/tcp/9000'], description: 'multiaddresses to listen on; genesis says where others dial' }),
     routes: Type.Array(Type.String({ pattern: '^[1-9][0-9]{0,9}=/' }), { maxItems: 256, default: [], description: '`NODE=MULTIADDRESS`: dials that node there instead of where the ledger says (through a tunnel, say); its key is checked all the same. A wrong one leaves it unreachable from here unless it dials itself' }),
+    peers: Type.Optional(Type.String({ minLength: 1, description: 'file of the nodes to connect to while the ledger held here does not name this node yet (`stele member peers` writes it)' })),
   }, { ...closed, default: {} }),
   rpc: Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'address of the RPC listener; anything but loopback needs allowInsecure behind a TLS proxy' }),
@@ -123,6 +124,7 @@ function withAbsolutePaths(config: Config, base: string): Config {
   const absolute = (path: string): string => (isAbsolute(path) ? path : resolve(base, path))
   return {
     ...config, genesis: absolute(config.genesis), dataDir: absolute(config.dataDir), keystore: absolute(config.keystore),
+    p2p: config.p2p.peers === undefined ? config.p2p : { ...config.p2p, peers: absolute(config.p2p.peers) },
     ...(config.passphraseFile === undefined ? {} : { passphraseFile: absolute(config.passphraseFile) }),
   }
 }

@@ -5,8 +5,10 @@ export const NODE_ERRORS = {
   CONFIG_INVALID: 'The configuration breaks a rule, or has a key that does not exist; the details name key, line and rule. See configuration.md.',
   GENESIS_UNREADABLE: 'The genesis file cannot be read, or is not JSON. Check the path in the configuration.',
 
-  NODE_UNKNOWN: 'Genesis names no node with this id. Correct `node` in the configuration, or use the right genesis file.',
-  NODE_KEYS_MISMATCH: 'The keystore holds other keys than genesis names for this node. Point `keystore` at the right file.',
+  NODE_UNKNOWN: 'Neither genesis nor the ledger names a node with this id. Correct `node` in the configuration, or use the right genesis file; a node that joins needs `p2p.peers`.',
+  NODE_KEYS_MISMATCH: 'The keystore holds other keys than the ledger names for this node. Point `keystore` at the right file.',
+  NODE_REMOVED: 'The members have removed this node by a vote. Stop it for good; an institution that comes back proposes a new node with a new number.',
+  PEERS_FILE_INVALID: 'The file that `p2p.peers` names is not one that `stele member peers` wrote. The details name the rule.',
   NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',
   NODE_STOPPING: 'The node is shutting down. Ask another node.',
   VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',

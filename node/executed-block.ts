@@ -2,8 +2,10 @@ import type { BlockHeader } from '../primitives/block.ts'
 import type { MerkleAccumulator } from '../primitives/merkle.ts'
 import type { Receipt } from '../primitives/receipt.ts'
 import type { Transaction } from '../primitives/transaction.ts'
+import type { VoterChange } from '../contracts/index.ts'
 import type { WindowLayer } from '../contracts/runtime/replay-window.ts'
 import type { Layer } from '../state/overlay.ts'
+import type { NextRules } from './chain-rules.ts'
 
 /** A hash that the history tree closed with a block: complete subtree over leaves [index · 2^level, (index + 1) · 2^level). */
 export interface HistoryNode { readonly level: number; readonly index: number; readonly hash: Uint8Array }
@@ -24,6 +26,10 @@ export interface ExecutedBlock {
   /** The history tree with this block as its last leaf. */
   readonly history: MerkleAccumulator
   readonly historyNodes: readonly HistoryNode[]
+  /** What the next block stands under. */
+  readonly rules: NextRules
+  /** What an activation block changes in consensus; undefined for every other block. */
+  readonly change: VoterChange | undefined
 }
 
 /** What the next block stands on: the newest executed block, or what the durable state stands at. */
@@ -34,4 +40,5 @@ export interface Tip {
   readonly history: MerkleAccumulator
   readonly layer: Layer | undefined
   readonly window: WindowLayer | undefined
+  readonly rules: NextRules
 }

@@ -2,24 +2,29 @@ import { toHex, equalBytes } from '../primitives/bytes.ts'
 import { blockHashOf, encodeBlock, encodeHeader, headerSigningBytes } from '../primitives/block.ts'
 import type { BlockHeader } from '../primitives/block.ts'
 import { encode } from '../primitives/codec.ts'
+import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
+import { activationRoot } from '../primitives/member-history.ts'
 import { leafHash, merkleRoot } from '../primitives/merkle.ts'
+import type { MemberSet } from '../primitives/member-set.ts'
 import { receiptSchema } from '../primitives/receipt.ts'
 import type { Receipt } from '../primitives/receipt.ts'
 import { verify } from '../primitives/signature.ts'
 import type { SignatureItem, Signer } from '../primitives/signature.ts'
 import { signatureItems } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
-import { executeBlock, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
+import { executeActivation, executeBlock, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
+import type { BlockOutcome, VoterChange } from '../contracts/index.ts'
 import type { AuthorisationCode } from '../contracts/runtime/codes.ts'
+import type { ExecutionBlock } from '../contracts/index.ts'
 import type { Registry } from '../contracts/runtime/registry.ts'
 import type { ReplayWindow, WindowLayer } from '../contracts/runtime/replay-window.ts'
 import { readerOf } from '../contracts/runtime/table.ts'
 import type { Layer, TransactionStore } from '../state/overlay.ts'
 import type { WorldState } from '../state/world-state.ts'
-import { checkHeader, readBlock } from './block-check.ts'
+import { checkHeader, proposalItem, proposerKey, readBlock } from './block-check.ts'
 import type { ReadBlock } from './block-check.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import { nextRules } from './chain-rules.ts'
 import type { ExecutedBlock, Tip } from './executed-block.ts'
 import type { TransactionReader } from './transaction-reader.ts'
 
@@ -32,13 +37,16 @@ export interface ExecutorPorts {
   readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
 }
 
-export interface ExecutorOptions { readonly rules: HeaderRules; readonly node: number; readonly signer: Signer }
+export interface ExecutorOptions { readonly chain: Uint8Array; readonly node: number; readonly signer: Signer }
 
-/** An entry as the log hands it over. */
-export interface LogEntry { readonly index: number; readonly term: number; readonly data: Uint8Array }
+/** An entry as the log hands it over, in the words of consensus or of the ledger. A `reconfiguration` (`change`) carries an activation block. */
+export interface LogEntry { readonly index: number; readonly term: number; readonly kind?: 'noop' | 'block' | 'reconfiguration' | 'normal' | 'change'; readonly data: Uint8Array }
 
 /** Why this node will not vouch for an entry. `root`: the state root it got itself, or zeros when it never came so far. */
 export interface Refused { readonly code: string; readonly root: Uint8Array; readonly error: SteleError }
+
+/** What executing a block came to. `set` and `change` for activations only. */
+interface Outcome { readonly receipts: readonly Receipt[]; readonly set?: MemberSet; readonly change?: VoterChange | undefined }
 
 const NO_ROOT = new Uint8Array(32)
 
@@ -69,14 +77,17 @@ export class Executor {
 
   get tip(): Tip {
     const last = this.#blocks.at(-1)
-    return last === undefined ? this.#base : { height: last.height, hash: last.hash, timeMs: last.header.timeMs, history: last.history, layer: last.layer, window: last.window }
+    return last === undefined ? this.#base : { height: last.height, hash: last.hash, timeMs: last.header.timeMs, history: last.history, layer: last.layer, window: last.window, rules: last.rules }
   }
 
   /** Signatures of an entry's transactions and of its header, checked in batches ahead of execution; positive verdicts are remembered by the verifier. */
   async prepare(entry: LogEntry): Promise<BlockHeader | undefined> {
     if (entry.data.length === 0) return undefined
-    const { header, transactions, proposal } = this.#readOnce(entry.data)
-    await Promise.all([this.#ports.verifyBatch([proposal]), this.#ports.reader.verify(transactions)])
+    const read = this.#readOnce(entry.data)
+    const { header, transactions } = read
+    // Blocks before this one may change the voters; then execution verifies the proposer under the right key.
+    const key = this.tip.rules.members.voters.find(({ node }) => node === header.proposer)?.attestationKey
+    await Promise.all([...(key === undefined ? [] : [this.#ports.verifyBatch([proposalItem(read, key)])]), this.#ports.reader.verify(transactions)])
     return header
   }
 
@@ -85,7 +96,7 @@ export class Executor {
     if (data.length === 0) return undefined
     try {
       const { envelope, header } = this.#readOnce(data)
-      return { height: Number(header.height), hash: blockHashOf(this.#options.rules.chain, envelope.header) }
+      return { height: Number(header.height), hash: blockHashOf(this.#options.chain, envelope.header) }
     } catch {
       return undefined // Execution finds the fault again and refuses the entry with its code.
     }
@@ -93,7 +104,7 @@ export class Executor {
 
   #readOnce(data: Uint8Array): ReadBlock {
     let read = this.#read.get(data)
-    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.rules, (bytes) => this.#ports.reader.read(bytes))))
+    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.chain, (bytes) => this.#ports.reader.read(bytes))))
     return read
   }
 
@@ -121,52 +132,84 @@ export class Executor {
 
   #execute(entry: LogEntry, layer: Layer): ExecutedBlock {
     const tip = this.tip
-    const { envelope, header, transactions, proposal } = this.#readOnce(entry.data)
-    checkHeader(header, tip, entry.term, this.#options.rules)
+    const read = this.#readOnce(entry.data)
+    const { envelope, header, transactions } = read
+    const { rules } = tip
+    checkHeader(header, tip, entry.term, rules)
     const height = Number(header.height)
+    const proposal = proposalItem(read, proposerKey(header, rules.members))
     const isSigned = (transaction: Transaction): boolean => this.#ports.reader.isVerified(transaction) || signatureItems(transaction).every((item) => this.#verified(item))
     if (!this.#verified(proposal) || !transactions.every(isSigned)) {
       throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: 'every signature verifies', height } })
     }
     const window = this.#newWindow(tip)
-    const outcome = executeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
+    const outcome = this.#run(entry.kind === 'reconfiguration' || entry.kind === 'change', layer, window, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
     if ('refused' in outcome) {
       throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: outcome.refused.code, height, position: outcome.refused.position } })
     }
     const { root } = layer.seal()
     const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
-    const eventRoot = merkleRoot(receiptBytes)
+    const eventRoot = outcome.set === undefined ? merkleRoot(receiptBytes) : activationRoot(outcome.set)
     if (!equalBytes(root, header.stateRoot) || !equalBytes(eventRoot, header.eventRoot)) {
       throw new SteleError({ code: 'ROOT_MISMATCH', message: 're-execution gives another root than the proposer signed', details: { height, proposer: header.proposer, ours: toHex(root), theirs: toHex(header.stateRoot), eventsAgree: equalBytes(eventRoot, header.eventRoot) } })
     }
-    return this.#executed(entry.index, entry.term, header, envelope.header, transactions, outcome.receipts, receiptBytes, layer, window)
+    return this.#executed(entry.index, entry.term, header, envelope.header, transactions, outcome.receipts, receiptBytes, layer, window, outcome.change)
+  }
+
+  /** Executes a block of transactions, or an activation, which holds none. */
+  #run(activates: boolean, layer: Layer, window: WindowLayer, block: ExecutionBlock, transactions: readonly Transaction[]): Outcome | Extract<BlockOutcome, { refused: unknown }> {
+    const ports = { state: this.store(layer), window, registry: this.#ports.registry, verified: (item: SignatureItem) => this.#verified(item) }
+    if (!activates) {
+      const outcome = executeBlock(ports, block, transactions)
+      return 'refused' in outcome ? outcome : { receipts: outcome.receipts }
+    }
+    if (transactions.length > 0) return { refused: { position: 0, code: 'BLOCK_CHANGE_DUE' } }
+    const outcome = executeActivation(ports, block)
+    return 'refused' in outcome ? outcome : { receipts: [], ...outcome }
   }
 
   /** Cuts the next block at (`index`, `term`) from `candidates`, which have verified signatures. Undefined when none of them can go in. `dropped` says which never will, as things stand. */
   propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[]): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } {
     const tip = this.tip
-    const { rules, node, signer } = this.#options
     const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs
     const layer = this.#ports.world.newLayer(tip.layer)
     const window = this.#newWindow(tip)
     const height = BigInt(tip.height + 1)
-    const outcome = proposeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height, timeMs, parentTimeMs: tip.timeMs, chainId: rules.chain }, candidates)
+    const outcome = proposeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height, timeMs, parentTimeMs: tip.timeMs, chainId: this.#options.chain }, candidates)
     const dropped = outcome.dropped.map(({ position, code }) => ({ transaction: candidates[position]!, code }))
     if (outcome.included.length === 0) {
       layer.drop()
       return { dropped }
     }
     const transactions = outcome.included.map((position) => candidates[position]!)
+    return { ...this.#cut(index, term, timeMs, transactions, outcome, layer, window), dropped }
+  }
+
+  /** Cuts the activation block of the change that stands out at the tip. */
+  activate(index: number, term: number, nowMs: bigint): { readonly data: Uint8Array; readonly block: ExecutedBlock } {
+    const tip = this.tip
+    const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs
+    const layer = this.#ports.world.newLayer(tip.layer)
+    const window = this.#newWindow(tip)
+    const outcome = this.#run(true, layer, window, { height: BigInt(tip.height + 1), timeMs, parentTimeMs: tip.timeMs, chainId: this.#options.chain }, [])
+    invariant(!('refused' in outcome), 'a leader activates only what stands out')
+    return this.#cut(index, term, timeMs, [], outcome, layer, window)
+  }
+
+  #cut(index: number, term: number, timeMs: bigint, transactions: readonly Transaction[], outcome: Outcome, layer: Layer, window: WindowLayer): { readonly data: Uint8Array; readonly block: ExecutedBlock } {
+    const tip = this.tip
+    const { chain, node, signer } = this.#options
+    const { rules } = tip
     const { root } = layer.seal()
     const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
     const header: BlockHeader = {
-      v: 1, chain: rules.chain, epoch: rules.members.epoch, height, term, parent: tip.hash, txRoot: merkleRoot(transactions.map(({ bytes }) => bytes)),
-      eventRoot: merkleRoot(receiptBytes), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters, timeMs, proposer: node, count: transactions.length,
+      v: 1, chain, epoch: rules.members.epoch, height: BigInt(tip.height + 1), term, parent: tip.hash, txRoot: merkleRoot(transactions.map(({ bytes }) => bytes)),
+      eventRoot: outcome.set === undefined ? merkleRoot(receiptBytes) : activationRoot(outcome.set), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters,
+      timeMs, proposer: node, count: transactions.length,
     }
     const headerBytes = encodeHeader(header)
-    const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(rules.chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })
-    const block = this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window)
-    return { data, block, dropped }
+    const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })
+    return { data, block: this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window, outcome.change) }
   }
 
   /** Hash of an executed block that is not durable in the database yet. */
@@ -206,14 +249,14 @@ export class Executor {
     const [first] = this.#blocks
     if (first?.index !== index) return undefined
     this.#blocks.shift()
-    this.#base = { height: first.height, hash: first.hash, timeMs: first.header.timeMs, history: first.history, layer: first.layer, window: first.window }
+    this.#base = { height: first.height, hash: first.hash, timeMs: first.header.timeMs, history: first.history, layer: first.layer, window: first.window, rules: first.rules }
     return first
   }
 
   /** Signatures inside transactions' arguments, for the door. */
   proofs(transaction: Transaction): readonly SignatureItem[] {
     const tip = this.tip
-    return proofsOf(readerOf(tip.layer ?? this.#ports.world.view()), this.#ports.registry, { height: BigInt(tip.height + 1), chainId: this.#options.rules.chain }, transaction)
+    return proofsOf(readerOf(tip.layer ?? this.#ports.world.view()), this.#ports.registry, { height: BigInt(tip.height + 1), chainId: this.#options.chain }, transaction)
   }
 
   /** Where execution writes; a seam for the test that plants a wrong write. */
@@ -229,11 +272,12 @@ export class Executor {
     return this.#ports.knows(item) || verify(item.publicKey, item.message, item.signature)
   }
 
-  #executed(index: number, term: number, header: BlockHeader, headerBytes: Uint8Array, transactions: readonly Transaction[], receipts: readonly Receipt[], receiptBytes: readonly Uint8Array[], layer: Layer, window: WindowLayer): ExecutedBlock {
+  #executed(index: number, term: number, header: BlockHeader, headerBytes: Uint8Array, transactions: readonly Transaction[], receipts: readonly Receipt[], receiptBytes: readonly Uint8Array[], layer: Layer, window: WindowLayer, change: VoterChange | undefined): ExecutedBlock {
     const hash = blockHashOf(header.chain, headerBytes)
     const history = this.tip.history.clone()
     const historyNodes = history.appendHash(leafHash(hash))
-    return { index, term, height: Number(header.height), hash, header, headerBytes, transactions, receipts, receiptBytes, layer, window, history, historyNodes }
+    const rules = nextRules(header.chain, readerOf(layer), this.tip.rules, change !== undefined)
+    return { index, term, height: Number(header.height), hash, header, headerBytes, transactions, receipts, receiptBytes, layer, window, history, historyNodes, rules, change }
   }
 }
 

@@ -51,16 +51,18 @@ export interface MemberConfigPlan {
   readonly admin: { readonly host: string; readonly port: number }
   /** Serves the methods of the JSON-RPC specification's examples: development networks only. */
   readonly specificationExamples?: boolean
+  /** For a node that joins a running chain: where its file of peers is. */
+  readonly peers?: string
 }
 
 /** Writes `config.yaml` and `custodian.yaml`; returns their paths. Never overwrites: `EEXIST`. */
-export function writeMemberConfigs({ folder, member, node, genesis, passphraseFile, listen, rpc, admin, specificationExamples }: MemberConfigPlan): { readonly config: string; readonly custodian: string } {
+export function writeMemberConfigs({ folder, member, node, genesis, passphraseFile, listen, rpc, admin, specificationExamples, peers }: MemberConfigPlan): { readonly config: string; readonly custodian: string } {
   const passphrase = passphraseFile === undefined ? {} : { passphraseFile }
   const config = join(folder, 'config.yaml')
   const custodian = join(folder, 'custodian.yaml')
   writeFileSync(config, stringify({
     version: 1, node, genesis, dataDir: 'data', keystore: 'node.json', ...passphrase,
-    p2p: { listen: [...listen] }, rpc: { ...rpc, ...(specificationExamples === true && { specificationExamples }) }, admin,
+    p2p: { listen: [...listen], ...(peers === undefined ? {} : { peers }) }, rpc: { ...rpc, ...(specificationExamples === true && { specificationExamples }) }, admin,
   }), { flag: 'wx' })
   writeFileSync(custodian, stringify({ version: 1, member, genesis, rpc: `http://${rpc.host}:${rpc.port}`, operator: 'operator.json', ...passphrase, dataDir: 'custodian' }), { flag: 'wx' })
   return { config, custodian }

@@ -2,13 +2,15 @@ import { decode } from '../primitives/codec.ts'
 import { leafHash, MerkleAccumulator } from '../primitives/merkle.ts'
 import { receiptSchema } from '../primitives/receipt.ts'
 import { decodeTransaction } from '../primitives/transaction.ts'
+import { chainIdOf } from '../primitives/genesis.ts'
 import type { Genesis } from '../primitives/genesis.ts'
-import { genesisState } from '../contracts/index.ts'
+import { genesisState, readerOf } from '../contracts/index.ts'
 import type { Registry, WindowBlock } from '../contracts/index.ts'
 import { ReplayWindow } from '../contracts/index.ts'
 import { worldError } from '../state/world-errors.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { historyPeaks, historyRows } from './block-index.ts'
+import { nextRules } from './chain-rules.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Tip } from './executed-block.ts'
 
@@ -27,7 +29,7 @@ export function recoverTip(world: WorldState, store: ChainStore, genesis: Genesi
   const size = height + 1
   const history = MerkleAccumulator.restore(size, historyPeaks(world.rows(), size))
   const timeMs = height === 0 ? genesis.timeMs : store.block(height)!.header.timeMs
-  return { height, hash: blockHash, timeMs, history, layer: undefined, window: undefined }
+  return { height, hash: blockHash, timeMs, history, layer: undefined, window: undefined, rules: nextRules(chainIdOf(genesis), readerOf(world.view())) }
 }
 
 /** The ids and claims still in force at the durable height, from the blocks of the last lifetime. */

@@ -49,7 +49,7 @@ export class ReleaseCheck {
     const heads = await this.#gather(nonce, request, signal)
     const highest = heads.reduce((best, head) => (head.content.height > best.content.height ? head : best))
     const checkedAt = { height: Number(highest.content.height), hash: highest.content.block, timeMs: Math.max(clock.nowMs(), ...heads.map(({ content }) => Number(content.timeMs))) }
-    const needed = releaseQuorum(this.#node.parts.genesis.members.length)
+    const needed = releaseQuorum(this.#node.parts.rules.members.voters.length)
     const verdict = (code: string): ReleaseVerdict => ({ heads, needed, code, checkedAt })
     const found = findDecision(store, request)
     if (found === undefined) return verdict('RELEASE_NO_PERMIT')

@@ -6,7 +6,7 @@ import type { OpenedLedger } from '../state/ledger-open.ts'
 import type { Entry } from '../state/ledger-record.ts'
 import type { LedgerRepair } from '../state/ledger-repair.ts'
 import type { Ledger } from '../state/ledger.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import { agreedPlaces, checkOffered, isFinal, placeOf, refused, samePlace } from './repair-proof.ts'
 import type { CheckedEntry } from './repair-proof.ts'
 import type { RepairRoom } from './repair-room.ts'
@@ -15,7 +15,7 @@ import type { BlockSource } from './sync-blocks.ts'
 export interface LedgerRepairPorts {
   readonly open: () => Promise<OpenedLedger>
   readonly room: RepairRoom
-  readonly rules: HeaderRules
+  readonly rules: ChainRules
   readonly logger: Logger
 }
 
@@ -102,7 +102,7 @@ async function mendCopy(damage: Damage, repair: LedgerRepair, source: BlockSourc
   return false
 }
 
-async function fetchOne(node: number, index: number, source: BlockSource, rules: HeaderRules, signal: AbortSignal): Promise<CheckedEntry | undefined> {
+async function fetchOne(node: number, index: number, source: BlockSource, rules: ChainRules, signal: AbortSignal): Promise<CheckedEntry | undefined> {
   for await (const offered of source.entries(node, index, index, signal)) return checkOffered(offered, rules)
   return undefined
 }
@@ -111,7 +111,7 @@ async function fetchOne(node: number, index: number, source: BlockSource, rules:
  * The hash that this ledger itself still remembers of the lost block is the best proof, and the only one for a block that was acknowledged and not committed.
  * Without it the block must be final, or committed by a majority. A no-op is its term and index, which the ledger compares.
  */
-async function mustBeProved(checked: CheckedEntry, { hash }: Damage, source: BlockSource, rules: HeaderRules, signal: AbortSignal): Promise<void> {
+async function mustBeProved(checked: CheckedEntry, { hash }: Damage, source: BlockSource, rules: ChainRules, signal: AbortSignal): Promise<void> {
   const { entry } = checked
   if (entry.hash === undefined) return
   if (hash !== undefined) {

@@ -38,7 +38,7 @@ function refusal({ mode, repairReason }: SteleNode): SteleError {
 }
 
 function bareInfo({ mode }: SteleNode, { config, genesis }: NodeSettings): NodeInfo {
-  const member = genesis.members.find(({ nodes }) => nodes.some(({ node }) => node === config.node))!
+  const member = genesis.members.find(({ nodes }) => nodes.some(({ node }) => node === config.node)) ?? { member: 0, name: 'joining' }
   const chain = toHex(headerRules(genesis).chain)
   return {
     node: config.node, member: member.member, name: member.name, chain, role: 'follower', mode: mode === 'starting' ? 'normal' : mode, leader: null, term: 0,

@@ -5,8 +5,8 @@ import { commitQuorum } from '../primitives/member-set.ts'
 import { verifyFinality } from '../primitives/receipt.ts'
 import { verify } from '../primitives/signature.ts'
 import type { Entry } from '../state/ledger-record.ts'
-import { readBlock } from './block-check.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import { proposalItem, readBlock } from './block-check.ts'
+import type { ChainRules } from './chain-rules.ts'
 import type { BlockSource, OfferedEntry, PlacedEntry } from './sync-blocks.ts'
 
 /** An offered entry whose block is whole: transaction root, proposer's signature and hash were computed here. `header`: its header bytes; undefined for a no-op. */
@@ -15,22 +15,27 @@ export interface CheckedEntry { readonly entry: Entry; readonly header: Uint8Arr
 const NO_HASH = new Uint8Array(32)
 
 /** Checks that an offered entry is a no-op or a block that hangs together in itself. Throws `REPAIR_COPY_REFUSED`, `BLOCK_INVALID`, CODEC_* or TX_*. */
-export function checkOffered({ index, term, kind, data }: OfferedEntry, rules: HeaderRules): CheckedEntry {
+export function checkOffered({ index, term, kind, data }: OfferedEntry, rules: ChainRules): CheckedEntry {
   if (data.length === 0) return { entry: { index, term, kind, height: 0, data }, header: undefined }
-  const { envelope, header, proposal } = readBlock(data, rules)
+  const read = readBlock(data, rules.chain)
+  const { envelope, header } = read
   if (header.term !== term) throw refused(index, 'the header\'s term is its entry\'s')
-  if (!verify(proposal.publicKey, proposal.message, proposal.signature)) throw refused(index, 'the proposer signed the header')
+  const isSigned = rules.keysOf(header.proposer).some((key) => {
+    const { publicKey, message, signature } = proposalItem(read, key)
+    return verify(publicKey, message, signature)
+  })
+  if (!isSigned) throw refused(index, 'the proposer signed the header')
   return { entry: { index, term, kind, height: Number(header.height), data, hash: blockHashOf(rules.chain, envelope.header) }, header: envelope.header }
 }
 
 /** True when some member proves by a certificate of the chain's voters that this very block is final. */
-export async function isFinal({ entry, header }: CheckedEntry, source: BlockSource, rules: HeaderRules, signal: AbortSignal): Promise<boolean> {
+export async function isFinal({ entry, header }: CheckedEntry, source: BlockSource, rules: ChainRules, signal: AbortSignal): Promise<boolean> {
   if (header === undefined) return false
   for (const node of source.nodes) {
     try {
       const finality = await source.finality(node, entry.height, signal)
       if (finality === undefined) continue
-      verifyFinality(rules.chain, rules.members, header, finality)
+      verifyFinality(rules.chain, rules.membersAt(finality.certificate.content.height), header, finality)
       return true
     } catch (error) {
       // An unreachable member, or a proof that does not hold: the next one is asked.
@@ -44,7 +49,7 @@ export async function isFinal({ entry, header }: CheckedEntry, source: BlockSour
  * What a majority of all voters says it has committed at `from` to `to`: the common answer as far as it reaches without a gap. This node's own
  * word does not count, so with three voters both others must agree.
  */
-export async function agreedPlaces(from: number, to: number, source: BlockSource, rules: HeaderRules, signal: AbortSignal): Promise<readonly PlacedEntry[]> {
+export async function agreedPlaces(from: number, to: number, source: BlockSource, rules: ChainRules, signal: AbortSignal): Promise<readonly PlacedEntry[]> {
   const answers = (await Promise.all(source.nodes.map(async (node) => {
     try {
       return await source.placed(node, from, to, signal)

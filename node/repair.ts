@@ -4,7 +4,7 @@ import type { Logger } from '../primitives/ports.ts'
 import type { OpenedLedger } from '../state/ledger-open.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { WorldState } from '../state/world-state.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import { fetchCommitted, openWholeLedger, raiseTerm } from './repair-ledger.ts'
 import { agreedPlaces, placeOf, samePlace } from './repair-proof.ts'
 import type { RepairRoom } from './repair-room.ts'
@@ -15,7 +15,7 @@ import type { RefusedEntry, SoundState, StatePorts } from './repair-state.ts'
 const DAMAGED_READS_MAX = 3
 
 export interface StorePorts extends Omit<StatePorts, 'ledger' | 'createGround'> {
-  readonly rules: HeaderRules
+  readonly rules: ChainRules
   readonly room: RepairRoom
   readonly openLedger: () => Promise<OpenedLedger>
   readonly createGround: (ledger: Ledger, world: WorldState) => ReturnType<StatePorts['createGround']>

@@ -3,20 +3,21 @@ import { mkdir, readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Raft } from '../consensus/core/raft.ts'
 import { DEFAULT_RAFT_OPTIONS } from '../consensus/core/config.ts'
-import { configurationOf } from '../consensus/core/reconfiguration.ts'
 import { Driver } from '../consensus/driver.ts'
 import { Finality } from '../consensus/finality.ts'
 import { Mempool } from '../consensus/mempool.ts'
 import { DEFAULT_PROPOSER } from '../consensus/proposer.ts'
-import { builtInRegistry } from '../contracts/index.ts'
+import type { Reader } from '../contracts/index.ts'
+import { builtInRegistry, readerOf } from '../contracts/index.ts'
 import { DEFAULT_P2P } from '../p2p/options.ts'
 import { createNetwork } from '../p2p/network.ts'
 import type { Network } from '../p2p/network.ts'
+import type { PeerRecord } from '../p2p/roster.ts'
 import { attestationSchema, certificateSchema } from '../primitives/certificate.ts'
 import type { AttestationContent } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
-import type { Genesis, GenesisMember } from '../primitives/genesis.ts'
+import type { Genesis } from '../primitives/genesis.ts'
 import { noMetrics } from '../primitives/ports.ts'
 import type { Clock, Logger, MetricsRegister, Random } from '../primitives/ports.ts'
 import { createSigner } from '../primitives/signature.ts'
@@ -29,7 +30,7 @@ import type { WorldState } from '../state/world-state.ts'
 import { Admission } from './admission.ts'
 import { Applier } from './applier.ts'
 import { BlockExecution } from './block-execution.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
 import type { ExecutedBlock } from './executed-block.ts'
@@ -37,6 +38,7 @@ import { EvidenceStore } from './evidence.ts'
 import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
+import { checkKeys, configurationIn, genesisNodes, maySettle, nodesIn, withCards } from './node-roster.ts'
 import { LedgerLogStore, toRaftEntry } from './log-store.ts'
 import { recoverTip, recoverWindow } from './recover.ts'
 import { Relay } from './relay.ts'
@@ -74,8 +76,7 @@ export type NodeMode = 'starting' | 'normal' | 'repair' | 'fenced' | 'stopping'
 export interface NodeParts {
   readonly config: Config
   readonly genesis: Genesis
-  readonly rules: HeaderRules
-  readonly member: GenesisMember
+  readonly rules: ChainRules
   readonly world: WorldState
   readonly ledger: Ledger
   readonly store: ChainStore
@@ -165,9 +166,7 @@ export class SteleNode {
     const fatal = this.#failed
     signatureSelfTest()
     const rules = headerRules(genesis)
-    const member = memberOf(genesis, config.node)
     const signer = createSigner(keys.attestation)
-    checkKeys(genesis, config.node, keys)
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     await this.#readFreeBytes()
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
@@ -177,8 +176,9 @@ export class SteleNode {
     const createGround = async (upon: Ledger, world: WorldState): Promise<Ground> => {
       const store = new ChainStore(rules.chain, upon, world)
       const tip = recoverTip(world, store, genesis)
-      const window = await recoverWindow(store, rules.chain, registry, tip, genesis.parameters.lifetimeMsMax)
-      const executor = new this.#executorClass({ rules, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+      rules.load(readerOf(world.view()))
+      const window = await recoverWindow(store, rules.chain, registry, tip, rules.limits.lifetimeMsMax)
+      const executor = new this.#executorClass({ chain: rules.chain, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
       return { executor, window, store }
     }
     const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, createGround).catch(async (error: unknown) => {
@@ -186,30 +186,29 @@ export class SteleNode {
       throw error
     })
     const { tip } = executor
+    checkKeys(readerOf(world.view()), genesis, config, keys)
     const mempool = new Mempool(config.mempool)
     const book = new TransactionBook()
     const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal)
-    const execution = new BlockExecution({
-      blockTransactionsMax: genesis.parameters.blockTransactionsMax, blockBytesMax: genesis.parameters.blockBytesMax,
-      futureToleranceMs: genesis.parameters.futureToleranceMs, patienceMs: config.consensus.tickMs * config.consensus.electionTicks,
-    }, {
+    const execution = new BlockExecution({ node: config.node, patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
       executor, applier, mempool, book, clock: this.#clock, logger,
       onCommitted: (block) => this.#blockCommitted(block),
+      maySettle: (step) => maySettle(step, this.parts),
       onLeaderAhead: (aheadMs) => {
         logger.warn({ aheadMs }, 'the leader\'s clock runs ahead of this node\'s')
         this.parts.driver.forgetLeader()
       },
     })
-    const network = await this.#createNetwork(rules.chain, metrics)
+    const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
     const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
     const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
-    const driver = this.#createDriver(ledger, executor, execution, lines, mempool)
-    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: genesis.parameters.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool)
+    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { config, genesis, rules, member, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.sync.handle('transactions', async (_from, data) => {
@@ -229,7 +228,7 @@ export class SteleNode {
     if (this.#stopping.signal.aborted) return
     this.#mode = 'normal'
     this.#repairReason = undefined
-    logger.info({ node: config.node, member: member.name, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
+    logger.info({ node: config.node, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
   /** Says `stopping` from now on. */
@@ -281,7 +280,7 @@ export class SteleNode {
     this.#repairReason = reason
   }
 
-  async #openStores(rules: HeaderRules, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
+  async #openStores(rules: ChainRules, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
     const { config, genesis } = this.#settings
     const { logger, fatal } = this.#with
     const room = new RepairRoom({
@@ -296,11 +295,16 @@ export class SteleNode {
     })
   }
 
-  #createNetwork(chain: Uint8Array, metrics: MetricsRegister): Promise<Network> {
+  #routed(nodes: readonly PeerRecord[]): PeerRecord[] {
+    return nodes.map((record) => ({ ...record, addresses: addressesOf(record.node, record.addresses, this.#settings.config.p2p.routes) }))
+  }
+
+  #createNetwork(chain: Uint8Array, metrics: MetricsRegister, reader?: Reader): Promise<Network> {
     const { config, genesis, keys } = this.#settings
+    const named = reader === undefined ? genesisNodes(genesis) : nodesIn(reader)
     return createNetwork({
       chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
-      members: genesis.members.flatMap(({ member, nodes }) => nodes.map(({ node, transportKey, addresses }) => ({ node, member, transportKey, addresses: addressesOf(node, addresses, config.p2p.routes) }))),
+      members: this.#routed(named.some(({ node }) => node === config.node) ? named : withCards(named, config.p2p.peers)),
     }, { logger: this.#with.logger, metrics, clock: this.#clock, random: systemRandom })
   }
 
@@ -313,14 +317,14 @@ export class SteleNode {
     }
   }
 
-  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: HeaderRules, signer: ReturnType<typeof createSigner>, lines: RaftLines): Finality {
+  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: ChainRules, signer: ReturnType<typeof createSigner>, lines: RaftLines): Finality {
     const { logger } = this.#with
     const fatal = this.#failed
     const last = ledger.lastAttestation()
     const evidence = new EvidenceStore(this.#settings.config.dataDir, { logger, metrics: this.#with.metrics, clock: this.#clock })
     const certificate = ledger.newestCertificate()
     return new Finality({
-      chain: rules.chain, members: rules.members, node: this.#settings.config.node, signer,
+      chain: rules.chain, sets: rules, node: this.#settings.config.node, signer,
       attestedFloor: last?.height ?? 0,
       lastAttested: last?.bytes === undefined ? undefined : decode(attestationSchema, last.bytes),
       newestCertificate: certificate === undefined ? undefined : decode(certificateSchema, certificate.bytes),
@@ -339,17 +343,16 @@ export class SteleNode {
     })
   }
 
-  #createDriver(ledger: Ledger, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool): Driver {
-    const { config, genesis } = this.#settings
+  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool): Driver {
+    const { config } = this.#settings
     const { logger } = this.#with
     const fatal = this.#failed
     const { recovered } = ledger
     const hardState = ledger.hardState()
     const log = new LedgerLogStore(ledger, (data) => executor.describe(data))
     const { tickMs, electionTicks } = config.consensus
-    const voters = genesis.members.flatMap(({ nodes }) => nodes.map(({ node }) => node))
     const raft = new Raft({
-      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationOf(voters), hardState, applied: executor.executedIndex,
+      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationIn(readerOf(world.view())), hardState, applied: executor.executedIndex,
       refusals: recovered.refusals, electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)
     return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
@@ -369,8 +372,18 @@ export class SteleNode {
 
   #blockCommitted(block: ExecutedBlock): void {
     this.#finalWaitsSinceMs ??= this.#clock.monotonicMs()
+    if (this.parts.rules.follow(block)) this.#membersChanged(block)
     this.parts.finality.committed(contentOf(block))
     for (const listener of this.#committed) listener(block)
+  }
+
+  /** The gate and the dialling follow the committed state. */
+  #membersChanged({ height, layer }: ExecutedBlock): void {
+    const { network, rules, config } = this.parts
+    const nodes = nodesIn(readerOf(layer))
+    // A node that still replays the past keeps the peers it was given: they know more than the state it has come to.
+    if (nodes.some(({ node }) => node === config.node)) network.roster.update(this.#routed(nodes))
+    this.#with.logger.info({ height, voters: rules.members.voters.map(({ node }) => node), nodes: nodes.map(({ node }) => node) }, 'the members or parameters of the chain changed')
   }
 
   #blocksFinal(height: number): void {
@@ -411,18 +424,4 @@ export function contentOf({ header, hash }: Pick<ExecutedBlock, 'header' | 'hash
 
 function tailOf(ledger: Ledger, appliedIndex: number): ReturnType<typeof toRaftEntry>[] {
   return ledger.entries(appliedIndex + 1, ledger.lastIndex() + 1, Number.MAX_SAFE_INTEGER).map(toRaftEntry)
-}
-
-function memberOf(genesis: Genesis, node: number): GenesisMember {
-  const member = genesis.members.find(({ nodes }) => nodes.some((own) => own.node === node))
-  if (member === undefined) throw new SteleError({ code: 'NODE_UNKNOWN', message: 'genesis names no node with this id; correct `node` in the configuration', details: { node } })
-  return member
-}
-
-function checkKeys(genesis: Genesis, node: number, keys: NodeKeys): void {
-  const named = memberOf(genesis, node).nodes.find((own) => own.node === node)!
-  const same = (seed: Uint8Array, key: Uint8Array): boolean => String(createSigner(seed).publicKey) === String(key)
-  if (!same(keys.transport, named.transportKey) || !same(keys.attestation, named.attestationKey)) {
-    throw new SteleError({ code: 'NODE_KEYS_MISMATCH', message: 'the keystore holds other keys than genesis names for this node', details: { node } })
-  }
 }

@@ -19,6 +19,7 @@ import type { MailboxAddress } from '../vault/mailbox.ts'
 import { findDecision } from './decisions.ts'
 import type { NodeKeys } from './keys.ts'
 import { BLOB_REPAIR_DEFAULTS, BlobRepair } from './repair-blobs.ts'
+import { memberOfNode } from './node-roster.ts'
 import type { SteleNode } from './stele-node.ts'
 
 const METHOD = 'vault'
@@ -38,9 +39,8 @@ export class VaultService {
 
   constructor(node: SteleNode, keys: NodeKeys, logger: Logger, register: MetricsRegister = noMetrics) {
     const metrics = createVaultMetrics(register)
-    const { config, rules, clock, network, genesis } = node.parts
+    const { config, rules, clock, network } = node.parts
     const directory = join(config.dataDir, 'vault')
-    const own = rules.members.voters.find((voter) => voter.node === config.node)!
     this.#node = node
     this.store = new LocalBlobStore({ ...BLOB_STORE_DEFAULTS, directory, quotaBytes: BigInt(config.vault.bytesMax) }, { clock, logger, metrics })
     this.mailbox = new Mailbox({ ...MAILBOX_DEFAULTS, directory: join(config.dataDir, 'mailbox') }, { clock, logger, metrics })
@@ -49,7 +49,7 @@ export class VaultService {
       nodes: () => rules.members.voters.filter((voter) => voter.node !== config.node),
       request: (to, message, signal) => network.sync.request(to, METHOD, message, { signal, timeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }),
     })
-    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: genesis.parameters.replication, node: config.node, member: own.member }, { store: this.store, client, receipts: this.receipts, logger, metrics })
+    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: rules.limits.replication, node: config.node, member: memberOfNode(readerOf(node.parts.world.view()), config.node).member }, { store: this.store, client, receipts: this.receipts, logger, metrics })
     this.office = new PostOffice({ node: config.node, retryIntervalMs: RETRY_MS }, { mailbox: this.mailbox, client, clock, logger, metrics })
     this.blobs = new BlobRepair(BLOB_REPAIR_DEFAULTS, { store: this.store, reader: new BlobReader({ store: this.store, client }), repair: new VaultRepair({ store: this.store, client, logger }), clock, logger })
     this.#handler = new VaultPeerHandler({ store: this.store, mailbox: this.mailbox, receipts: this.receipts, mayPost: (member, address) => Promise.resolve(this.mayPost(member, address)), logger })

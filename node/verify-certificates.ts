@@ -4,7 +4,7 @@ import { decode } from '../primitives/codec.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import { verify } from '../primitives/signature.ts'
 import type { RecordPlace } from '../state/ledger-state.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import type { ContentDigests } from './verify-content.ts'
 import { recordAt } from './verify-ledger.ts'
 import type { ScannedLedger } from './verify-ledger.ts'
@@ -19,7 +19,7 @@ const SLICE = 256
  * Checks every certificate against the member set and every attestation this node ever signed: signatures, quorum of distinct voters, the content is the block of that height in this
  * very ledger, and attested heights only ascend (never two at one height). `contents`: what `ChainCheck` read.
  */
-export async function checkCertificates(rules: HeaderRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, signal: AbortSignal | undefined): Promise<CertificateResult> {
+export async function checkCertificates(rules: ChainRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, signal: AbortSignal | undefined): Promise<CertificateResult> {
   const total = ledger.certificates.length + ledger.attestations.length
   let done = 0
   const step = async (): Promise<void> => {
@@ -52,25 +52,25 @@ function guarded<T>(place: RecordPlace, journal: VerifyJournal, check: () => T):
   }
 }
 
-function checkCertificate(rules: HeaderRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, place: RecordPlace): number {
+function checkCertificate(rules: ChainRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, place: RecordPlace): number {
   const record = recordAt(ledger, place)
   if (record.type !== 'certificate') return 0
   const certificate: Certificate = decode(certificateSchema, record.certificate.bytes)
   const height = Number(certificate.content.height)
-  verifyCertificate(rules.chain, rules.members, certificate)
+  verifyCertificate(rules.chain, rules.membersAt(height), certificate)
   if (height !== record.certificate.height) journal.find({ part: 'certificates', code: 'LEDGER_DAMAGED', rule: 'the record names the height of its certificate', height, segment: place.segment, offset: place.offset })
   judge(contents.agrees(certificate.content), 'certificate', height, place, journal)
   return height
 }
 
-function checkAttestation(rules: HeaderRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, place: RecordPlace, last: Attestation | undefined): Attestation | undefined {
+function checkAttestation(rules: ChainRules, ledger: ScannedLedger, contents: ContentDigests, journal: VerifyJournal, place: RecordPlace, last: Attestation | undefined): Attestation | undefined {
   const record = recordAt(ledger, place)
   if (record.type !== 'attestation' || record.attestation.bytes === undefined) return undefined
   const attestation = decode(attestationSchema, record.attestation.bytes)
   const { content, node, signature } = attestation
   const height = Number(content.height)
   const find = (code: string, rule: string): void => journal.find({ part: 'certificates', code, rule, height, segment: place.segment, offset: place.offset })
-  const voter = rules.members.voters.find((each) => each.node === node)
+  const voter = rules.membersAt(height).voters.find((each) => each.node === node)
   if (voter === undefined) find('CERTIFICATE_SIGNER_UNKNOWN', 'the attesting node is a voter')
   else if (!verify(voter.attestationKey, attestationBytes(rules.chain, content), signature)) find('CERTIFICATE_SIGNATURE_INVALID', 'the attestation\'s signature verifies')
   if (last !== undefined && (last.node !== node || content.epoch < last.content.epoch || (content.epoch === last.content.epoch && content.height <= last.content.height))) find('EQUIVOCATION', 'a node attests once to a height, and heights ascend')

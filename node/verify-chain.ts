@@ -5,13 +5,16 @@ import type { BlockHeader } from '../primitives/block.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { leafHash, MerkleAccumulator } from '../primitives/merkle.ts'
+import type { SignatureItem } from '../primitives/signature.ts'
 import { signatureItems } from '../primitives/transaction.ts'
-import { builtInRegistry, ReplayWindow } from '../contracts/index.ts'
+import { builtInRegistry, readerOf, ReplayWindow } from '../contracts/index.ts'
 import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { TransactionReader } from './transaction-reader.ts'
-import { readBlock } from './block-check.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import { proposalItem, readBlock } from './block-check.ts'
+import type { ReadBlock } from './block-check.ts'
+import { nextRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 import { Executor } from './executor.ts'
 import type { LogEntry } from './executor.ts'
@@ -40,7 +43,7 @@ interface LostEntry { readonly index: number; readonly lost: true }
  */
 export class ChainCheck {
   readonly #genesis: Genesis
-  readonly #rules: HeaderRules
+  readonly #rules: ChainRules
   readonly #ledger: ScannedLedger
   readonly #verifier: VerifierPool
   readonly #journal: VerifyJournal
@@ -57,7 +60,7 @@ export class ChainCheck {
   #signatures = 0
   #executedHeight = 0
 
-  constructor(genesis: Genesis, rules: HeaderRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, also: { readonly index: IndexComparison | undefined; readonly custody: CustodyCheck | undefined }) {
+  constructor(genesis: Genesis, rules: ChainRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, also: { readonly index: IndexComparison | undefined; readonly custody: CustodyCheck | undefined }) {
     this.#genesis = genesis
     this.#rules = rules
     this.#ledger = ledger
@@ -103,9 +106,14 @@ export class ChainCheck {
       invariant(false, 'verification signs nothing')
     }
     const signer = { publicKey: new Uint8Array(32), sign }
-    this.#executor = new Executor({ rules: this.#rules, node: 0, signer }, {
+    this.#executor = new Executor({ chain, node: 0, signer }, {
       world, window: new ReplayWindow(), registry: builtInRegistry(), reader: new TransactionReader(chain, (items) => this.#verifier.verifyBatch(items)), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
-    }, { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined }, 0)
+    }, { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined, rules: nextRules(chain, readerOf(world.view())) }, 0)
+  }
+
+  /** The proposer's signature under each key it had as a voter: which one it must be, execution tells. */
+  #proposals(read: ReadBlock): SignatureItem[] {
+    return this.#rules.keysOf(read.header.proposer).map((key) => proposalItem(read, key))
   }
 
   /** The entry at `index`, its bytes checked once more; undefined when it is lost. */
@@ -124,8 +132,8 @@ export class ChainCheck {
     try {
       if (this.#executor !== undefined) await this.#executor.prepare(entry)
       else {
-        const { proposal, transactions } = readBlock(entry.data, this.#rules)
-        await this.#verifier.verifyBatch([proposal, ...transactions.flatMap(signatureItems)])
+        const read = readBlock(entry.data, this.#rules.chain)
+        await this.#verifier.verifyBatch([...this.#proposals(read), ...read.transactions.flatMap(signatureItems)])
       }
     } catch (error) {
       if (!(error instanceof SteleError)) throw error // What is wrong with the block is found again when it is checked.
@@ -146,6 +154,7 @@ export class ChainCheck {
     }
     const block = this.#executor.take(entry.index)
     if (block === undefined) return // A no-op, which opens a term and holds nothing.
+    this.#rules.follow(block)
     this.#waiting.push(block)
     this.#index?.compare(block)
     this.#custody?.check(block)
@@ -176,13 +185,15 @@ export class ChainCheck {
       if (!reported) this.#journal.find({ part: 'chain', code, rule, height: entry.height, index: entry.index, details })
     }
     try {
-      const { envelope, header, transactions, proposal } = readBlock(entry.data, this.#rules)
+      const read = readBlock(entry.data, this.#rules.chain)
+      const { envelope, header, transactions } = read
       const hash = blockHashOf(this.#rules.chain, envelope.header)
       const height = Number(header.height)
       const before = this.#previous
       if (before !== undefined && (height !== before.height + 1 || !equalBytes(header.parent, before.hash))) find('BLOCK_INVALID', 'the parent is the block before', { parent: toHex(header.parent), expected: toHex(before.hash) })
       if (header.term !== entry.term) find('BLOCK_INVALID', 'the header\'s term is its entry\'s')
-      for (const item of [proposal, ...transactions.flatMap(signatureItems)]) if (!this.#verifier.knows(item)) find('BLOCK_INVALID', 'every signature verifies')
+      const proposed = this.#proposals(read).some((item) => this.#verifier.knows(item))
+      if (!proposed || !transactions.flatMap(signatureItems).every((item) => this.#verifier.knows(item))) find('BLOCK_INVALID', 'every signature verifies')
       this.#count(entry, header, hash, transactions.length)
     } catch (error) {
       if (!(error instanceof SteleError)) throw error

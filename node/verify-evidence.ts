@@ -6,14 +6,14 @@ import type { Attestation } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import { verify } from '../primitives/signature.ts'
-import type { HeaderRules } from './chain-rules.ts'
+import type { ChainRules } from './chain-rules.ts'
 import type { VerifyJournal } from './verify-report.ts'
 
 /** A member's node that signed two different things for one height: proved by its own signatures, whoever kept them. */
 export interface ProvenEvidence { readonly node: number; readonly member: number; readonly height: number }
 
 /** Checks the evidence a node has kept in `evidence.ndjson`. A line that proves nothing is a finding: evidence is written whole or not at all. */
-export async function checkEvidence(dataDir: string, rules: HeaderRules, journal: VerifyJournal): Promise<ProvenEvidence[]> {
+export async function checkEvidence(dataDir: string, rules: ChainRules, journal: VerifyJournal): Promise<ProvenEvidence[]> {
   const file = join(dataDir, 'evidence.ndjson')
   const proven: ProvenEvidence[] = []
   const lines = (await textOf(file)).split('\n')
@@ -39,7 +39,7 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
-function provenBy(line: string, rules: HeaderRules): Attestation {
+function provenBy(line: string, rules: ChainRules): Attestation {
   const { first, second } = JSON.parse(line) as { readonly first?: unknown; readonly second?: unknown }
   const [one, other] = [first, second].map((hex) => decode(attestationSchema, maybeFromHex(String(hex)) ?? new Uint8Array(0)))
   const voter = rules.members.voters.find(({ node }) => node === one!.node)

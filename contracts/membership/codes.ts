@@ -9,7 +9,7 @@ export const MEMBERSHIP_CODES = {
   BALLOT_INVALID: 'the signature is not that of the member\'s governance key over this ballot',
   UNTIL_INVALID: 'the end of a proposal lies after block time and at most 30 days ahead',
   MEMBER_UNKNOWN: 'no active member has this number',
-  NODE_UNKNOWN: 'no voting node of this member has this number',
+  NODE_NOT_VOTER: 'no voting node of this member has this number',
   NUMBER_NOT_NEXT: 'a new member or node takes the next free number; look it up and certify the node anew',
   NAME_TAKEN: 'a member of this name exists or has existed',
   KEY_TAKEN: 'a key is in use already, by this or another member or node',

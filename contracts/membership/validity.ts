@@ -65,7 +65,7 @@ function shapeFault(context: CheckContext, change: MembershipChange): Fault | un
     case 'replace': {
       const { member, old, node } = change.value
       if (!roster.members.includes(member)) return 'MEMBER_UNKNOWN'
-      if (!roster.nodes.includes(old) || context.get(nodes, old)?.member !== member) return 'NODE_UNKNOWN'
+      if (!roster.nodes.includes(old) || context.get(nodes, old)?.member !== member) return 'NODE_NOT_VOTER'
       if (node.node !== governance.nextNode) return 'NUMBER_NOT_NEXT'
       return keysFault(context, [node.transportKey, node.attestationKey])
     }
@@ -87,7 +87,7 @@ function shapeFault(context: CheckContext, change: MembershipChange): Fault | un
 
 function rotateNodeFault(context: CheckContext, voters: readonly number[], { node, transportKey, attestationKey, addresses }: ProposedNode): Fault | undefined {
   const found = context.get(nodes, node)
-  if (found === undefined || !voters.includes(node)) return 'NODE_UNKNOWN'
+  if (found === undefined || !voters.includes(node)) return 'NODE_NOT_VOTER'
   const fresh = [[found.transportKey, transportKey], [found.attestationKey, attestationKey]].filter(([before, after]) => !equalBytes(before!, after!)).map(([, after]) => after!)
   if (fresh.length === 0 && found.addresses.join(' ') === addresses.join(' ')) return 'NOTHING_CHANGES'
   return keysFault(context, fresh)

@@ -4,6 +4,8 @@ import { certificateQuorum, commitQuorum } from '../../primitives/member-set.ts'
 import type { Caller, ClusterPort, NodeReadings, ReadingsPort } from '../../rpc/ports.ts'
 import type { ReleaseCheck as ReleaseCheckJson } from '../../rpc/shapes/access.ts'
 import type { ClusterStatus, NodeInfo } from '../../rpc/shapes/cluster.ts'
+import { readerOf, readMember } from '../../contracts/index.ts'
+import { memberOfNode } from '../node-roster.ts'
 import type { ReleaseCheck } from '../release-check.ts'
 import type { SteleNode } from '../stele-node.ts'
 import { STELE_VERSION, VERSIONS } from '../version.ts'
@@ -33,10 +35,11 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   async status(signal: AbortSignal): Promise<ClusterStatus> {
-    const { rules, genesis, config, network, store, driver } = this.#node.parts
+    const { rules, world, config, network, store, driver } = this.#node.parts
+    const reader = readerOf(world.view())
     const own = this.#own()
     const answers = await Promise.all(rules.members.voters.map(async ({ node, member }) => {
-      const name = genesis.members.find((each) => each.member === member)!.name
+      const name = readMember(reader, member)?.name ?? 'unknown'
       const status = node === config.node ? own : await this.#ask(node, signal)
       return { node, member, name, status }
     }))
@@ -56,10 +59,11 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   nodeInfo(): NodeInfo {
-    const { config, member, rules, driver, mempool, network, startedAtMs } = this.#node.parts
+    const { config, world, rules, driver, mempool, network, startedAtMs } = this.#node.parts
     const { leader, term } = driver.status
+    const { member, name } = memberOfNode(readerOf(world.view()), config.node)
     return {
-      node: config.node, member: member.member, name: member.name, chain: toHex(rules.chain), role: this.#role(), mode: this.#node.mode === 'starting' ? 'normal' : this.#node.mode,
+      node: config.node, member, name, chain: toHex(rules.chain), role: this.#role(), mode: this.#node.mode === 'starting' ? 'normal' : this.#node.mode,
       leader: leader === 0 ? null : leader, term, versions: VERSIONS, startedAt: startedAtMs, peers: network.raft.reachable().length, mempool: mempool.size,
       peer: network.host.peerId, listen: network.host.addresses(), asOf: this.#head.asOf,
     }
@@ -77,13 +81,14 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   read(): NodeReadings {
-    const { driver, store, finality, rules, network, mempool } = this.#node.parts
+    const { driver, store, finality, rules, network, mempool, config } = this.#node.parts
+    const reachable = new Set(network.raft.reachable())
     const status = driver.status
     const voters = rules.members.voters.length
     return {
       mode: this.#node.mode, leader: status.leader === 0 ? null : status.leader, isLeader: status.role === 'leader', term: status.term, leaderChanges: this.#node.leaderChanges,
       commitIndex: status.committedIndex, appliedIndex: this.#node.parts.world.appliedIndex, height: store.height, finalHeight: finality.finalHeight, finalityLagMs: this.#node.finalityLagMs,
-      voters, votersReachable: network.raft.reachable().length + 1, writeQuorum: commitQuorum(voters), certificateQuorum: certificateQuorum(voters), peers: network.raft.reachable().length,
+      voters, votersReachable: rules.members.voters.filter(({ node }) => node === config.node || reachable.has(node)).length, writeQuorum: commitQuorum(voters), certificateQuorum: certificateQuorum(voters), peers: network.raft.reachable().length,
       mempoolTransactions: mempool.size, mempoolBytes: mempool.bytes,
       storage: { ok: this.#node.parts.ledger.failure() === undefined, freeBytes: this.#node.freeBytes, databaseBytes: this.#node.databaseBytes, ledgerBytes: this.#node.ledgerBytes },
       syncing: status.committedIndex - this.#node.parts.world.appliedIndex > 100,

@@ -33,6 +33,7 @@ class FakeLog implements LogStore {
 }
 
 class FakeExecution implements Execution {
+  readonly wantsBlock = false
   executedIndex = 0
   waiting = 0
   readonly trace: string[]
@@ -52,7 +53,7 @@ class FakeExecution implements Execution {
   adopt(): void { this.executedIndex++ }
   discard(): void {}
   truncate(from: number): void { this.executedIndex = Math.min(this.executedIndex, from - 1) }
-  commit({ index }: Entry): void { this.trace.push(`commit #${index}`) }
+  commit({ index }: Entry): undefined { this.trace.push(`commit #${index}`) }
 }
 
 function bench(voters: readonly number[] = [1]) {

@@ -8,6 +8,7 @@ const REFUSAL: ExecutionRefusal = { code: 'ROOT_MISMATCH', root: new Uint8Array(
 
 /** Executes at once; preparing waits until the test lets it. */
 class FakeExecution implements Execution {
+  readonly wantsBlock = false
   executedIndex = 0
   readonly prepared: Entry[] = []
   readonly executed: Entry[] = []
@@ -32,7 +33,7 @@ class FakeExecution implements Execution {
   adopt(): void {}
   discard(): void {}
   truncate(from: number): void { this.executedIndex = Math.min(this.executedIndex, from - 1) }
-  commit(): void {}
+  commit(): undefined {}
 }
 
 function bench(): { readonly execution: FakeExecution; readonly queue: ExecutionQueue; readonly reported: string[]; readonly fatal: unknown[] } {

@@ -12,7 +12,6 @@ import type { Transaction } from '../../primitives/transaction.ts'
 import { builtInRegistry, ReplayWindow } from '../../contracts/index.ts'
 import { ChainStore } from '../../node/chain-store.ts'
 import { Executor } from '../../node/executor.ts'
-import { headerRules } from '../../node/genesis-file.ts'
 import { recoverTip, writeGenesisState } from '../../node/recover.ts'
 import { TransactionReader } from '../../node/transaction-reader.ts'
 import type { Ledger } from '../../state/ledger.ts'
@@ -23,7 +22,6 @@ import { signerOf, testGenesis } from '../helpers/contract-world.ts'
 
 const genesis = { ...testGenesis(4), timeMs: BigInt(Date.now()) }
 const chain = chainIdOf(genesis)
-const rules = headerRules(genesis)
 const by = { account: genesisAccountId(chain, 1), signer: signerOf('operator 1') }
 const nodeSigner = (node: number): Signer => signerOf(`node ${node}`)
 const verifyBatch = (items: readonly SignatureItem[]): Promise<boolean[]> => Promise.resolve(items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature)))
@@ -33,7 +31,7 @@ async function createExecutor(node: number): Promise<Executor> {
   await writeGenesisState(world, genesis, chain)
   const ports = { world, window: new ReplayWindow(), registry: builtInRegistry(), reader: new TransactionReader(chain, verifyBatch), knows: () => false, verifyBatch }
   // Height 0 is read from the state alone: no ledger is asked.
-  return new Executor({ rules, node, signer: nodeSigner(node) }, ports, recoverTip(world, new ChainStore(chain, {} as Ledger, world), genesis), 0)
+  return new Executor({ chain, node, signer: nodeSigner(node) }, ports, recoverTip(world, new ChainStore(chain, {} as Ledger, world), genesis), 0)
 }
 
 function cut(executor: Executor, index: number, transactions: readonly Transaction[]): Uint8Array {
