@@ -61,7 +61,7 @@ t.test('whatever is thrown, the caller gets an error object', async (t) => {
 })
 
 t.test('what the ports throw reaches callers by its own code, unless it is the node\'s own trouble', async (t) => {
-  const HIDDEN = /^(?:LEDGER|STATE|KEYSTORE|KEY_STORE|CERTIFICATE|GENESIS|NODE_KEYS|NODE_UNKNOWN|INVARIANT|BLOCK|ROOT|PROOF_(?:WRONG|NOT|LEAF|STATE|VERSION))/
+  const HIDDEN = /^(?:LEDGER|STATE|KEYSTORE|KEY_STORE|CERTIFICATE|GENESIS|NODE_KEYS|NODE_UNKNOWN|NODE_REMOVED|PEERS_FILE|INVARIANT|BLOCK|ROOT|PROOF_(?:WRONG|NOT|LEAF|STATE|VERSION))/
   const root = new URL('../../', import.meta.url)
   const files = ['node/admission.ts', 'node/release-check.ts', ...(await readdir(new URL('node/ports/', root))).map((name) => `node/ports/${name}`)]
   const texts = await Promise.all(files.map((name) => readFile(new URL(name, root), 'utf8')))
