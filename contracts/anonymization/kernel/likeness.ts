@@ -1,0 +1,31 @@
+import { LOG_PLACES, minusLnFixed } from './fixed-logarithm.ts'
+import type { Histogram } from './histogram.ts'
+import type { Rational } from './rational.ts'
+
+/**
+ * The largest relative gain (q − p) / p of a value in a class over its share in the whole: basic β-likeness holds for every β from there on.
+ * Source: Cao, Karras, "Publishing Microdata with a Robust Privacy Guarantee", VLDB 2012, definitions 1 and 2.
+ */
+export function likenessGain({ column, counts, touched, distinct, size }: Histogram): Rational {
+  let [num, den] = [0n, 1n]
+  for (let i = 0; i < distinct; i++) {
+    const rank = touched[i]!
+    const gain = BigInt(counts[rank]! * column.total - column.totals[rank]! * size)
+    const base = BigInt(column.totals[rank]! * size)
+    if (gain * den > num * base) [num, den] = [gain, base]
+  }
+  return { num, den }
+}
+
+/** Enhanced β-likeness: the gain of no value exceeds min(β, −ln p). The logarithm is irrational unless p is 1, so its 96 binary places decide. */
+export function hasEnhancedLikeness({ column, counts, touched, distinct, size }: Histogram, beta: Rational): boolean {
+  for (let i = 0; i < distinct; i++) {
+    const rank = touched[i]!
+    const gain = BigInt(counts[rank]! * column.total - column.totals[rank]! * size)
+    const base = BigInt(column.totals[rank]! * size)
+    if (gain * beta.den > beta.num * base) return false
+    if (gain << LOG_PLACES > minusLnFixed(column.totals[rank]!, column.total) * base) return false
+  }
+  return true
+}
+
