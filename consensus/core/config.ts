@@ -14,8 +14,10 @@ export interface RaftOptions {
   readonly heartbeatTicks: number
   /** Ask before a campaign whether it could be won, so that a node that was cut off disturbs nobody when it returns (thesis §9.6). */
   readonly preVote: boolean
-  /** A leader that heard from no quorum for an election timeout steps down; nodes that hear from a leader vote for nobody else. */
+  /** A leader that heard from no quorum for an election timeout steps down. */
   readonly checkQuorum: boolean
+  /** Where leaders check their quorum, nodes that hear from one vote for nobody else (thesis §6.2, §4.2.3). */
+  readonly stickyLeader: boolean
   /** A leader that is no voter any more becomes a follower. */
   readonly stepDownOnRemoval: boolean
   /** Refuse to append a change of the configuration that cannot follow the present one. Off only for callers that check when they apply it. */
@@ -46,6 +48,7 @@ export const DEFAULT_RAFT_OPTIONS: RaftOptions = {
   heartbeatTicks: 1,
   preVote: true,
   checkQuorum: true,
+  stickyLeader: true,
   stepDownOnRemoval: true,
   checkReconfigurations: true,
   leaseReads: false,
@@ -77,7 +80,7 @@ export interface RaftConfig extends RaftOptions {
 export function checkConfig(config: RaftConfig): void {
   invariant(Number.isSafeInteger(config.id) && config.id > 0, 'a node id is a positive integer', { id: config.id })
   invariant(config.heartbeatTicks >= 1 && config.electionTicks > config.heartbeatTicks, 'an election takes longer than a heartbeat')
-  invariant(!config.leaseReads || config.checkQuorum, 'a lease rests on the check of the quorum')
+  invariant(!config.leaseReads || (config.checkQuorum && config.stickyLeader), 'a lease rests on the check of the quorum')
   invariant(config.maxInflightMessages >= 1 && config.maxInflightBytes >= 1 && config.maxMessageBytes >= 0, 'windows hold at least one message')
   invariant(config.maxUncommittedEntries >= 1 && config.maxCommittedBytesPerEffects >= 1, 'limits let at least one entry through')
   invariant(config.jitter >= 0 && config.jitter < config.electionTicks, 'the jitter is less than an election timeout', { jitter: config.jitter })

@@ -70,7 +70,7 @@ function checkQuorum(state: RaftState): boolean {
 
 /** True when this node hears from a leader: then it supports no other campaign (thesis §6.2, §4.2.3). */
 export function inLease(state: RaftState): boolean {
-  return state.config.checkQuorum && state.leader !== NOBODY && state.electionElapsed < state.config.electionTicks
+  return state.config.checkQuorum && state.config.stickyLeader && state.leader !== NOBODY && state.electionElapsed < state.config.electionTicks
 }
 
 /**
