@@ -1,6 +1,6 @@
 import { invariant } from '../primitives/assert.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
-import type { Clock, Logger, Random } from '../primitives/ports.ts'
+import type { Clock, Logger, Random, Timers } from '../primitives/ports.ts'
 import type { HardState } from './core/config.ts'
 import type { Effects, Persist, RaftStatus, SoftState } from './core/effects.ts'
 import type { Entry, Message } from './core/message.ts'
@@ -10,6 +10,7 @@ import { decodeMessage, encodeMessage } from './message-wire.ts'
 import type { Execution, LogStore, Transport } from './ports.ts'
 import { Proposer } from './proposer.ts'
 import type { ProposerOptions } from './proposer.ts'
+import { processTimers } from './timers.ts'
 
 export interface DriverOptions extends ProposerOptions {
   /** Milliseconds of one tick. */
@@ -27,6 +28,8 @@ export interface DriverPorts {
   readonly waiting: () => number
   readonly clock: Clock
   readonly random: Random
+  /** The process' own unless given. */
+  readonly timers?: Timers
   readonly logger: Logger
   readonly onRoleChange: (state: SoftState) => void
   /** This node refused an entry, or a majority refused this node's. */
@@ -52,10 +55,11 @@ export class Driver {
   /** Reads the core would not take for now; asked again with the next tick. */
   #unasked: WaitingRead[] = []
   #readNumber: number
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: Timers
+  #cancelTicks: (() => void) | undefined
   #pumping = false
   #kicked = false
-  #linger: NodeJS.Timeout | undefined
+  #cancelLinger: (() => void) | undefined
   #stopped = true
   #fencedTold = false
   #applied: number
@@ -65,6 +69,7 @@ export class Driver {
   constructor(options: DriverOptions, ports: DriverPorts, raft: Raft, start: { readonly firstRead: number; readonly applied: number; readonly hardState: HardState }) {
     this.#options = options
     this.#ports = ports
+    this.#timers = ports.timers ?? processTimers
     this.#raft = raft
     this.#readNumber = start.firstRead
     this.#applied = start.applied
@@ -89,7 +94,7 @@ export class Driver {
     this.#ports.transport.onMessage((from, _channel, frame) => this.#receive(from, frame))
     this.#ports.transport.onPeerChange((node, connected) => this.#peerChanged(node, connected))
     this.#queue.push(tail)
-    this.#timer = setInterval(() => this.tick(), this.#options.tickMs)
+    this.#cancelTicks = this.#timers.every(() => this.tick(), this.#options.tickMs)
     this.#pump()
   }
 
@@ -97,8 +102,8 @@ export class Driver {
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    clearInterval(this.#timer)
-    clearTimeout(this.#linger)
+    this.#cancelTicks?.()
+    this.#cancelLinger?.()
     this.#queue.stop()
     for (const { reject } of [...this.#reads.values(), ...this.#unasked]) reject(stopping())
     this.#reads.clear()
@@ -119,7 +124,7 @@ export class Driver {
     if (this.#kicked || this.#stopped) return
     this.#kicked = true
     // What arrives within one turn of the event loop shares one look at whether to cut a block.
-    setImmediate(() => {
+    this.#timers.soon(() => {
       this.#kicked = false
       this.#pump()
     })
@@ -215,9 +220,9 @@ export class Driver {
   /** A block that waits for company is cut when its time has come. */
   #lookAgain(): void {
     const delayMs = this.#proposer.lookAgainMs
-    if (delayMs === undefined || this.#linger !== undefined) return
-    this.#linger = setTimeout(() => {
-      this.#linger = undefined
+    if (delayMs === undefined || this.#cancelLinger !== undefined) return
+    this.#cancelLinger = this.#timers.after(() => {
+      this.#cancelLinger = undefined
       this.#pump()
     }, delayMs)
   }

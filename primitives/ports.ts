@@ -14,6 +14,13 @@ export interface Clock {
   monotonicMs(): number
 }
 
+/** Timers of a process. `every` and `after` return how to cancel; `soon` calls back on the next turn of the event loop. */
+export interface Timers {
+  every(callback: () => void, intervalMs: number): () => void
+  after(callback: () => void, delayMs: number): () => void
+  soon(callback: () => void): void
+}
+
 /** Source of randomness; `jitter(n)` returns an integer in [0, n). */
 export interface Random {
   bytes(length: number): Uint8Array
