@@ -14,9 +14,11 @@ import type { BlockSource } from './sync-blocks.ts'
 
 export interface LedgerRepairPorts {
   readonly open: () => Promise<OpenedLedger>
-  readonly room: RepairRoom
+  readonly room: Pick<RepairRoom, 'enter' | 'wait' | 'throwIfStopping' | 'signal'>
   readonly rules: ChainRules
   readonly logger: Logger
+  /** Judges an offered entry by itself; the simulator's blocks have a shape of their own. `checkOffered` unless given. */
+  readonly check?: typeof checkOffered
 }
 
 /**
@@ -54,19 +56,20 @@ function reasonOf(damaged: readonly Damage[]): string {
   return `repair: ${where} damaged`
 }
 
-async function mendAll(repair: LedgerRepair, source: BlockSource, { room, rules, logger }: LedgerRepairPorts): Promise<void> {
+async function mendAll(repair: LedgerRepair, source: BlockSource, ports: MendPorts): Promise<void> {
+  const { room, logger } = ports
   for (;;) {
     room.throwIfStopping()
     if (repair.damaged.some(({ fix, lastOrdinal }) => fix === 'local' && lastOrdinal > 0)) {
       await repair.repairLocal()
       logger.info({}, 'records that only this node writes were mended')
     }
-    if (!await mendCopies(repair, source, { room, rules, logger })) {
+    if (!await mendCopies(repair, source, ports)) {
       await room.wait()
       continue
     }
     if (repair.damaged.every(({ needFrom }) => needFrom === 0)) return
-    if (await replaceWithCommitted(repair, source, { room, rules, logger })) continue
+    if (await replaceWithCommitted(repair, source, ports)) continue
     await room.wait()
   }
 }
@@ -84,11 +87,11 @@ async function mendCopies(repair: LedgerRepair, source: BlockSource, ports: Mend
   return true
 }
 
-async function mendCopy(damage: Damage, repair: LedgerRepair, source: BlockSource, { room, rules, logger }: MendPorts): Promise<boolean> {
+async function mendCopy(damage: Damage, repair: LedgerRepair, source: BlockSource, { room, rules, logger, check }: MendPorts): Promise<boolean> {
   const index = damage.index!
   for (const node of source.nodes) {
     try {
-      const checked = await fetchOne(node, index, source, rules, room.signal)
+      const checked = await fetchOne(node, index, source, check ?? checkOffered, rules, room.signal)
       if (checked === undefined) continue
       await mustBeProved(checked, damage, source, rules, room.signal)
       await repair.repair(checked.entry)
@@ -102,8 +105,8 @@ async function mendCopy(damage: Damage, repair: LedgerRepair, source: BlockSourc
   return false
 }
 
-async function fetchOne(node: number, index: number, source: BlockSource, rules: ChainRules, signal: AbortSignal): Promise<CheckedEntry | undefined> {
-  for await (const offered of source.entries(node, index, index, signal)) return checkOffered(offered, rules)
+async function fetchOne(node: number, index: number, source: BlockSource, check: typeof checkOffered, rules: ChainRules, signal: AbortSignal): Promise<CheckedEntry | undefined> {
+  for await (const offered of source.entries(node, index, index, signal)) return check(offered, rules)
   return undefined
 }
 
@@ -140,7 +143,7 @@ async function replaceWithCommitted(repair: LedgerRepair, source: BlockSource, p
 }
 
 /** Entries `from` to `to` as a majority of voters has committed them; undefined when they have not come so far, or nobody serves them. */
-export async function fetchCommitted(from: number, to: number, source: BlockSource, { room, rules, logger }: MendPorts): Promise<{ readonly entries: readonly Entry[]; readonly nodes: readonly number[] } | undefined> {
+export async function fetchCommitted(from: number, to: number, source: BlockSource, { room, rules, logger, check = checkOffered }: MendPorts): Promise<{ readonly entries: readonly Entry[]; readonly nodes: readonly number[] } | undefined> {
   const entries: Entry[] = []
   const nodes = new Set<number>()
   while (from + entries.length <= to) {
@@ -151,7 +154,7 @@ export async function fetchCommitted(from: number, to: number, source: BlockSour
     for (const node of source.nodes) {
       try {
         for await (const offered of source.entries(node, from + entries.length, next + places.length - 1, room.signal)) {
-          const { entry } = checkOffered(offered, rules)
+          const { entry } = check(offered, rules)
           const place = places[entry.index - next]
           if (place === undefined || !samePlace(place, placeOf(entry))) throw refused(entry.index, 'it is the one a majority has committed', entry.hash)
           entries.push(entry)

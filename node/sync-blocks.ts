@@ -28,7 +28,7 @@ export interface PlacedEntry { readonly index: number; readonly term: number; re
 export interface BlockServerPorts {
   readonly sync: Pick<SyncProtocol, 'handle'>
   readonly ledger: Ledger
-  readonly store: ChainStore
+  readonly store: Pick<ChainStore, 'finality'>
   readonly committedIndex: () => number
 }
 

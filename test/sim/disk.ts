@@ -1,0 +1,290 @@
+import type { FileSystem, OpenFile } from '../../state/file-system.ts'
+import { SeededRandom } from '../helpers/raft-random.ts'
+import type { Life, Scheduler } from './scheduler.ts'
+
+const SECTOR_BYTES = 512
+/** Offsets move by this much at least when a write goes astray: to another page of the file. */
+const PAGE_BYTES = 4096
+
+interface Write { readonly offset: number; readonly bytes: Uint8Array }
+
+interface DiskFile {
+  /** What a reader sees: the page cache. */
+  cache: Uint8Array
+  /** What a power cut leaves of the synced writes. */
+  platter: Uint8Array
+  /** Writes since the last sync, in order. */
+  unsynced: Write[]
+  /** Writes of the last sync: nothing durable vouches for them yet, so damage to them cannot be told from a torn write (DESIGN §5.8). */
+  fresh: Write[]
+  /** What an unfaithful sync or a stray write has done to the platter, to show at the next start: only once a later sync has succeeded. */
+  lied: Write[]
+}
+
+/** What the swarm does to a disk. Numbers count calls from the moment of arming; undefined: not armed. */
+export interface DiskFaults {
+  /** Microseconds of one call. */
+  latencyUs: number
+  full: boolean
+  /** Calls until the process crashes inside one. */
+  crashIn: number | undefined
+  /** The next sync reports success and keeps nothing (a lying or lost write). */
+  lieNext: boolean
+  /** The next write lands on another page of its file. */
+  strayNext: boolean
+  /** The next sync fails with EIO. */
+  failNextSync: boolean
+}
+
+/** What the fault did, for the report. */
+export interface DiskCounts { lies: number; strays: number; flips: number; torn: number }
+
+/**
+ * A disk in memory that outlives its process. It forgets what was not synced, in any subset of sectors; it can lie, lose its way, flip bits, be full or slow. Damage that the
+ * design cannot notice (to the newest synced batch before anything vouches for it) is held back: the promise is checked, nothing beyond it.
+ */
+export class SimDisk {
+  readonly faults: DiskFaults = { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, strayNext: false, failNextSync: false }
+  readonly counts: DiskCounts = { lies: 0, strays: 0, flips: 0, torn: 0 }
+  readonly #scheduler: Scheduler
+  readonly #random: SeededRandom
+  #names = new Map<string, DiskFile>()
+  #durableNames = new Map<string, DiskFile>()
+  /** What a crash does to writes that no sync covered. */
+  unsyncedFate: 'lost' | 'kept' | 'some' = 'some'
+
+  constructor(scheduler: Scheduler, seed: number) {
+    this.#scheduler = scheduler
+    this.#random = new SeededRandom(seed)
+  }
+
+  /** The disk as the process `life` sees it. `onCrash` is called when a call is where the process shall die. */
+  attach(life: Life, onCrash: () => void): FileSystem {
+    const call = <Result>(work: () => Result, slowdown = 1): Promise<Result> => this.#call(life, onCrash, work, slowdown)
+    const locks = new Set<string>()
+    return {
+      open: (path, mode) => call(() => this.#open(path, mode, call)),
+      openSync: (path) => {
+        const file = this.#find(path)
+        return { readSync: (offset, length) => file.cache.slice(offset, offset + length), closeSync: () => undefined }
+      },
+      rename: (from, to) => call(() => {
+        const file = this.#find(from)
+        this.#names.delete(from)
+        this.#names.set(to, file)
+      }),
+      remove: (path) => call(() => { this.#names.delete(path) }),
+      list: (directory) => call(() => [...this.#names.keys()].filter((path) => path.startsWith(`${directory}/`)).map((path) => path.slice(directory.length + 1)).sort()),
+      makeDirectory: () => call(() => undefined),
+      syncDirectory: () => call(() => { this.#durableNames = new Map(this.#names) }, 5),
+      lock: (path) => call(() => {
+        if (locks.has(path)) throw new Error('locked twice by one process')
+        locks.add(path)
+        return async () => { locks.delete(path) }
+      }),
+    }
+  }
+
+  /** Ends a life by a power cut. Returns true when acknowledged data was harmed by an earlier fault. */
+  powerCut(): boolean {
+    let harmed = false
+    this.#names = new Map(this.#durableNames)
+    for (const file of new Set(this.#names.values())) {
+      const left = file.platter
+      if (this.unsyncedFate === 'kept') for (const write of file.unsynced) put(file, 'platter', write)
+      if (this.unsyncedFate === 'some') this.#tear(file)
+      for (const write of file.lied) put(file, 'platter', write)
+      harmed ||= file.lied.length > 0
+      void left
+      file.lied = []
+      file.unsynced = []
+      file.fresh = []
+      file.cache = file.platter.slice()
+    }
+    return harmed
+  }
+
+  /** Ends the process alone (kill -9): the system still writes what it had taken. */
+  kill(): void {
+    for (const file of this.#names.values()) {
+      for (const write of file.unsynced) put(file, 'platter', write)
+      file.fresh.push(...file.unsynced)
+      file.unsynced = []
+    }
+    this.#durableNames = new Map(this.#names)
+  }
+
+  /** Flips one bit of something that was durable and vouched for. False when there is nothing yet. */
+  flipBit(): boolean {
+    const segments = [...this.#durableNames].filter(([path, file]) => path.endsWith('.segment') && this.#names.get(path) === file)
+    if (segments.length === 0) return false
+    const [, file] = this.#random.pick(segments)
+    const end = lastNonZero(file.platter)
+    for (let tries = 0; tries < 20; tries++) {
+      const at = this.#random.chance(0.2) ? this.#random.below(4 * PAGE_BYTES) : this.#random.below(end + 1)
+      if (at >= file.platter.length || [...file.fresh, ...file.unsynced, ...file.lied].some(({ offset, bytes }) => at >= offset - PAGE_BYTES && at < offset + bytes.length)) continue
+      const bit = 1 << this.#random.below(8)
+      file.platter[at]! ^= bit
+      file.cache[at]! ^= bit
+      this.counts.flips++
+      return true
+    }
+    return false
+  }
+
+  /** Forgets everything, as a replaced disk does. */
+  wipe(): void {
+    this.#names = new Map()
+    this.#durableNames = new Map()
+  }
+
+  /** Durable bytes of all files, to compare in tests. */
+  get files(): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.#durableNames].map(([path, file]) => [path, file.platter]))
+  }
+
+  #call<Result>(life: Life, onCrash: () => void, work: () => Result, slowdown: number): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (!life.alive) return // The process is gone; nobody waits for this.
+      if (this.faults.crashIn !== undefined && --this.faults.crashIn <= 0) {
+        this.faults.crashIn = undefined
+        onCrash()
+        return
+      }
+      const latencyUs = this.faults.latencyUs * slowdown * (0.5 + this.#random.next())
+      this.#scheduler.schedule(latencyUs, life, () => {
+        try {
+          resolve(work())
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
+  }
+
+  #open(path: string, mode: 'read' | 'write' | 'create', call: <Result>(work: () => Result, slowdown?: number) => Promise<Result>): OpenFile {
+    if (mode === 'create') {
+      if (this.#names.has(path)) throw Object.assign(new Error('the file exists'), { code: 'EEXIST' })
+      this.#mustHaveRoom()
+      this.#names.set(path, { cache: new Uint8Array(0), platter: new Uint8Array(0), unsynced: [], fresh: [], lied: [] })
+    }
+    const file = this.#find(path)
+    return {
+      write: (parts, offset) => {
+        const bytes = concat(parts)
+        // Seen by readers at once, as in a page cache; full disks are noticed before anything is changed.
+        if (!this.faults.full) this.#write(file, { offset, bytes })
+        const full = this.faults.full
+        return call(() => { if (full) this.#mustHaveRoom(true) })
+      },
+      read: (offset, length) => call(() => file.cache.slice(offset, offset + length)),
+      sync: () => {
+        const covered = file.unsynced.length
+        return call(() => this.#sync(file, covered), 5)
+      },
+      size: () => call(() => file.cache.length),
+      close: () => call(() => undefined),
+    }
+  }
+
+  #write(file: DiskFile, write: Write): void {
+    put(file, 'cache', write)
+    file.unsynced.push(write)
+  }
+
+  #sync(file: DiskFile, covered: number): void {
+    if (this.faults.failNextSync) {
+      this.faults.failNextSync = false
+      throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+    }
+    const done = file.unsynced.splice(0, covered)
+    // A later sync succeeded, so what was spoilt before it is vouched for by now, and the harm may come out.
+    const harmless = this.#harmOf(file, done)
+    for (const write of done) put(file, 'platter', write)
+    file.fresh = done
+    if (harmless !== undefined) file.lied.push(...harmless)
+  }
+
+  #pendingHarm: { readonly file: DiskFile; readonly writes: readonly Write[] } | undefined
+
+  /** Works out the harm of an armed fault, and hands out that of the sync before. */
+  #harmOf(file: DiskFile, done: readonly Write[]): readonly Write[] | undefined {
+    const due = this.#pendingHarm?.file === file && done.length > 0 ? this.#pendingHarm.writes : undefined
+    if (due !== undefined) this.#pendingHarm = undefined
+    const record = done.find(({ offset }) => offset >= 4 * PAGE_BYTES)
+    if (record === undefined || due !== undefined) return due
+    if (this.faults.lieNext) {
+      this.faults.lieNext = false
+      this.counts.lies++
+      this.#pendingHarm = { file, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }] }
+    } else if (this.faults.strayNext) {
+      this.faults.strayNext = false
+      this.counts.strays++
+      const pages = Math.max(1, Math.floor((record.offset - 4 * PAGE_BYTES) / PAGE_BYTES))
+      const astray = record.offset - PAGE_BYTES * (1 + this.#random.below(pages))
+      const stray = astray >= 4 * PAGE_BYTES && astray + record.bytes.length <= record.offset ? [{ offset: astray, bytes: record.bytes }] : []
+      this.#pendingHarm = { file, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }, ...stray] }
+    }
+    return undefined
+  }
+
+  /** Any subset of the touched sectors may have reached the platter. */
+  #tear(file: DiskFile): void {
+    for (const { offset, bytes } of file.unsynced) {
+      const first = Math.floor(offset / SECTOR_BYTES) * SECTOR_BYTES
+      for (let sector = first; sector < offset + bytes.length; sector += SECTOR_BYTES) {
+        if (this.#random.chance(0.5)) {
+          this.counts.torn++
+          continue
+        }
+        const start = Math.max(sector, offset)
+        const end = Math.min(sector + SECTOR_BYTES, offset + bytes.length)
+        put(file, 'platter', { offset: start, bytes: bytes.subarray(start - offset, end - offset) })
+      }
+    }
+  }
+
+  #find(path: string): DiskFile {
+    const file = this.#names.get(path)
+    if (file === undefined) throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' })
+    return file
+  }
+
+  #mustHaveRoom(full = this.faults.full): void {
+    if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  }
+}
+
+function put(file: DiskFile, side: 'cache' | 'platter', { offset, bytes }: Write): void {
+  const end = offset + bytes.length
+  if (file[side].length < end) {
+    const grown = new Uint8Array(end)
+    grown.set(file[side])
+    file[side] = grown
+  }
+  file[side].set(bytes, offset)
+}
+
+function window(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  const found = new Uint8Array(length)
+  found.set(bytes.subarray(offset, offset + length))
+  return found
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+function lastNonZero(bytes: Uint8Array): number {
+  let at = bytes.length - 1
+  while (at > 0 && bytes[at] === 0) at--
+  return at
+}

@@ -1,0 +1,280 @@
+import type { HardState } from '../../consensus/core/config.ts'
+import type { RaftStatus } from '../../consensus/core/effects.ts'
+import type { Entry, Message } from '../../consensus/core/message.ts'
+import { decodeMessage } from '../../consensus/message-wire.ts'
+import type { LogBatch } from '../../consensus/ports.ts'
+import { decode } from '../../primitives/codec.ts'
+import { equalBytes } from '../../primitives/bytes.ts'
+import { attestationSchema } from '../../primitives/certificate.ts'
+import type { Certificate } from '../../primitives/certificate.ts'
+import { ATTESTATION_FRAME } from './network.ts'
+import type { ExecutedSimBlock } from './sim-executor.ts'
+
+/** An invariant that does not hold: `claim` is its published name or one sentence. */
+export interface Violation { readonly claim: string; readonly details: Readonly<Record<string, unknown>> }
+
+/** What a node has told its disk, and what the disk has called durable. */
+interface Shadow {
+  /** Terms by index − 1: the log as the node shows it, durable or not. */
+  view: number[]
+  durable: number[]
+  hardState: HardState
+  term: number
+  status: RaftStatus | undefined
+  /** Entries executed in this life, by index: the term of each. */
+  executed: number[]
+  refused: Set<string>
+  committed: number
+  /** Highest term of a message in this life, pre-votes aside. */
+  sentTerm: number
+}
+
+interface Committed { readonly term: number; readonly data: Uint8Array; readonly kind: Entry['kind'] }
+
+/** Entries of one (index, term) pair: what they hold and the term before them. */
+interface Known { readonly data: Uint8Array; readonly previousTerm: number }
+
+/**
+ * The invariants of the published specifications (thesis §3; etcdraft.tla, ccfraft.tla; openraft), of DESIGN §5.6–5.8, and of the clients, checked after every step from
+ * outside: messages as they leave, batches as they are written and become durable, entries as they commit, the core's own picture.
+ * Log Matching is checked by its induction step: an (index, term) pair has one content and one predecessor on all nodes, for ever.
+ */
+export class Invariants {
+  violation: Violation | undefined
+  /** What the cluster has committed, by index − 1. */
+  readonly committed: Committed[] = []
+  /** Transactions in committed blocks, and the height of each. */
+  readonly transactions = new Map<number, number>()
+  /** Acknowledged to a client as committed. */
+  readonly acknowledged = new Map<number, number>()
+  leadersSeen = 0
+  certificatesSeen = 0
+  newestCertifiedHeight = 0
+  readonly #voters: number
+  /** With a liar only what the design promises then is checked: certificates and execution, not Raft (DESIGN §5.7). */
+  readonly #liar: number
+  readonly #shadows = new Map<number, Shadow>()
+  readonly #known = new Map<number, Known>()
+  readonly #leaders = new Map<number, number>()
+  readonly #votes = new Map<string, number>()
+  readonly #certified = new Map<number, string>()
+  /** The same frame goes to every peer. */
+  #newestAttestation: Uint8Array | undefined
+  readonly #attested = new Map<string, string>()
+  /** Block hash and root by height, as committed. */
+  readonly #blocks = new Map<number, { readonly hash: Uint8Array; readonly root: Uint8Array }>()
+
+  constructor(nodes: readonly number[], liar: number) {
+    this.#voters = nodes.length
+    this.#liar = liar
+    for (const node of nodes) this.#shadows.set(node, { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0 })
+  }
+
+  get committedIndex(): number { return this.committed.length }
+
+  fail(claim: string, details: Readonly<Record<string, unknown>>): void {
+    this.violation ??= { claim, details }
+  }
+
+  #check(condition: boolean, claim: string, details: Readonly<Record<string, unknown>>): void {
+    if (!condition) this.fail(claim, details)
+  }
+
+  #shadow(node: number): Shadow {
+    const shadow = this.#shadows.get(node)
+    if (shadow === undefined) throw new Error(`there is no node ${node}`)
+    return shadow
+  }
+
+  /** A node is up again with what it found on its disk. `harmed`: a fault has spoilt what it had made durable, and it has repaired itself. */
+  started(node: number, log: { lastIndex(): number; term(index: number): number | undefined }, hardState: HardState, harmed: boolean): void {
+    const shadow = this.#shadow(node)
+    const terms = Array.from({ length: log.lastIndex() }, (_, i) => log.term(i + 1) ?? -1)
+    const { durable } = shadow
+    this.#check(hardState.term > shadow.hardState.term || (hardState.term === shadow.hardState.term && (shadow.hardState.vote === 0 || hardState.vote === shadow.hardState.vote)), 'term and vote survive a restart', { node, hardState, before: shadow.hardState })
+    for (let i = 0; i < Math.min(durable.length, this.committed.length) && !this.#lied; i++) {
+      if (durable[i] === this.committed[i]!.term && terms[i] !== durable[i]) this.fail('a committed entry that was durable survives a restart', { node, index: i + 1, term: durable[i], found: terms[i], harmed })
+    }
+    shadow.view = terms
+    shadow.durable = terms.slice()
+    shadow.hardState = hardState
+    shadow.status = undefined
+    shadow.executed = []
+    shadow.sentTerm = 0
+  }
+
+  get #lied(): boolean { return this.#liar !== 0 }
+
+  /** A batch goes to the ledger. */
+  appended(node: number, { truncateFrom, entries }: LogBatch): void {
+    if (node === this.#liar) return
+    const { view } = this.#shadow(node)
+    if (truncateFrom !== undefined) view.length = Math.min(view.length, truncateFrom - 1)
+    for (const { index, term, data } of entries) {
+      const previousTerm = view[index - 2] ?? 0
+      const key = term * 2 ** 32 + index
+      const known = this.#known.get(key)
+      if (known === undefined) this.#known.set(key, { data: data.slice(), previousTerm })
+      else if (!this.#lied) this.#check(known.previousTerm === previousTerm && equalBytes(known.data, data), 'Log Matching', { node, index, term })
+      view[index - 1] = term
+    }
+  }
+
+  /** The ledger has called a batch durable. */
+  stored(node: number, { truncateFrom, entries, hardState, refusals }: LogBatch): void {
+    const shadow = this.#shadow(node)
+    if (truncateFrom !== undefined) shadow.durable.length = Math.min(shadow.durable.length, truncateFrom - 1)
+    for (const { index, term } of entries) shadow.durable[index - 1] = term
+    if (hardState !== undefined) shadow.hardState = hardState
+    for (const { index, term } of refusals) shadow.refused.add(`${index}:${term}`)
+  }
+
+  executed(node: number, { index, term }: Entry): void {
+    this.#shadow(node).executed[index] = term
+  }
+
+  /** Every frame as an honest node sends it. */
+  sent(node: number, to: number, frame: Uint8Array): void {
+    if (node === this.#liar) return
+    if (frame[0] === ATTESTATION_FRAME) {
+      if (frame !== this.#newestAttestation) this.#attests(node, frame.subarray(1))
+      this.#newestAttestation = frame
+      return
+    }
+    const message = decodeMessage(frame)
+    const shadow = this.#shadow(node)
+    const isPreVote = message.type === 'preVoteRequest' || message.type === 'preVoteAnswer'
+    if (!isPreVote) shadow.sentTerm = Math.max(shadow.sentTerm, message.term)
+    if (message.type === 'appendAck' && message.index > 0) this.#acknowledges(node, shadow, message)
+    if (message.type === 'appendRefusal') this.#check(shadow.refused.has(`${message.index}:${message.entryTerm}`), 'a refusal is durable before it is told', { node, index: message.index })
+    if (message.type === 'voteRequest') this.#voted(node, message.term, node)
+    if (message.type === 'voteAnswer' && message.granted) this.#voted(node, message.term, to)
+  }
+
+  #acknowledges(node: number, shadow: Shadow, message: Extract<Message, { type: 'appendAck' }>): void {
+    const term = shadow.durable[message.index - 1]
+    this.#check(term !== undefined, 'an acknowledged entry is durable', { node, index: message.index, durable: shadow.durable.length })
+    this.#check(!shadow.refused.has(`${message.index}:${term}`), 'a refused entry is never acknowledged', { node, index: message.index, term })
+    const executed = shadow.status?.executedIndex ?? message.index
+    this.#check(message.index <= executed || shadow.executed[message.index] !== undefined || this.committed[message.index - 1]?.kind === 'noop', 'an acknowledged entry is executed', { node, index: message.index, executed })
+  }
+
+  #voted(node: number, term: number, candidate: number): void {
+    const key = `${node}:${term}`
+    const earlier = this.#votes.get(key)
+    this.#check(earlier === undefined || earlier === candidate, 'one vote per term, over restarts', { node, term, earlier, candidate })
+    this.#votes.set(key, candidate)
+    const { hardState } = this.#shadow(node)
+    this.#check(hardState.term > term || (hardState.term === term && hardState.vote === candidate), 'a vote is durable before it is told', { node, term, candidate, hardState })
+  }
+
+  #attests(node: number, bytes: Uint8Array): void {
+    const { content } = decode(attestationSchema, bytes)
+    const key = `${node}:${content.height}`
+    const block = String(content.block)
+    const earlier = this.#attested.get(key)
+    this.#check(earlier === undefined || earlier === block, 'a member attests to one block at a height', { node, height: Number(content.height) })
+    this.#attested.set(key, block)
+    const committed = this.#blocks.get(Number(content.height))
+    if (!this.#lied) this.#check(committed !== undefined && equalBytes(committed.hash, content.block), 'only committed blocks are attested', { node, height: Number(content.height) })
+  }
+
+  certified(node: number, { content, signatures }: Certificate): void {
+    const height = Number(content.height)
+    const block = String(content.block)
+    const earlier = this.#certified.get(height)
+    this.#check(earlier === undefined || earlier === block, 'no two certificates at one height', { node, height })
+    this.#certified.set(height, block)
+    this.certificatesSeen++
+    this.newestCertifiedHeight = Math.max(this.newestCertifiedHeight, height)
+    this.#check(new Set(signatures.map((signature) => signature.node)).size >= Math.ceil((this.#voters + Math.floor((this.#voters - 1) / 3) + 1) / 2), 'a certificate carries a quorum', { node, height, signatures: signatures.length })
+  }
+
+  /** A node applies a committed entry. */
+  applied(node: number, entry: Entry, executed: ExecutedSimBlock | undefined): void {
+    if (node === this.#liar) return
+    const shadow = this.#shadow(node)
+    if (shadow.durable[entry.index - 1] !== entry.term) this.fail('an applied entry is durable', { node, index: entry.index })
+    this.#committedAt(node, shadow, entry)
+    if (executed !== undefined) this.#blockCommitted(node, executed)
+    shadow.committed = Math.max(shadow.committed, entry.index)
+  }
+
+  /** A leader or follower shows a commit index: learn what stands there. */
+  #committedAt(node: number, shadow: Shadow, entry: Entry): void {
+    const known = this.committed[entry.index - 1]
+    if (known === undefined) {
+      this.committed[entry.index - 1] = { term: entry.term, data: entry.data, kind: entry.kind }
+      this.#isAtMajority(node, entry.index, entry.term)
+    } else if (!this.#lied) this.#check(known.term === entry.term && equalBytes(known.data, entry.data), 'State Machine Safety', { node, index: entry.index, term: entry.term, agreed: known.term, view: shadow.view.length })
+  }
+
+  #isAtMajority(node: number, index: number, term: number): void {
+    if (this.#lied) return
+    const holders = [...this.#shadows].filter(([, { durable }]) => durable[index - 1] === term).map(([id]) => id)
+    this.#check(holders.length > this.#voters / 2, 'CommittedIsDurableInv: what is committed is durable at a majority', { node, index, term, holders })
+  }
+
+  #blockCommitted(node: number, { block, hash }: ExecutedSimBlock): void {
+    const known = this.#blocks.get(block.height)
+    if (known === undefined) {
+      this.#blocks.set(block.height, { hash, root: block.root })
+      for (const transaction of block.transactions) {
+        this.#check(!this.transactions.has(transaction) || this.#lied, 'no transaction is applied twice', { node, transaction, height: block.height, first: this.transactions.get(transaction) })
+        this.transactions.set(transaction, block.height)
+      }
+    } else if (!this.#lied) this.#check(equalBytes(known.hash, hash) && equalBytes(known.root, block.root), 'one block and one root at a height', { node, height: block.height })
+    const certified = this.#certified.get(block.height)
+    if (!this.#lied) this.#check(certified === undefined || certified === String(hash), 'a certified block is the committed one', { node, height: block.height })
+  }
+
+  /** A read was answered: everything that any client could have seen when it was asked is in it. */
+  readServed(node: number, floor: number, index: number): void {
+    if (node !== this.#liar && !this.#lied) this.#check(index >= floor, 'a linearizable read sees what was committed before', { node, floor, index })
+  }
+
+  /** Looks at the core after a step of its node. */
+  look(node: number, status: RaftStatus): void {
+    if (node === this.#liar) return
+    const shadow = this.#shadow(node)
+    const before = shadow.status
+    shadow.status = status
+    const { appliedIndex, committedIndex, executedIndex, lastIndex, term } = status
+    this.#check(appliedIndex <= committedIndex && committedIndex <= executedIndex && executedIndex <= lastIndex, 'applied ≤ committed ≤ executed ≤ last', { node, appliedIndex, committedIndex, executedIndex, lastIndex })
+    this.#check(term >= shadow.term || before === undefined, 'MonotonicTermProp', { node, term, before: shadow.term })
+    shadow.term = term
+    this.#check(shadow.sentTerm <= term, 'MonoTermInv: no message above its sender\'s term', { node, term, sent: shadow.sentTerm })
+    if (this.#lied) return
+    if (before !== undefined) {
+      this.#check(committedIndex >= before.committedIndex, 'CommittedLogAppendOnlyProp', { node, committedIndex, before: before.committedIndex })
+      const campaigns = before.role !== status.role && status.role === 'candidate'
+      if (campaigns) this.#check(executedIndex === lastIndex, 'nobody campaigns over an unexecuted tail', { node, executedIndex, lastIndex })
+    }
+    if (status.role === 'leader') this.#lookAtLeader(node, status, before)
+  }
+
+  #lookAtLeader(node: number, status: RaftStatus, before: RaftStatus | undefined): void {
+    const { term, lastIndex, committedIndex } = status
+    const known = this.#leaders.get(term)
+    this.#check(known === undefined || known === node, 'Election Safety', { term, first: known, second: node })
+    if (known === undefined) {
+      this.#leaders.set(term, node)
+      this.leadersSeen++
+    }
+    this.#check(status.fence === undefined, 'a fenced node does not lead', { node, term })
+    const same = before?.role === 'leader' && before.term === term
+    if (same) {
+      this.#check(lastIndex >= before.lastIndex, 'Leader Append-Only', { node, term, lastIndex, before: before.lastIndex })
+      if (committedIndex > before.committedIndex) this.#check(this.#shadow(node).view[committedIndex - 1] === term, 'NeverCommitEntryPrevTermsProp', { node, term, committedIndex })
+      for (const peer of status.peers) {
+        const earlier = before.peers.find(({ id }) => id === peer.id)
+        if (earlier !== undefined) this.#check(peer.match >= earlier.match && peer.match < peer.next, 'MonotonicMatchIndexProp', { node, peer: peer.id, match: peer.match, before: earlier.match })
+      }
+      return
+    }
+    // By Log Matching, holding the newest committed entry means holding all of them.
+    const newest = this.committed.length
+    const { view } = this.#shadow(node)
+    if (newest > 0) this.#check(view[newest - 1] === this.committed[newest - 1]!.term, 'Leader Completeness', { leader: node, term, newestCommitted: newest, holds: view[newest - 1] })
+  }
+}

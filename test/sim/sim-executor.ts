@@ -1,0 +1,184 @@
+import type { Entry } from '../../consensus/core/message.ts'
+import type { Mempool } from '../../consensus/mempool.ts'
+import type { CutBlock, Execution, ExecutionRefusal } from '../../consensus/ports.ts'
+import { equalBytes } from '../../primitives/bytes.ts'
+import { sha256 } from '../../primitives/hash.ts'
+import type { Clock, Timers } from '../../primitives/ports.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import { CHAIN } from './keys.ts'
+import { SimBlockReader, encodeSimBlock, simBlockHash, simRoot } from './sim-block.ts'
+import type { SimBlock } from './sim-block.ts'
+
+const NO_ROOT: Uint8Array = new Uint8Array(32)
+const FUTURE_TOLERANCE_MS = 500
+const BLOCK_TRANSACTIONS_MAX = 50
+
+/** What the state database of a simulated node has on disk. Outlives its process; written only as a whole. */
+export class SimDatabase {
+  appliedIndex = 0
+  height = 0
+  hash: Uint8Array = CHAIN
+  root: Uint8Array = sha256(CHAIN)
+  timeMs = 0
+  /** Applied transactions and the height of each. */
+  transactions = new Map<number, number>()
+}
+
+export interface ExecutedSimBlock { readonly index: number; readonly term: number; readonly hash: Uint8Array; readonly data: Uint8Array; readonly block: SimBlock }
+
+interface Layer { readonly index: number; readonly executed: ExecutedSimBlock | undefined; readonly root: Uint8Array; readonly transactions: ReadonlySet<number> }
+
+/** What the next block stands on. */
+interface SimTip { readonly height: number; readonly hash: Uint8Array; readonly root: Uint8Array; readonly timeMs: number }
+
+export interface SimExecutorPorts {
+  readonly database: SimDatabase
+  readonly mempool: Mempool
+  readonly reader: SimBlockReader
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly onCommitted: (index: number, entry: Entry, block: ExecutedSimBlock | undefined) => void
+  readonly onExecuted: (entry: Entry, root: Uint8Array) => void
+  readonly onLeaderAhead: () => void
+}
+
+/**
+ * Simulated execution: deterministic, cheap, with everything consensus relies on: roots that commit to the whole history, a replay check, layers above the committed
+ * state that go when the log is truncated, refusal of blocks that do not come to their root, and a clock that is waited for.
+ */
+export class SimExecutor implements Execution {
+  readonly #node: number
+  readonly #ports: SimExecutorPorts
+  readonly #layers: Layer[] = []
+  #executedIndex: number
+  #base: SimTip
+  /** Committed since the last flush. */
+  #unflushed: { readonly index: number; readonly executed: ExecutedSimBlock | undefined }[] = []
+  /** Transactions applied by committed blocks, flushed or not. */
+  readonly #applied: Map<number, number>
+
+  constructor(node: number, ports: SimExecutorPorts) {
+    this.#node = node
+    this.#ports = ports
+    const { appliedIndex, height, hash, root, timeMs, transactions } = ports.database
+    this.#executedIndex = appliedIndex
+    this.#base = { height, hash, root, timeMs }
+    this.#applied = new Map(transactions)
+  }
+
+  get executedIndex(): number { return this.#executedIndex }
+
+  async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
+    const timeMs = this.#ports.reader.read(entry.data)?.block.timeMs ?? 0
+    for (let waits = 0; !signal.aborted && timeMs - this.#ports.clock.nowMs() > FUTURE_TOLERANCE_MS; waits++) {
+      await new Promise<void>((resolve) => { this.#ports.timers.after(resolve, 50) })
+      if (waits === 20) this.#ports.onLeaderAhead()
+    }
+  }
+
+  execute(entry: Entry): ExecutionRefusal | undefined {
+    if (entry.kind !== 'block') {
+      this.#push({ index: entry.index, executed: undefined, root: this.#tip.root, transactions: new Set() })
+      return undefined
+    }
+    const read = this.#ports.reader.read(entry.data)
+    const tip = this.#tip
+    const refuse = (code: string, root: Uint8Array = NO_ROOT): ExecutionRefusal => ({ code, root, error: undefined })
+    if (read === undefined) return refuse('BLOCK_INVALID')
+    const { block, hash } = read
+    if (block.height !== tip.height + 1 || block.term !== entry.term || block.timeMs < tip.timeMs || !equalBytes(block.parent, tip.hash)) return refuse('BLOCK_INVALID')
+    if (block.transactions.some((transaction, i) => this.#isApplied(transaction) || block.transactions.indexOf(transaction) !== i)) return refuse('BLOCK_INVALID')
+    const root = simRoot(tip.root, block.transactions)
+    if (!equalBytes(root, block.root)) return refuse('ROOT_MISMATCH', root)
+    for (const transaction of block.transactions) this.#ports.mempool.markCut(String(transaction))
+    this.#push({ index: entry.index, executed: { index: entry.index, term: entry.term, hash, data: read.data, block }, root, transactions: new Set(block.transactions) })
+    this.#ports.onExecuted(entry, root)
+    return undefined
+  }
+
+  cut(index: number, term: number): (CutBlock & { readonly layer: Layer }) | undefined {
+    const { mempool, clock } = this.#ports
+    const tip = this.#tip
+    const transactions: number[] = []
+    for (const { key } of [...mempool.peek(BLOCK_TRANSACTIONS_MAX, 1 << 20)]) {
+      if (this.#isApplied(Number(key))) mempool.remove(key)
+      else transactions.push(Number(key))
+    }
+    if (transactions.length === 0) return undefined
+    const block: SimBlock = { height: tip.height + 1, term, timeMs: Math.max(tip.timeMs, clock.nowMs()), proposer: this.#node, parent: tip.hash, root: simRoot(tip.root, transactions), transactions }
+    const data = encodeSimBlock(this.forge(block))
+    const layer = { index, executed: { index, term, hash: simBlockHash(data), data, block }, root: block.root, transactions: new Set(transactions) }
+    return { data, transactions: transactions as unknown as readonly Transaction[], layer }
+  }
+
+  adopt(cut: CutBlock): void {
+    const { layer } = cut as CutBlock & { readonly layer: Layer }
+    for (const transaction of layer.transactions) this.#ports.mempool.markCut(String(transaction))
+    this.#push(layer)
+    this.#ports.onExecuted({ index: layer.index, term: layer.executed!.term, kind: 'block', data: cut.data }, layer.root)
+  }
+
+  discard(): void {}
+
+  truncate(from: number): void {
+    const at = this.#layers.findIndex(({ index }) => index >= from)
+    if (at !== -1) for (const { transactions } of this.#layers.splice(at)) for (const transaction of transactions) this.#ports.mempool.restore(String(transaction))
+    this.#executedIndex = Math.min(this.#executedIndex, from - 1)
+  }
+
+  commit(entry: Entry): void {
+    if (entry.kind === 'noop' && entry.index === this.#executedIndex + 1) this.execute(entry)
+    const layer = this.#layers[0]?.index === entry.index ? this.#layers.shift() : undefined
+    const executed = layer?.executed
+    if (executed !== undefined) {
+      const { block, hash } = executed
+      this.#base = { height: block.height, hash, root: block.root, timeMs: block.timeMs }
+      for (const transaction of block.transactions) {
+        this.#applied.set(transaction, block.height)
+        this.#ports.mempool.remove(String(transaction))
+      }
+    }
+    this.#unflushed.push({ index: entry.index, executed })
+    this.#ports.onCommitted(entry.index, entry, executed)
+  }
+
+  /** Writes what was committed into the database, as one atomic batch. */
+  flush(): void {
+    const { database } = this.#ports
+    for (const { index, executed } of this.#unflushed) {
+      database.appliedIndex = index
+      if (executed === undefined) continue
+      const { block, hash } = executed
+      for (const transaction of block.transactions) database.transactions.set(transaction, block.height)
+      database.height = block.height
+      database.hash = hash
+      database.root = block.root
+      database.timeMs = block.timeMs
+    }
+    this.#unflushed = []
+  }
+
+  isCommitted(transaction: number): boolean { return this.#applied.has(transaction) }
+  has(transaction: number): boolean { return this.#isApplied(transaction) }
+
+  /** A seam for the lying node. */
+  protected forge(block: SimBlock): SimBlock { return block }
+
+  get #tip(): SimTip {
+    for (let at = this.#layers.length - 1; at >= 0; at--) {
+      const executed = this.#layers[at]!.executed
+      if (executed !== undefined) return { height: executed.block.height, hash: executed.hash, root: executed.block.root, timeMs: executed.block.timeMs }
+    }
+    return this.#base
+  }
+
+  #push(layer: Layer): void {
+    if (layer.index <= this.#executedIndex) return
+    this.#layers.push(layer)
+    this.#executedIndex = layer.index
+  }
+
+  #isApplied(transaction: number): boolean {
+    return this.#applied.has(transaction) || this.#layers.some(({ transactions }) => transactions.has(transaction))
+  }
+}

@@ -1,0 +1,265 @@
+import { SeededRandom } from '../helpers/raft-random.ts'
+import type { Fault, Plan } from './faults.ts'
+import { Invariants } from './invariants.ts'
+import type { Violation } from './invariants.ts'
+import { SimNetwork } from './network.ts'
+import { Scheduler, mustSettle } from './scheduler.ts'
+import { SimBlockReader } from './sim-block.ts'
+import { SimNode, told } from './sim-node.ts'
+import type { SimWorld } from './sim-node.ts'
+
+export interface SimResult {
+  readonly seed: number
+  readonly violation: (Violation & { readonly atMs: number; readonly phase: string }) | undefined
+  readonly traceHash: string
+  readonly events: number
+  readonly committed: number
+  readonly certified: number
+  readonly leaders: number
+  readonly acknowledged: number
+  readonly starts: number
+  readonly repairs: number
+  readonly halted: number
+}
+
+/** Virtual time after healing in which a quorum must make progress, and then everyone catch up. */
+const PROGRESS_US = 60_000_000
+const CATCH_UP_US = 120_000_000
+
+/** One run: faults for a while with every invariant checked after every step, then health, and life must go on. */
+export class Simulation {
+  readonly plan: Plan
+  readonly scheduler = new Scheduler()
+  readonly invariants: Invariants
+  readonly network: SimNetwork
+  readonly nodes: readonly SimNode[]
+  readonly #random: SeededRandom
+  #transaction = 0
+  #phase = 'faults'
+  #repairs = 0
+  #healed = false
+
+  constructor(plan: Plan) {
+    this.plan = plan
+    this.#random = new SeededRandom(plan.seed ^ 0x2c1b3c6d)
+    const ids = Array.from({ length: plan.nodes }, (_, i) => i + 1)
+    this.invariants = new Invariants(ids, plan.liar)
+    this.network = new SimNetwork(this.scheduler, plan.seed ^ 0x297a2d39)
+    this.network.onSend = (from, to, frame) => this.invariants.sent(from, to, frame)
+    const world: SimWorld = {
+      scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader: new SimBlockReader(), nodes: ids, raft: plan.raft, tickMs: plan.tickMs,
+      segmentBytes: plan.segmentBytes, liar: plan.liar, find: (node) => this.node(node),
+    }
+    this.nodes = ids.map((id) => new SimNode(id, world, Math.imul(plan.seed + 1, 7919) + id))
+  }
+
+  node(id: number): SimNode {
+    const node = this.nodes[id - 1]
+    if (node === undefined) throw new Error(`there is no node ${id}`)
+    return node
+  }
+
+  run(): SimResult {
+    mustSettle()
+    for (const node of this.nodes) node.start()
+    for (const fault of this.plan.faults) this.#arm(fault)
+    this.#clients()
+    const endUs = this.plan.ticks * this.plan.tickMs * 1000
+    this.#until(endUs, () => false)
+    if (this.invariants.violation === undefined) this.#live()
+    return this.result()
+  }
+
+  result(): SimResult {
+    const { invariants, scheduler } = this
+    return {
+      seed: this.plan.seed, traceHash: scheduler.traceHash, events: scheduler.events, committed: invariants.committedIndex, certified: invariants.newestCertifiedHeight, leaders: invariants.leadersSeen,
+      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.#repairs, halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length,
+      violation: invariants.violation === undefined ? undefined : { ...invariants.violation, atMs: Math.floor(scheduler.nowUs / 1000), phase: this.#phase },
+    }
+  }
+
+  /** Runs events up to a time, or until something holds (looked at now and then), or an invariant does not. */
+  #until(untilUs: number, isDone: () => boolean): boolean {
+    for (let steps = 0; this.invariants.violation === undefined; steps++) {
+      this.network.touched = 0
+      const owner = this.scheduler.step(untilUs)
+      if (owner === undefined) return isDone()
+      const touched = owner === 0 ? this.network.touched : owner
+      if (touched !== 0) this.#look(touched)
+      if (steps % 256 === 0 && isDone()) return true
+    }
+    return false
+  }
+
+  #look(id: number): void {
+    const { parts, state } = this.nodes[id - 1]!
+    if (parts !== undefined && state === 'up') this.invariants.look(id, parts.raft.status())
+  }
+
+  #clients(): void {
+    const { submitUs, readUs, retry } = this.plan
+    const random = this.#random
+    const wait = (meanUs: number): number => -Math.log(1 - random.next()) * meanUs
+    const submit = (): void => {
+      const again = this.#transaction > 0 && random.chance(retry)
+      const transaction = again ? 1 + random.below(this.#transaction) : ++this.#transaction
+      this.#submit(random.pick(this.nodes), transaction)
+      this.scheduler.schedule(wait(submitUs), undefined, submit)
+    }
+    const read = (): void => {
+      random.pick(this.nodes).read()
+      this.scheduler.schedule(wait(readUs), undefined, read)
+    }
+    this.scheduler.schedule(wait(submitUs), undefined, submit)
+    this.scheduler.schedule(wait(readUs), undefined, read)
+  }
+
+  /** The node that got it passes it on to the others. */
+  #submit(node: SimNode, transaction: number): void {
+    if (!node.submit(transaction, true) || node.life === undefined) return
+    for (const other of this.nodes) if (other !== node) this.network.call(node.life, other.id, () => other.submit(transaction, false), () => undefined)
+  }
+
+  #arm(fault: Fault): void {
+    const { network } = this
+    switch (fault.kind) {
+      case 'loss': case 'duplicate': case 'replay': case 'garble': network.faults[fault.kind] = fault.rate; return
+      case 'slowNetwork': network.faults.delayMeanUs = fault.delayMeanUs; return
+      case 'disorder': network.faults.ordered = false; return
+      case 'drift': this.node(fault.node).clockRate = fault.rate; return
+      case 'fate': this.node(fault.node).disk.unsyncedFate = fault.unsynced; return
+      default: this.scheduler.schedule(fault.at, undefined, () => { if (!this.#healed) this.#act(fault) })
+    }
+  }
+
+  #act(fault: Exclude<Fault, { kind: 'loss' | 'duplicate' | 'replay' | 'garble' | 'slowNetwork' | 'disorder' | 'drift' | 'fate' }>): void {
+    if (fault.kind === 'cut') {
+      for (const [from, to] of fault.lines) this.network.cut.add(from * 64 + to)
+      this.#later(fault.forUs, () => { for (const [from, to] of fault.lines) this.network.cut.delete(from * 64 + to) })
+      return
+    }
+    const node = this.node(fault.node)
+    const { disk } = node
+    switch (fault.kind) {
+      case 'crash': case 'kill':
+        node.crash(fault.kind === 'crash')
+        this.#later(fault.downUs, () => node.start())
+        return
+      case 'crashAtCall':
+        disk.faults.crashIn = fault.calls
+        this.#later(fault.downUs + 1_000_000, () => {
+          disk.faults.crashIn = undefined
+          node.start()
+        })
+        return
+      case 'pause': node.pause(this.scheduler.nowUs + fault.forUs); return
+      case 'lie': disk.faults.lieNext = true; return
+      case 'stray': disk.faults.strayNext = true; return
+      case 'flip': disk.flipBit(); return
+      case 'syncError': disk.faults.failNextSync = true; return
+      case 'full':
+        disk.faults.full = true
+        this.#later(fault.forUs, () => { disk.faults.full = false })
+        return
+      case 'slowDisk':
+        disk.faults.latencyUs = 20_000
+        this.#later(fault.forUs, () => { disk.faults.latencyUs = 100 })
+        return
+      case 'skew': node.clockOffsetMs = fault.offsetMs; return
+      case 'campaign': node.parts?.driver.campaign(); return
+      case 'transfer':
+        node.parts?.raft.step({ type: 'transferLeader', to: fault.to })
+        node.parts?.driver.kick()
+    }
+  }
+
+  #later(delayUs: number, work: () => void): void {
+    this.scheduler.schedule(delayUs, undefined, () => { if (!this.#healed) work() })
+  }
+
+  /** Health returns, first to a quorum of sound nodes alone: it must commit, certify and read. Then to all: everyone must come to the same. */
+  #live(): void {
+    const { plan } = this
+    this.#healed = true
+    Object.assign(this.network.faults, { loss: 0, duplicate: 0, replay: 0, garble: 0, delayMeanUs: 1000, ordered: true })
+    this.network.cut.clear()
+    for (const node of this.nodes) {
+      Object.assign(node.disk.faults, { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, strayNext: false, failNextSync: false })
+      node.clockOffsetMs = 0
+      node.clockRate = 1
+      node.pause(0)
+    }
+    if (plan.liar !== 0) return // One liar can halt a height until recovery: no liveness is promised (DESIGN §5.7).
+    this.#phase = 'a quorum lives'
+    const core = this.#core()
+    if (core === undefined) return
+    for (const node of this.nodes) if (!core.includes(node)) node.crash(false)
+    for (const node of core) node.start()
+    const fresh = 1_000_000_000 + plan.seed
+    let proposed = false
+    const alive = this.#until(this.scheduler.nowUs + PROGRESS_US, () => {
+      if (!proposed && core.some(({ parts }) => parts?.driver.status.role === 'leader')) {
+        for (const node of core) node.submit(fresh, false)
+        proposed = true
+      }
+      return core.every(({ parts }) => parts?.executor.isCommitted(fresh) === true)
+    })
+    if (!alive) this.invariants.fail('a sound quorum that is healed commits', { core: core.map(({ id, state, parts }) => ({ id, state, status: brief(parts?.driver.status) })) })
+    if (this.invariants.violation !== undefined) return
+    this.#phase = 'all live'
+    for (const node of this.nodes) node.start()
+    const height = this.invariants.transactions.get(fresh) ?? 0
+    const caughtUp = this.#until(this.scheduler.nowUs + CATCH_UP_US, () => this.nodes.every(({ state, parts }) => state === 'gone' || (parts?.executor.isCommitted(fresh) === true && parts.finality.finalHeight >= Math.min(height, this.#certifiable()))))
+    if (!caughtUp) this.invariants.fail('all nodes come to the same', { nodes: this.nodes.map(({ id, state, reason, parts }) => ({ id, state, reason, final: parts?.finality.finalHeight, fresh: height, status: brief(parts?.driver.status) })) })
+    this.#compareAll()
+  }
+
+  /** Nodes that are certain to be whole, a majority of all; undefined when damage has left none. */
+  #core(): readonly SimNode[] | undefined {
+    const sound = this.nodes.filter(({ state, harmed, disk }) => state !== 'gone' && state !== 'repair' && !harmed && disk.counts.flips === 0)
+    const size = Math.floor(this.plan.nodes / 2) + 1
+    if (sound.length < size) return undefined
+    for (let at = sound.length - 1; at > 0; at--) {
+      const other = this.#random.below(at + 1)
+      ;[sound[at], sound[other]] = [sound[other]!, sound[at]!]
+    }
+    return sound.slice(0, size)
+  }
+
+  /** Certificates need more than a Raft majority may have: with too many nodes gone none is made. */
+  #certifiable(): number {
+    const attesting = this.nodes.filter(({ state }) => state !== 'gone').length
+    const quorum = Math.ceil((this.plan.nodes + Math.floor((this.plan.nodes - 1) / 3) + 1) / 2)
+    return attesting >= quorum ? Infinity : 0
+  }
+
+  #compareAll(): void {
+    const { acknowledged, transactions } = this.invariants
+    for (const [transaction, height] of acknowledged) if (transactions.get(transaction) !== height) this.invariants.fail('no acknowledged transaction is lost', { transaction, height, found: transactions.get(transaction) })
+  }
+}
+
+function brief(status: object | undefined): unknown {
+  if (status === undefined) return undefined
+  const { role, term, leader, lastIndex, executedIndex, committedIndex } = status as Record<string, unknown>
+  return { role, term, leader, lastIndex, executedIndex, committedIndex }
+}
+
+/**
+ * Runs a plan on a turn of the event loop of its own: between events promises are settled by hand, which V8 refuses from inside another promise. A crash of the simulator
+ * itself counts as a violation, so that it is reported with its seed.
+ */
+export function simulate(plan: Plan): Promise<SimResult> {
+  return new Promise((resolve) => { setImmediate(() => resolve(runPlan(plan))) })
+}
+
+function runPlan(plan: Plan): SimResult {
+  const simulation = new Simulation(plan)
+  try {
+    return simulation.run()
+  } catch (error) {
+    simulation.invariants.fail('the simulation runs', { error: told(error) })
+    return simulation.result()
+  }
+}
