@@ -1,4 +1,6 @@
 import { SteleError } from '../primitives/error.ts'
+import type { OpenFile } from './file-system.ts'
+import { DATA_OFFSET } from './ledger-format.ts'
 import type { LedgerImage } from './ledger-image.ts'
 import { Ledger } from './ledger.ts'
 import type { RecoveredState } from './ledger.ts'
@@ -34,6 +36,7 @@ export async function startLedger(settings: LedgerSettings, collaborators: Ledge
   const { state, identity, segmentBytes } = image
   const { directory } = settings
   const file = await fileSystem.open(segmentPath(directory, image.end.segment), 'write')
+  await writeAgain(file, image)
   const own = { ...settings, segmentBytes, fileSystem }
   const writer = new LedgerWriter({ ...own, identity }, { fileSystem, timers, file, onFailed: failed }, image.end, image.slot?.sequence ?? 0)
   const commit = Math.min(state.hardState.commit, state.index.lastIndex)
@@ -53,6 +56,16 @@ export async function startLedger(settings: LedgerSettings, collaborators: Ledge
     throw error
   }
   return ledger
+}
+
+/**
+ * Writes what stands behind the newest slot once more. After a sync that failed the system may call those pages clean and still show them: then they
+ * were read here, no later sync would write them, and a power cut would take back what counts as recovered (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+ */
+async function writeAgain(file: OpenFile, { slot, end }: LedgerImage): Promise<void> {
+  const from = slot?.segment === end.segment ? slot.offset : DATA_OFFSET
+  const tail = await file.read(from, Math.max(end.offset - from, 0))
+  if (tail.length > 0) await file.write([tail], from)
 }
 
 /** A disk that is full or broken while opening is told like one that fails later. */

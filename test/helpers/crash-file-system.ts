@@ -68,7 +68,12 @@ export class CrashFileSystem implements FileSystem {
       sync: async () => {
         this.#step()
         this.syncs++
-        await this.fault('sync', path)
+        try {
+          await this.fault('sync', path)
+        } catch (error) {
+          file.unsynced = [] // As on Linux: after a failed sync the pages count as clean, are still shown, and no later sync writes them.
+          throw error
+        }
         if (this.options.ignoreSyncOf !== undefined && path.endsWith(this.options.ignoreSyncOf)) return
         for (const write of file.unsynced) writeAt(file, 'durable', write.bytes, write.offset)
         file.unsynced = []

@@ -195,6 +195,8 @@ export class SimDisk {
   #sync(file: DiskFile, covered: number): void {
     if (this.faults.failNextSync) {
       this.faults.failNextSync = false
+      // As on Linux: the pages count as clean afterwards, so no later sync writes them (cockroach#37102).
+      file.unsynced.splice(0, covered)
       throw Object.assign(new Error('input/output error'), { code: 'EIO' })
     }
     const done = file.unsynced.splice(0, covered)

@@ -189,6 +189,25 @@ t.test('a full disk or a failed sync ends the ledger for good', async (t) => {
   }
 })
 
+t.test('what a restart shows after a failed sync survives the power cut after it (found by the simulator, seed 65)', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ hardState: { term: 1, vote: 1, commit: 0 }, entries: [testEntry(1)] })
+  let broken = true
+  disk.fault = (which, path) => {
+    if (broken && which === 'sync' && path.endsWith('00000001.segment')) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+  }
+  await t.rejects(ledger.append({ hardState: { term: 2, vote: 3, commit: 0 }, entries: [testEntry(2, 2)] }), { code: 'LEDGER_WRITE_FAILED' })
+  broken = false
+  await ledger.close()
+  // The process ends, the machine does not: the pages are still shown, and no sync will write them.
+  const restarted = disk.kill()
+  const again = await openNormal(restarted)
+  t.match(again.recovered, { lastIndex: 2, hardState: { term: 2, vote: 3 } })
+  const { recovered } = await openNormal(restarted.crash())
+  t.match(recovered, { lastIndex: 2, hardState: { term: 2, vote: 3 } }, 'it was counted as durable, so it is')
+})
+
 t.test('no room for the next spare segment is told while the present segment still has room', async (t) => {
   const disk = new CrashFileSystem()
   disk.fault = (which, path) => {

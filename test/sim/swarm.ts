@@ -1,0 +1,71 @@
+import { readArguments } from './arguments.ts'
+import type { SimArguments } from './arguments.ts'
+import { BUGS } from './bugs.ts'
+import { reportFailure } from './report.ts'
+import { runSwarm } from './swarm-run.ts'
+
+const HELP = `Simulates many seeds, as many as fit into the time.
+
+  npm run sim:swarm -- --minutes 10               ten minutes; exit code 1 when an invariant breaks
+  npm run sim:swarm -- --minutes 10 --jobs 2      on two cores
+  npm run sim:swarm -- --from-seed 5000 --seeds 100 --profile storage
+  npm run sim:swarm -- --bug commit-old-term      how many seeds it takes to find a planted bug
+  npm run sim:swarm -- --bug all                  the same for every planted bug (--seeds: give up after so many, default 2000)
+
+Planted bugs:
+${BUGS.map(({ name, item, story }) => `  ${name.padEnd(30)} ${item.padEnd(5)} ${story}`).join('\n')}
+`
+
+const FOREVER = Number.MAX_SAFE_INTEGER
+const PROGRESS_MS = 10_000
+const FAILURES_SHOWN_MAX = 5
+
+async function swarm(given: SimArguments): Promise<number> {
+  const startedMs = Date.now()
+  let toldMs = startedMs
+  const seeds = given.seeds ?? FOREVER
+  const untilMs = given.seeds === undefined ? startedMs + given.minutes * 60_000 : FOREVER
+  const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds, untilMs, ticks: given.ticks, profile: given.profile, bug: undefined, stopAtFirst: false }, (sums) => {
+    if (Date.now() - toldMs < PROGRESS_MS) return
+    toldMs = Date.now()
+    process.stderr.write(`${((toldMs - startedMs) / 1000).toFixed(0)} s: ${sums.seeds} seeds, ${sums.events} events, ${sums.violations.length} violations\n`)
+  })
+  const seconds = (Date.now() - startedMs) / 1000
+  const summary = { profile: given.profile, fromSeed: given.fromSeed, jobs: given.jobs, seconds, seeds: totals.seeds, events: totals.events, eventsPerSecond: Math.round(totals.events / seconds), committed: totals.committed, repairs: totals.repairs, violations: totals.violations.map(({ seed, violation }) => ({ seed, ...violation })) }
+  if (given.json) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  else process.stdout.write(`${totals.seeds} seeds from ${given.fromSeed}, ${totals.events} events in ${seconds.toFixed(0)} s: ${summary.eventsPerSecond} events/s on ${given.jobs} core${given.jobs === 1 ? '' : 's'}, ${totals.committed} entries committed, ${totals.violations.length} violations\n`)
+  if (!given.json) await explain(given, totals.violations)
+  return totals.violations.length === 0 ? 0 : 1
+}
+
+async function explain(given: SimArguments, violations: Awaited<ReturnType<typeof runSwarm>>['violations']): Promise<void> {
+  const { drawPlan } = await import('./faults.ts')
+  const { shrink } = await import('./shrink.ts')
+  for (const result of violations.slice(0, FAILURES_SHOWN_MAX)) process.stdout.write(`seed ${result.seed}\n${reportFailure(given, await shrink(drawPlan(result.seed, given.ticks, given.profile), result))}`)
+  if (violations.length > FAILURES_SHOWN_MAX) process.stdout.write(`and ${violations.length - FAILURES_SHOWN_MAX} more: seeds ${violations.slice(FAILURES_SHOWN_MAX).map(({ seed }) => seed).join(' ')}\n`)
+}
+
+/** Finds each planted bug, and says in how many seeds. Exit code 1 when one stays unfound. */
+async function hunt(given: SimArguments): Promise<number> {
+  const bugs = given.bug === 'all' ? BUGS : BUGS.filter(({ name }) => name === given.bug)
+  let missed = 0
+  for (const bug of bugs) {
+    const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds: given.seeds ?? 2000, untilMs: FOREVER, ticks: given.ticks, profile: given.profile, bug: bug.name, stopAtFirst: true })
+    const found = totals.violations[0]
+    if (found === undefined) missed++
+    const verdict = found === undefined ? `NOT FOUND in ${totals.seeds} seeds` : `found in ${totals.seeds} seed${totals.seeds === 1 ? '' : 's'} (seed ${found.seed}): ${found.violation?.claim}${typeof found.violation?.details['error'] === 'string' ? ` | ${found.violation.details['error'].slice(0, 140)}` : ''}`
+    process.stdout.write(given.json ? `${JSON.stringify({ bug: bug.name, item: bug.item, seeds: totals.seeds, seed: found?.seed, claim: found?.violation?.claim })}\n` : `${bug.name.padEnd(30)} ${bug.item.padEnd(5)} ${verdict}\n`)
+  }
+  return missed === 0 ? 0 : 1
+}
+
+let given: SimArguments
+try {
+  given = readArguments(process.argv.slice(2))
+  if (given.bug !== undefined && given.bug !== 'all' && !BUGS.some(({ name }) => name === given.bug)) throw new Error(`no planted bug is called ${given.bug}; --help lists them`)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nSee npm run sim:swarm -- --help.\n`)
+  process.exit(2)
+}
+if (given.help) process.stdout.write(HELP)
+else process.exitCode = given.bug === undefined ? await swarm(given) : await hunt(given)
