@@ -26,5 +26,5 @@ export function simVerify({ publicKey, message, signature }: SignatureItem): boo
 }
 
 export function memberSetOf(nodes: readonly number[]): MemberSet {
-  return { epoch: 0, voters: nodes.map((node) => ({ node, member: node, attestationKey: publicKeyOf(node), governanceKey: publicKeyOf(node) })) }
+  return { epoch: 0, voters: nodes.map((node) => ({ node, member: node, attestationKey: publicKeyOf(node), governanceKey: sha256(publicKeyOf(node)) })) }
 }

@@ -67,6 +67,7 @@ export class SimExecutor implements Execution {
   }
 
   get executedIndex(): number { return this.#executedIndex }
+  get wantsBlock(): boolean { return false }
 
   async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
     const timeMs = this.#ports.reader.read(entry.data)?.block.timeMs ?? 0
@@ -126,7 +127,7 @@ export class SimExecutor implements Execution {
     this.#executedIndex = Math.min(this.#executedIndex, from - 1)
   }
 
-  commit(entry: Entry): void {
+  commit(entry: Entry): undefined {
     if (entry.kind === 'noop' && entry.index === this.#executedIndex + 1) this.execute(entry)
     const layer = this.#layers[0]?.index === entry.index ? this.#layers.shift() : undefined
     const executed = layer?.executed

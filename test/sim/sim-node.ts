@@ -9,6 +9,7 @@ import { Mempool } from '../../consensus/mempool.ts'
 import type { LogBatch } from '../../consensus/ports.ts'
 import { DEFAULT_PROPOSER } from '../../consensus/proposer.ts'
 import { LedgerLogStore, toRaftEntry } from '../../node/log-store.ts'
+import { equalBytes } from '../../primitives/bytes.ts'
 import { attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
@@ -66,6 +67,8 @@ export class SimNode {
   /** Why it halted. */
   reason = ''
   evidence = 0
+  /** Times it went into repair mode. */
+  repairs = 0
   /** True once a storage fault took back what it had called durable. */
   harmed = false
   readonly #world: SimWorld
@@ -148,11 +151,17 @@ export class SimNode {
       { directory: '/ledger', chainId: CHAIN, segmentBytes: world.segmentBytes, queueBytesMax: 1 << 24, cacheBytesMax: 1 << 20 },
       { fileSystem, timers: { set: timers.after }, logger: silentLogger, random, failed, damaged: failed },
     )
-    const ledger = await openRepaired(open, { node: this.id, life, world, onRepair: () => { if (life.alive) this.state = 'repair' } })
+    const ledger = await openRepaired(open, { node: this.id, life, world, onRepair: () => this.#inRepair(life) })
     if (!life.alive) return
     this.#compose(life, ledger, timers, random, failed)
     invariants.started(this.id, ledger, ledger.hardState(), this.harmed)
     scheduler.mix(ledger.lastIndex())
+  }
+
+  #inRepair(life: Life): void {
+    if (!life.alive || this.state === 'repair') return
+    this.state = 'repair'
+    this.repairs++
   }
 
   #compose(life: Life, ledger: Ledger, timers: Timers, random: Random, failed: (error: unknown) => void): void {
@@ -188,11 +197,12 @@ export class SimNode {
 
   #createFinality(ledger: Ledger, transport: { broadcast(attestation: Uint8Array): void }, failed: (error: unknown) => void): Finality {
     const { invariants, nodes } = this.#world
-    const members = memberSetOf(nodes)
+    const set = memberSetOf(nodes)
+    const sets = { membersAt: () => set, isSetOf: (_height: bigint, hash: Uint8Array) => equalBytes(hash, this.#memberSet), changeHeights: [] }
     const last = ledger.lastAttestation()
     const certificate = ledger.newestCertificate()
     return new Finality({
-      chain: CHAIN, members, node: this.id, signer: simSigner(this.id), attestedFloor: last?.height ?? 0,
+      chain: CHAIN, sets, node: this.id, signer: simSigner(this.id), attestedFloor: last?.height ?? 0,
       lastAttested: last?.bytes === undefined ? undefined : decode(attestationSchema, last.bytes),
       newestCertificate: certificate === undefined ? undefined : decode(certificateSchema, certificate.bytes),
     }, {

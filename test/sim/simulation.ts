@@ -36,7 +36,6 @@ export class Simulation {
   readonly #random: SeededRandom
   #transaction = 0
   #phase = 'faults'
-  #repairs = 0
   #healed = false
 
   constructor(plan: Plan) {
@@ -74,7 +73,7 @@ export class Simulation {
     const { invariants, scheduler } = this
     return {
       seed: this.plan.seed, traceHash: scheduler.traceHash, events: scheduler.events, committed: invariants.committedIndex, certified: invariants.newestCertifiedHeight, leaders: invariants.leadersSeen,
-      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.#repairs, halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length,
+      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.nodes.reduce((sum, { repairs }) => sum + repairs, 0), halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length,
       violation: invariants.violation === undefined ? undefined : { ...invariants.violation, atMs: Math.floor(scheduler.nowUs / 1000), phase: this.#phase },
     }
   }
