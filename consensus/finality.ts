@@ -92,7 +92,7 @@ export class Finality {
     }
     this.#newestCommitted = height
     if (height > this.finalHeight) this.#committed.set(height, content)
-    while (this.#committed.size > GATHERED_HEIGHTS_MAX) this.#forget(this.#committed.keys().next().value!)
+    if (this.#committed.size > GATHERED_HEIGHTS_MAX) this.#forgetOldest()
     this.#tryCertify(height)
     void this.#attest()
     if (this.#early.size > 0 && this.#options.sets.changeHeights.at(-1) === height) this.#retryEarly()
@@ -141,9 +141,25 @@ export class Finality {
     return this.#lastAttested === undefined ? undefined : encode(attestationSchema, this.#lastAttested)
   }
 
-  /** Takes over a certificate that someone else gathered and the caller has verified. */
-  adopt(certificate: Certificate): void {
+  /**
+   * This node's attestation to the uncertified change of voters, to be sent again: nothing becomes final without a quorum of them, and each was sent once. Made anew from
+   * the same content, it has the same bytes; never before everything attested was seen committed, so that it stands on the same history.
+   */
+  repeatChange(): Uint8Array | undefined {
+    const height = this.uncertifiedChange
+    const content = height === undefined ? undefined : this.#committed.get(height)
+    if (content === undefined || height! > this.#attestedHeight || this.#newestCommitted < this.#attestedHeight || !this.#votesAt(height!)) return undefined
+    const attestation: Attestation = { content, node: this.#options.node, signature: this.#options.signer.sign(attestationBytes(this.#options.chain, content)) }
+    this.#keep(attestation)
+    return encode(attestationSchema, attestation)
+  }
+
+  /** Takes over a certificate that someone else gathered and the caller has verified, when it is for the block committed here. */
+  adopt(certificate: Certificate): boolean {
+    const content = this.#committed.get(Number(certificate.content.height))
+    if (content === undefined || !sameContent(content, certificate.content)) return false
     this.#certified(certificate)
+    return true
   }
 
   stop(): void { this.#stopped = true }
@@ -188,6 +204,12 @@ export class Finality {
     if (this.#options.sets.changeHeights.includes(height)) for (const above of [...this.#gathered.keys()].sort((a, b) => b - a)) this.#tryCertify(above)
   }
 
+  /** Oldest first, but for a change of voters: without it nothing above would become final. */
+  #forgetOldest(): void {
+    const change = this.uncertifiedChange
+    for (const height of this.#committed.keys()) if (height !== change) return this.#forget(height)
+  }
+
   #forget(height: number): void {
     this.#committed.delete(height)
     this.#gathered.delete(height)
@@ -218,9 +240,10 @@ export class Finality {
     return best === undefined ? undefined : this.#committed.get(best)
   }
 
-  /** A learner, and a node whose vote was taken, attests to nothing. */
+  /** A learner attests to nothing, nor does a node whose vote was taken or whose key is another at that height. */
   #votesAt(height: number): boolean {
-    return this.#options.sets.membersAt(BigInt(height)).voters.some(({ node }) => node === this.#options.node)
+    const { node: own, signer } = this.#options
+    return this.#options.sets.membersAt(BigInt(height)).voters.some(({ node, attestationKey }) => node === own && equalBytes(attestationKey, signer.publicKey))
   }
 
   async #attestTo(content: AttestationContent): Promise<void> {

@@ -5,6 +5,7 @@ import { certificateSchema } from '../primitives/certificate.ts'
 import type { Certificate } from '../primitives/certificate.ts'
 import { decode } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
+import type { MemberPeriod, MemberSetLink } from '../primitives/member-history.ts'
 import { inclusionPath, inclusionPathOf } from '../primitives/merkle.ts'
 import type { Finality, ReceiptBundle } from '../primitives/receipt.ts'
 import { historySubtree } from './block-index.ts'
@@ -97,6 +98,22 @@ export class ChainStore {
   /** Inclusion path of the block at `height` in the history of a later one at `descendant`. */
   historyPath(height: number, descendant: number): Uint8Array[] {
     return inclusionPathOf(height, descendant, historySubtree(this.#world.rows()))
+  }
+
+  /**
+   * The steps from the genesis set to the set of `periods` that is in force at `height`, each with the certificate of its own voters. Shorter while the newest
+   * change is not final.
+   */
+  memberSetLinks(periods: readonly MemberPeriod[], height: number = this.finalHeight): MemberSetLink[] {
+    const links: MemberSetLink[] = []
+    for (const { from, set } of periods.slice(1)) {
+      const at = Number(from) - 1
+      const stored = at < height ? this.#ledger.certificateCovering(at) : undefined
+      const block = this.block(at)
+      if (stored?.height !== at || block === undefined) break
+      links.push({ kind: 'change', value: { header: block.envelope.header, certificate: decode(certificateSchema, stored.bytes), set } })
+    }
+    return links
   }
 
   /** Everything that proves a receipt offline; undefined until its block is final. */

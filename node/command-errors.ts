@@ -11,5 +11,8 @@ export const COMMAND_ERRORS = {
   RECEIPT_UNREADABLE: 'The file is no receipt: JSON with `bundle` in hex (what `stele tx receipt` printed), the hex alone, or the bytes.',
   BUNDLE_UNREADABLE: 'The file of the proof bundle is absent, empty or too large; name what `stele proof --out` wrote.',
   RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final, so it proves nothing yet; wait (stele tx wait ID) and fetch it again.',
+  USAGE_MEMBERSHIP: 'The membership command lacks an option, or the card does not fit the present members; the message says what is needed.',
+  PREFLIGHT_UNSAFE: 'The change would leave too few voters that answer, or another change is not complete; the details say why. Bring nodes up, or wait, and try again.',
+  PROPOSAL_NOT_ACCEPTED: 'The members rejected the proposal, it was withdrawn, or its time passed. `stele member list` shows the votes.',
   VERIFY_INTERRUPTED: 'The verification was interrupted; the folder is as it was.',
 } as const

@@ -25,6 +25,8 @@ export type PermitFeed = (after: PermitPlace, limit: number, waitMs: number, sig
 export interface FollowerParts {
   readonly chain: Chain
   readonly feed: PermitFeed
+  /** Learns how the voters changed. True when there was news. */
+  readonly followMembers: () => Promise<boolean>
   readonly release: ReleaseParts
   readonly cursor: CustodianCursor
   readonly logger: Logger
@@ -89,7 +91,7 @@ export class CustodianFollower {
   async #readPage(signal: AbortSignal): Promise<void> {
     const { items, next } = await this.#parts.feed(this.#read!, PAGE, this.#options.waitMs, signal)
     for (const { height, position, bundle } of items) {
-      const permit = this.#verified(bundle)
+      const permit = await this.#verified(bundle)
       if (permit === undefined) continue
       const request = toHex(permit.request)
       if (this.#open.has(request)) continue
@@ -101,10 +103,21 @@ export class CustodianFollower {
     await this.#saveCursor()
   }
 
-  /** A proof that does not hold is the node's fault, not the reader's: said loudly, never acted upon. */
-  #verified(bundle: string): DecisionEvent | undefined {
+  /** Voters that are not known here yet may have come by the members' votes: then the node shows how, step by step. */
+  async #verifyFollowing(bundle: Uint8Array): Promise<DecisionEvent> {
     try {
-      return verifyPermit(this.#parts.chain, bundleBytes(bundle))
+      return verifyPermit(this.#parts.chain, bundle)
+    } catch (error) {
+      const code = errorCode(error)
+      if ((code !== 'CERTIFICATE_WRONG_MEMBER_SET' && code !== 'HISTORY_INCOMPLETE') || !await this.#parts.followMembers()) throw error
+      return verifyPermit(this.#parts.chain, bundle)
+    }
+  }
+
+  /** A proof that does not hold is the node's fault, not the reader's: said loudly, never acted upon. */
+  async #verified(bundle: string): Promise<DecisionEvent | undefined> {
+    try {
+      return await this.#verifyFollowing(bundleBytes(bundle))
     } catch (error) {
       this.counts.faults++
       this.#parts.logger.error({ error }, 'the node offered a permit that does not prove itself')

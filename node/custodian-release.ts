@@ -1,3 +1,4 @@
+import { memberSetAt } from '../primitives/member-history.ts'
 import { equalBytes, fromHex, maybeFromHex, toHex } from '../primitives/bytes.ts'
 import { decisionEvent } from '../primitives/calls/access.ts'
 import type { DecisionEvent } from '../primitives/calls/access.ts'
@@ -46,11 +47,13 @@ export type ReleaseOutcome = { readonly state: 'released'; readonly sections: nu
 const PASSING = new Set(['RELEASE_TOO_FEW_HEADS', 'RELEASE_HEAD_NOT_REACHED', 'RELEASE_NOT_FINAL', 'RELEASE_NO_PERMIT'])
 
 /**
- * Verifies offline, against genesis alone, that `bundle` (canonical bytes) proves a final permit, and returns it. A node that offers anything else is
+ * Verifies offline, against genesis and the changes of members that follow from it, that `bundle` (canonical bytes) proves a final permit, and returns it. A node that offers anything else is
  * named by PROOF_*, CERTIFICATE_*, CODEC_* or `CUSTODIAN_NOT_A_PERMIT`.
  */
 export function verifyPermit(chain: Chain, bundle: Uint8Array): DecisionEvent {
-  const { receipt } = verifyReceipt(chain.id, chain.members, decode(receiptBundle, bundle))
+  const decoded = decode(receiptBundle, bundle)
+  const { epoch, height } = decoded.finality.certificate.content
+  const { receipt } = verifyReceipt(chain.id, memberSetAt(chain.periods, epoch, height).set, decoded)
   const event = receipt.events.find(({ contract, name }) => contract === 'access' && name === 'decision')
   const decision = event === undefined ? undefined : decode(decisionEvent, event.data)
   if (receipt.code !== 'OK' || decision === undefined || decision.decision !== 'permit' || !equalBytes(decision.request, receipt.tx)) {

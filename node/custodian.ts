@@ -8,6 +8,7 @@ import { chainFromGenesis } from '../client/chain.ts'
 import { createClient } from '../client/create-client.ts'
 import type { Client } from '../client/create-client.ts'
 import { institutionAccount } from '../client/account.ts'
+import { followMembers } from '../client/actions/follow-members.ts'
 import { http } from '../client/transports/http.ts'
 import type { Transport } from '../client/transports/transport.ts'
 import type { Genesis } from '../primitives/genesis.ts'
@@ -59,7 +60,7 @@ export class Custodian {
     this.#keys = new CustodianKeys({ directory: config.dataDir }, masterKey)
     this.#door = new CustodianDoor({ socket: config.socket }, { keys: this.#keys, logger })
     this.#follower = new CustodianFollower({ waitMs: config.waitMs, retryMs: config.retryMs }, {
-      chain, logger, cursor: new CustodianCursor(join(config.dataDir, 'cursor')),
+      chain, logger, followMembers: () => followMembers(client), cursor: new CustodianCursor(join(config.dataDir, 'cursor')),
       feed: (after, limit, waitMs, signal) => client.callSigned('access_permits', { afterHeight: after.height, afterPosition: after.position, limit, waitMs }, { signal, timeoutMs: waitMs + CALL_MS, retries: 0 }),
       release: { chain, node: releaseNode(client), keys: this.#keys.sections, random: { bytes: (length) => new Uint8Array(randomBytes(length)) }, nowMs: () => Date.now() },
     })

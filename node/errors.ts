@@ -7,6 +7,7 @@ export const NODE_ERRORS = {
 
   NODE_UNKNOWN: 'Neither genesis nor the ledger names a node with this id. Correct `node` in the configuration, or use the right genesis file; a node that joins needs `p2p.peers`.',
   NODE_KEYS_MISMATCH: 'The keystore holds other keys than the ledger names for this node. Point `keystore` at the right file.',
+  NODE_KEYS_ROTATED: 'The members voted new keys for this node. Put the new keystore where `keystore` points and start the node again; its data are sound.',
   NODE_REMOVED: 'The members have removed this node by a vote. Stop it for good; an institution that comes back proposes a new node with a new number.',
   PEERS_FILE_INVALID: 'The file that `p2p.peers` names is not one that `stele member peers` wrote. The details name the rule.',
   NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',

@@ -65,8 +65,11 @@ export function checkKeys(reader: Reader, genesis: Genesis, { node, p2p }: Pick<
     if (p2p.peers === undefined) throw new SteleError({ code: 'NODE_UNKNOWN', message: 'neither genesis nor the ledger names a node with this id; correct `node` in the configuration', details: { node } })
     return
   }
+  // The vote for these keys may be stored here while the commit of their activation is not: the others hung up on the old key at once.
+  const { change } = readGovernance(reader)
+  const named = change?.change.kind === 'rotateNode' && change.change.value.node === node ? change.change.value : found
   const same = (seed: Uint8Array, key: Uint8Array): boolean => equalBytes(createSigner(seed).publicKey, key)
-  if (!same(keys.transport, found.transportKey) || !same(keys.attestation, found.attestationKey)) {
+  if (![found, named].some(({ transportKey, attestationKey }) => same(keys.transport, transportKey) && same(keys.attestation, attestationKey))) {
     throw new SteleError({ code: 'NODE_KEYS_MISMATCH', message: 'the keystore holds other keys than the ledger names for this node', details: { node, network: genesis.network } })
   }
 }

@@ -8,7 +8,7 @@ import { Finality } from '../consensus/finality.ts'
 import { Mempool } from '../consensus/mempool.ts'
 import { DEFAULT_PROPOSER } from '../consensus/proposer.ts'
 import type { Reader } from '../contracts/index.ts'
-import { builtInRegistry, readerOf } from '../contracts/index.ts'
+import { builtInRegistry, readerOf, readNode } from '../contracts/index.ts'
 import { DEFAULT_P2P } from '../p2p/options.ts'
 import { createNetwork } from '../p2p/network.ts'
 import type { Network } from '../p2p/network.ts'
@@ -16,6 +16,7 @@ import type { PeerRecord } from '../p2p/roster.ts'
 import { attestationSchema, certificateSchema } from '../primitives/certificate.ts'
 import type { AttestationContent } from '../primitives/certificate.ts'
 import { decode, encode } from '../primitives/codec.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { noMetrics } from '../primitives/ports.ts'
@@ -31,6 +32,7 @@ import { Admission } from './admission.ts'
 import { Applier } from './applier.ts'
 import { BlockExecution } from './block-execution.ts'
 import type { ChainRules } from './chain-rules.ts'
+import { CertificatePursuit } from './certificate-pursuit.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
 import type { ExecutedBlock } from './executed-block.ts'
@@ -118,6 +120,7 @@ export class SteleNode {
   #databaseBytes = 0
   #ledgerBytes = 0
   #readingsTimer: NodeJS.Timeout | undefined
+  #pursuit: CertificatePursuit | undefined
 
   /** `executorClass` is a seam for the test that plants a wrong write. */
   constructor(settings: NodeSettings, collaborators: NodeCollaborators, executorClass: ExecutorClass = Executor) {
@@ -219,6 +222,8 @@ export class SteleNode {
       const last = finality.repeat()
       if (last !== undefined) lines.broadcastAttestation(last)
     })
+    this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
+    this.#pursuit.start()
     serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
     relay.start()
     this.#recallCommitted()
@@ -248,6 +253,7 @@ export class SteleNode {
     const { driver, relay, finality, network, verifier, applier, world, ledger } = this.#parts
     clearInterval(this.#readingsTimer)
     relay.stop()
+    this.#pursuit?.stop()
     driver.stop()
     finality.stop()
     await network.stop()
@@ -311,7 +317,9 @@ export class SteleNode {
   /** What was committed before the start and is not final yet is attested and certified like everything else. */
   #recallCommitted(): void {
     const { store, finality, world } = this.parts
-    for (let height = Math.max(finality.finalHeight + 1, world.height - RECALLED_BLOCKS_MAX); height <= world.height; height++) {
+    const first = Math.max(finality.finalHeight + 1, world.height - RECALLED_BLOCKS_MAX)
+    const changes = this.parts.rules.changeHeights.filter((height) => height > finality.finalHeight && height < first)
+    for (const height of [...changes, ...Array.from({ length: Math.max(0, world.height - first + 1) }, (_, i) => first + i)]) {
       const { header, hash } = store.block(height)!
       finality.committed(contentOf({ header, hash }))
     }
@@ -383,6 +391,11 @@ export class SteleNode {
     const nodes = nodesIn(readerOf(layer))
     // A node that still replays the past keeps the peers it was given: they know more than the state it has come to.
     if (nodes.some(({ node }) => node === config.node)) network.roster.update(this.#routed(nodes))
+    const own = readNode(readerOf(layer), config.node)
+    const { keys } = this.#settings
+    if (own !== undefined && !equalBytes(own.attestationKey, createSigner(keys.attestation).publicKey)) {
+      this.#with.fatal(new SteleError({ code: 'NODE_KEYS_ROTATED', message: 'the members gave this node other keys; start it again with the new keystore', details: { node: config.node, height } }))
+    }
     this.#with.logger.info({ height, voters: rules.members.voters.map(({ node }) => node), nodes: nodes.map(({ node }) => node) }, 'the members or parameters of the chain changed')
   }
 

@@ -224,6 +224,44 @@ export interface RpcClusterStatus {
   readonly nodes: readonly RpcClusterNode[]
   readonly asOf: AsOf
 }
+/** Who takes part, by the ledger, and what is being decided. `change` is the JSON form of `membershipChange` (primitives/calls/membership.ts). */
+export interface RpcMembership {
+  readonly epoch: number
+  readonly voters: readonly number[]
+  readonly learners: readonly number[]
+  readonly outgoing: readonly number[]
+  /** Votes that accept a proposal. */
+  readonly needed: number
+  readonly nextMember: number
+  readonly nextNode: number
+  readonly members: readonly { readonly member: number; readonly name: string; readonly active: boolean; readonly node: number | null; readonly governanceKey: string }[]
+  readonly nodes: readonly RpcMembershipNode[]
+  readonly open: string | null
+  readonly underWay: { readonly proposal: string; readonly stage: string; readonly node: number; readonly since: number; readonly change: unknown } | null
+  readonly proposals: readonly RpcProposal[]
+  readonly asOf: AsOf
+}
+/** `lag`: entries behind, when the answering node leads. `refused`: why its votes are not taken. */
+export interface RpcMembershipNode {
+  readonly node: number
+  readonly member: number
+  readonly role: 'voter' | 'learner'
+  readonly transportKey: string
+  readonly attestationKey: string
+  readonly addresses: readonly string[]
+  readonly connected: boolean
+  readonly lag: number | null
+  readonly refused: string | null
+}
+export interface RpcProposal {
+  readonly proposal: string
+  readonly member: number
+  readonly state: 'open' | 'passed' | 'rejected' | 'withdrawn' | 'expired'
+  readonly until: number
+  readonly height: number
+  readonly change: unknown
+  readonly ballots: readonly { readonly member: number; readonly vote: 'yes' | 'no'; readonly reason: string; readonly text: string | null; readonly height: number }[]
+}
 export interface RpcNodeInfo {
   readonly node: number
   readonly member: number
@@ -253,6 +291,8 @@ export interface PublicMethods {
   chain_info: Method<Record<string, never>, RpcChainInfo>
   chain_head: Method<Record<string, never>, RpcChainHead>
   identity_members: Method<Record<string, never>, { readonly items: readonly RpcMember[]; readonly asOf: AsOf }>
+  chain_members: Method<Record<string, never>, { readonly links: readonly string[]; readonly asOf: AsOf }>
+  cluster_membership: Method<Record<string, never>, RpcMembership>
   cluster_status: Method<Record<string, never>, RpcClusterStatus>
   node_info: Method<Record<string, never>, RpcNodeInfo>
   node_unsubscribe: Method<{ readonly subscription: string }, boolean>

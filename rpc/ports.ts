@@ -1,9 +1,9 @@
 import type { Account, Members } from './shapes/identity.ts'
 import type { AuditEntry, Permits, ReleaseCheck } from './shapes/access.ts'
 import type { AsOf } from './schema.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof } from './shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, MemberLinks } from './shapes/chain.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
-import type { ClusterStatus, NodeInfo } from './shapes/cluster.ts'
+import type { ClusterStatus, NodeInfo, Membership } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
 import type { RecordVersion } from './shapes/record.ts'
 import type { TxReceipt, TxStatus } from './shapes/transaction.ts'
@@ -64,6 +64,8 @@ export interface ChainReader {
    * Throws `RPC_NOT_FOUND`, or `RPC_UNAVAILABLE` while the blocks are not final.
    */
   bundle(query: { readonly transaction: string | null; readonly key: string | null; readonly checkpoint: string | null }, caller: Caller | undefined): Promise<ProofBundleText>
+  /** The steps from the genesis set of voters to the newest that is final. */
+  memberLinks(): MemberLinks
   /** State key of a thing a caller can name without knowing the key layout. */
   keyOf(thing: { readonly kind: 'account' | 'consent' | 'record' | 'member'; readonly id: string }): string
 }
@@ -125,6 +127,7 @@ export interface MailboxPort {
 export interface ClusterPort {
   status(signal: AbortSignal): Promise<ClusterStatus>
   nodeInfo(): NodeInfo
+  membership(): Membership
   /** Asks the members for their newest appended heads under `nonce` and checks the permit again at the highest (DESIGN §5.13). */
   releaseCheck(check: { readonly request: string; readonly nonce: string }, caller: Caller, signal: AbortSignal): Promise<ReleaseCheck>
 }

@@ -25,6 +25,6 @@ export async function getProof(client: Client, { transaction, state, checkpoint 
   }
   const { account: _, ...unsigned } = options
   const { bundle } = await (key === undefined ? client.call('chain_bundle', params, unsigned) : client.callSigned('chain_bundle', params, options))
-  const anchor = checkpoint === undefined ? { chain: client.chain.id, members: client.chain.members } : { checkpoint }
+  const anchor = checkpoint === undefined ? { chain: client.chain.id, members: client.chain.periods[0]!.set } : { checkpoint }
   return { text: bundle, report: verifyProof(bundle, anchor, { ...(transaction && { transaction }), ...(key && { key }) }) }
 }

@@ -10,6 +10,7 @@ import { bytesOf } from '../hex.ts'
 import { decodeEvents, type DecodedEvent } from '../transaction.ts'
 import type { RequestOptions } from '../transports/transport.ts'
 import { verifyReceiptBundle } from '../verify-receipt.ts'
+import { withMembers } from './follow-members.ts'
 import { sendRawTransaction, sendTransaction, type SendOptions } from './send-transaction.ts'
 
 export interface WaitOptions extends RequestOptions {
@@ -46,7 +47,7 @@ export async function waitForReceipt(client: Client, id: Uint8Array, { until = '
   const receipt = await client.call('tx_receipt', { id: hex }, options)
   if (receipt.bundle === null) return unproven(id, receipt)
   const bundle = decode(receiptBundle, bytesOf('bundle', receipt.bundle))
-  const { receipt: proven, header } = verifyReceiptBundle(client.chain, bundle, { transaction: id })
+  const { receipt: proven, header } = await withMembers(client, bundle.finality.certificate, (members) => verifyReceiptBundle({ id: client.chain.id, members }, bundle, { transaction: id }), options)
   if (proven.code !== 'OK') throw clientError('CLIENT_TX_FAILED', { details: { id: hex, result: proven.code, height: Number(header.height) } })
   return { id, height: Number(header.height), events: decodeEvents(proven), bundle, timeMs: Number(header.timeMs) }
 }

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { SteleError } from '../../primitives/error.ts'
 import { print, printJson } from '../output.ts'
 
-interface Options { readonly member: string; readonly number: number; readonly node?: number; readonly out: string; readonly address: readonly string[]; readonly passphraseFile?: string; readonly rpcPort: number; readonly json?: boolean }
+interface Options { readonly member: string; readonly number: number; readonly node?: number; readonly out: string; readonly address: readonly string[]; readonly passphraseFile?: string; readonly rpcPort: number; readonly join?: boolean; readonly json?: boolean }
 
 const ADDRESS = /^\/(?:ip4\/[0-9.]+|ip6\/[0-9a-f:]+|dns[46]?\/[a-z0-9.-]+)\/tcp\/([0-9]{1,5})$/i
 
@@ -29,6 +29,7 @@ export function register(program: Command): void {
     .option('--address <multiaddr>', 'where the other nodes dial this one; may be given more than once', (value: string, before: readonly string[]) => [...before, value], [])
     .option('--node <id>', 'id of its node, never reused (default: the member\'s number)', whole)
     .option('--rpc-port <n>', 'RPC port of the node\'s configuration; health gets the next one', whole, 8545)
+    .option('--join', 'for a chain that runs already: the node connects by peers.json, which `stele member peers` writes')
     .option('--passphrase-file <file>', 'file whose first line encrypts the keys; else STELE_PASSPHRASE, else a prompt')
     .option('--json', 'print one line of JSON')
     .addHelpText('after', `
@@ -41,7 +42,7 @@ Writes governance.json (keep it offline), operator.json, node.json, all encrypte
     .action(run)
 }
 
-async function run({ member: memberName, number, node = number, out, address: addresses, passphraseFile, rpcPort, json }: Options): Promise<void> {
+async function run({ member: memberName, number, node = number, out, address: addresses, passphraseFile, rpcPort, join: joins, json }: Options): Promise<void> {
   const ports = addresses.map((address) => ADDRESS.exec(address)?.[1])
   if (addresses.length === 0 || ports.includes(undefined)) {
     throw new SteleError({ code: 'USAGE_ADDRESS', message: 'give at least one --address at which the other nodes reach this one, such as /ip4/203.0.113.5/tcp/9000', details: { addresses } })
@@ -58,7 +59,7 @@ async function run({ member: memberName, number, node = number, out, address: ad
   writeMemberConfigs({
     folder, member: number, node, genesis: 'genesis.json', ...(passphraseFile === undefined ? {} : { passphraseFile: resolve(passphraseFile) }),
     listen: addresses.map((address, i) => (address.startsWith('/ip4/127.') ? address : `/${address.startsWith('/ip6/') ? 'ip6/::' : 'ip4/0.0.0.0'}/tcp/${ports[i]!}`)),
-    rpc: { host: '127.0.0.1', port: rpcPort }, admin: { host: '127.0.0.1', port: rpcPort + 1 },
+    rpc: { host: '127.0.0.1', port: rpcPort }, admin: { host: '127.0.0.1', port: rpcPort + 1 }, ...(joins === true && { peers: 'peers.json' }),
   })
   if (json === true) return printJson({ member: number, node, name: memberName, folder, memberFile: join(folder, 'member.json'), config: join(folder, 'config.yaml') })
   print(`keys of ${memberName} (member ${number}, node ${node}) are in ${folder}

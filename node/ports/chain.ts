@@ -1,3 +1,4 @@
+import { memberSetLink } from '../../primitives/member-history.ts'
 import { fromHex, maybeFromHex, toHex } from '../../primitives/bytes.ts'
 import { encode } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
@@ -8,7 +9,7 @@ import { stateBundle } from '../../primitives/state-bundle.ts'
 import { findHeight } from '../../state/indexes.ts'
 import { readerOf } from '../../contracts/index.ts'
 import type { BlockSelector, Caller, ChainReader } from '../../rpc/ports.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof } from '../../rpc/shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, MemberLinks } from '../../rpc/shapes/chain.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { consents } from '../../contracts/consent/tables.ts'
 import { members } from '../../contracts/membership/tables.ts'
@@ -76,6 +77,11 @@ export class NodeChain implements ChainReader {
       key, value: value === undefined ? null : toHex(value), presence: value === undefined ? 'absent' : 'present', height,
       proof: toHex(encode(stateBundle, { v: 1, chain: this.#node.parts.rules.chain, key: keyBytes, value: value ?? null, header: stored.envelope.header, finality, proof })), asOf: this.#head.asOf,
     }
+  }
+
+  memberLinks(): MemberLinks {
+    const { store, rules } = this.#node.parts
+    return { links: store.memberSetLinks(rules.periods).map((link) => toHex(encode(memberSetLink, link))), asOf: this.#head.asOf }
   }
 
   async bundle(query: BundleQuery, caller: Caller | undefined): Promise<ProofBundleText> {

@@ -3,7 +3,8 @@ import { SteleError } from '../../primitives/error.ts'
 import { certificateQuorum, commitQuorum } from '../../primitives/member-set.ts'
 import type { Caller, ClusterPort, NodeReadings, ReadingsPort } from '../../rpc/ports.ts'
 import type { ReleaseCheck as ReleaseCheckJson } from '../../rpc/shapes/access.ts'
-import type { ClusterStatus, NodeInfo } from '../../rpc/shapes/cluster.ts'
+import { membershipOf } from './membership.ts'
+import type { ClusterStatus, Membership, NodeInfo } from '../../rpc/shapes/cluster.ts'
 import { readerOf, readMember } from '../../contracts/index.ts'
 import { memberOfNode } from '../node-roster.ts'
 import type { ReleaseCheck } from '../release-check.ts'
@@ -67,6 +68,10 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
       leader: leader === 0 ? null : leader, term, versions: VERSIONS, startedAt: startedAtMs, peers: network.raft.reachable().length, mempool: mempool.size,
       peer: network.host.peerId, listen: network.host.addresses(), asOf: this.#head.asOf,
     }
+  }
+
+  membership(): Membership {
+    return membershipOf(this.#node.parts, this.#head.asOf)
   }
 
   async releaseCheck({ request, nonce }: { readonly request: string; readonly nonce: string }, caller: Caller, signal: AbortSignal): Promise<ReleaseCheckJson> {

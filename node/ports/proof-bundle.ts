@@ -39,12 +39,18 @@ export async function bundleOf(node: SteleNode, query: BundleQuery, caller: Call
   const earlier = (height: number): { readonly header: Uint8Array; readonly path: Uint8Array[] } | null =>
     height === block.height ? null : { header: store.block(height)!.envelope.header, path: store.historyPath(height, block.height) }
   const bundle: ProofBundle = {
-    v: 1, chain: rules.chain, links: [], certified: { header: block.envelope.header, certificate },
-    start: pinned === null ? null : { header: pinned.envelope.header, set: rules.members, path: earlier(pinned.height)?.path ?? [] },
+    v: 1, chain: rules.chain, links: pinned === null ? store.memberSetLinks(rules.periods, block.height) : linksFrom(node, pinned.height, block.height), certified: { header: block.envelope.header, certificate },
+    start: pinned === null ? null : { header: pinned.envelope.header, set: rules.membersAt(pinned.height), path: earlier(pinned.height)?.path ?? [] },
     receipt: location === null ? null : { block: earlier(location.height), ...await receiptAt(store, location) },
     state: state === null ? null : { block: earlier(state.height), key: state.key, value: state.value, proof: state.proof },
   }
   return { text: encodeProofText(bundle), certified: block.height }
+}
+
+/** The changes of members above a pinned block. */
+function linksFrom({ parts: { store, rules } }: SteleNode, pinned: number, height: number): ReturnType<ChainStore['memberSetLinks']> {
+  const before = rules.changeHeights.filter((at) => at < pinned).length
+  return store.memberSetLinks(rules.periods, height).slice(before)
 }
 
 function notFound(what: string): never {

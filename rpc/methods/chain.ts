@@ -5,7 +5,7 @@ import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
 import { callerOf } from '../signed.ts'
 import { accountId, auth, consentId, hash, height, hexUpTo, oneOf, recordId, transactionId } from '../schema.ts'
 import type { RpcPorts } from '../ports.ts'
-import { block, chainHead, chainInfo, proofBundle, stateProof } from '../shapes/chain.ts'
+import { block, chainHead, chainInfo, memberLinks, proofBundle, stateProof } from '../shapes/chain.ts'
 
 const summary = {
   height: 1042, hash: SAMPLE.block, parent: SAMPLE.parent, term: 7, epoch: 0, timeMs: SAMPLE_TIME_MS, proposer: 2, transactions: 12,
@@ -108,4 +108,16 @@ export const chainBundle = defineMethod({
     if (keys.length === 1 && caller === undefined) throw rpcError('RPC_UNAUTHENTICATED', 'state is proven to signed requests')
     return ports.chain.bundle({ transaction: transaction ?? null, key: keys[0] ?? null, checkpoint: checkpoint ?? null }, caller)
   },
+})
+
+export const chainMembers = defineMethod({
+  name: 'chain_members',
+  summary: 'Leads from the voters of genesis to those of now: every change of members with the certificate of the voters before it.',
+  params: {},
+  result: memberLinks,
+  errors: [],
+  examples: [{ name: 'no change yet', params: {}, result: { links: [], asOf: SAMPLE_AS_OF } }],
+  access: 'public',
+  rateClass: 'heavy',
+  handle: (ports) => ports.chain.memberLinks(),
 })

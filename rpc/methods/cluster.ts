@@ -1,6 +1,6 @@
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
-import { clusterStatus, nodeInfo } from '../shapes/cluster.ts'
+import { clusterStatus, membership, nodeInfo } from '../shapes/cluster.ts'
 
 export const clusterStatusMethod = defineMethod({
   name: 'cluster_status',
@@ -37,4 +37,26 @@ export const nodeInfoMethod = defineMethod({
   access: 'public',
   rateClass: 'read',
   handle: (ports) => ports.cluster.nodeInfo(),
+})
+
+export const clusterMembership = defineMethod({
+  name: 'cluster_membership',
+  summary: 'Shows who takes part by the ledger, which numbers come next, the proposals and votes, and how far each node is, as the answering node sees it.',
+  params: {},
+  result: membership,
+  errors: [],
+  examples: [{
+    name: 'a learner catches up', params: {},
+    result: {
+      epoch: 0, voters: [1, 2, 3], learners: [4], outgoing: [], needed: 2, nextMember: 5, nextNode: 5,
+      members: [{ member: 1, name: 'hospital-a', active: true, node: 1, governanceKey: SAMPLE.sealKey }],
+      nodes: [{ node: 4, member: 4, role: 'learner', transportKey: SAMPLE.sealKey, attestationKey: SAMPLE.sealKey, addresses: ['/ip4/203.0.113.5/tcp/9000'], connected: true, lag: 120, refused: null }],
+      open: null, underWay: { proposal: SAMPLE.transaction, stage: 'promote', node: 4, since: 1040, change: { kind: 'add', value: {} } },
+      proposals: [{ proposal: SAMPLE.transaction, member: 1, state: 'passed', until: SAMPLE_TIME_MS, height: 1030, change: { kind: 'add', value: {} }, ballots: [{ member: 1, vote: 'yes', reason: 'agreed', text: null, height: 1031 }] }],
+      asOf: SAMPLE_AS_OF,
+    },
+  }],
+  access: 'public',
+  rateClass: 'read',
+  handle: (ports) => ports.cluster.membership(),
 })

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { accessAudit, accessPermits, accessReleaseCheck } from './access.ts'
-import { chainBlock, chainBundle, chainHeadMethod, chainInfoMethod, chainProof } from './chain.ts'
-import { clusterStatusMethod, nodeInfoMethod } from './cluster.ts'
+import { chainBlock, chainBundle, chainHeadMethod, chainInfoMethod, chainMembers, chainProof } from './chain.ts'
+import { clusterMembership, clusterStatusMethod, nodeInfoMethod } from './cluster.ts'
 import { consentList } from './consent.ts'
 import { identityAccount, identityMembers } from './identity.ts'
 import { recordHistory, recordList } from './record.ts'
@@ -13,13 +13,13 @@ import type { AnyMethod } from '../registry.ts'
 /** Every method by its name: the one table behind validation, OpenRPC, the docs page and the types of clients. */
 export const METHODS = {
   tx_send: txSend, tx_status: txStatusMethod, tx_wait: txWait, tx_receipt: txReceiptMethod,
-  chain_info: chainInfoMethod, chain_head: chainHeadMethod, chain_block: chainBlock, chain_proof: chainProof, chain_bundle: chainBundle,
+  chain_info: chainInfoMethod, chain_head: chainHeadMethod, chain_block: chainBlock, chain_proof: chainProof, chain_bundle: chainBundle, chain_members: chainMembers,
   identity_account: identityAccount, identity_members: identityMembers,
   consent_list: consentList, record_list: recordList, record_history: recordHistory,
   access_audit: accessAudit, access_releaseCheck: accessReleaseCheck, access_permits: accessPermits,
   vault_begin: vaultBegin, vault_status: vaultStatus, vault_hashes: vaultHashes, vault_commit: vaultCommit,
   vault_mailbox_put: mailboxPut, vault_mailbox_get: mailboxGet, vault_mailbox_delete: mailboxDelete, vault_mailbox_list: mailboxList,
-  cluster_status: clusterStatusMethod, node_info: nodeInfoMethod, node_subscribe: nodeSubscribe, node_unsubscribe: nodeUnsubscribe,
+  cluster_status: clusterStatusMethod, cluster_membership: clusterMembership, node_info: nodeInfoMethod, node_subscribe: nodeSubscribe, node_unsubscribe: nodeUnsubscribe,
 }
 export const methodList: readonly AnyMethod[] = Object.values(METHODS)
 

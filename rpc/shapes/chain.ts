@@ -56,3 +56,6 @@ export const stateProof = record({
   asOf,
 })
 export type StateProof = Static<typeof stateProof>
+
+export const memberLinks = record({ links: Type.Array(Type.String({ pattern: '^(?:[0-9a-f]{2})+$', description: 'canonical bytes of one step (primitives/member-history.ts)' })), asOf })
+export type MemberLinks = Static<typeof memberLinks>

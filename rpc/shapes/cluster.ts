@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { asOf, hash, height, memberNumber, nodeNumber, nullable, oneOf, record, timeMs } from '../schema.ts'
+import { asOf, hash, height, hexBytes, memberNumber, nodeNumber, nullable, oneOf, record, timeMs, transactionId } from '../schema.ts'
 
 const count = Type.Integer({ minimum: 0 })
 const text = Type.String({ maxLength: 256 })
@@ -25,3 +25,25 @@ export const nodeInfo = record({
   peer: text, listen: Type.Array(text, { maxItems: 16 }), asOf,
 })
 export type NodeInfo = Static<typeof nodeInfo>
+
+/** Change of a proposal as its schema in primitives/calls/membership.ts has it: bytes as lower-case hex. */
+const change = Type.Unknown()
+const key = (description: string) => hexBytes(32, description)
+
+export const membership = record({
+  epoch: count, voters: Type.Array(nodeNumber), learners: Type.Array(nodeNumber), outgoing: Type.Array(nodeNumber), needed: count,
+  nextMember: memberNumber, nextNode: nodeNumber,
+  members: Type.Array(record({ member: memberNumber, name: Type.String({ maxLength: 64 }), active: Type.Boolean(), node: nullable(nodeNumber), governanceKey: key('governance key') })),
+  nodes: Type.Array(record({
+    node: nodeNumber, member: memberNumber, role: oneOf(['voter', 'learner']), transportKey: key('transport key'), attestationKey: key('attestation key'), addresses: Type.Array(text),
+    connected: Type.Boolean(), lag: nullable(count), refused: nullable(text),
+  })),
+  open: nullable(transactionId),
+  underWay: nullable(record({ proposal: transactionId, stage: Type.String(), node: Type.Integer({ minimum: 0 }), since: height, change })),
+  proposals: Type.Array(record({
+    proposal: transactionId, member: memberNumber, state: oneOf(['open', 'passed', 'rejected', 'withdrawn', 'expired']), until: timeMs, height, change,
+    ballots: Type.Array(record({ member: memberNumber, vote: oneOf(['yes', 'no']), reason: Type.String(), text: nullable(hash('hash of a text kept elsewhere')), height })),
+  })),
+  asOf,
+})
+export type Membership = Static<typeof membership>

@@ -76,14 +76,14 @@ export function fakePorts(overrides: Partial<RpcPorts> = {}): RpcPorts & { reado
     requests: { verify: async ({ auth }) => { if (auth !== SAMPLE.auth) throw new SteleError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the signature does not hold' }); return PATIENT } },
     reads: { linearizable: async () => undefined },
     transactions: { send: async () => pending, status: async () => sampleOf('tx_status'), wait: async () => sampleOf('tx_status'), receipt: async () => sampleOf('tx_receipt') },
-    chain: { info: async () => sampleOf('chain_info'), head: () => sampleOf<ChainHead>('chain_head'), block: async () => sampleOf<Block>('chain_block'), proof: async () => sampleOf('chain_proof'), bundle: async () => sampleOf('chain_bundle'), keyOf: ({ id }) => id },
+    chain: { info: async () => sampleOf('chain_info'), head: () => sampleOf<ChainHead>('chain_head'), block: async () => sampleOf<Block>('chain_block'), proof: async () => sampleOf('chain_proof'), bundle: async () => sampleOf('chain_bundle'), memberLinks: () => sampleOf('chain_members'), keyOf: ({ id }) => id },
     identity: { account: async () => sampleOf('identity_account'), members: async () => sampleOf('identity_members') },
     consents: { list: list('consent_list') },
     records: { list: list('record_list'), history: list('record_history') },
     audit: { audit: list('access_audit'), permits: async () => sampleOf('access_permits') },
     vault: { begin: async () => sampleOf('vault_begin'), status: async () => sampleOf('vault_status'), putChunk: async () => undefined, getChunk: async () => new Uint8Array([1, 2, 3]), hashes: async () => sampleOf('vault_hashes'), commit: async () => sampleOf('vault_commit') },
     mailbox: { put: async () => undefined, get: async () => sampleOf('vault_mailbox_get'), delete: async () => true, list: async () => sampleOf<{ items: never[] }>('vault_mailbox_list').items },
-    cluster: { status: async () => sampleOf<ClusterStatus>('cluster_status'), nodeInfo: () => sampleOf<NodeInfo>('node_info'), releaseCheck: async () => sampleOf('access_releaseCheck') },
+    cluster: { status: async () => sampleOf<ClusterStatus>('cluster_status'), nodeInfo: () => sampleOf<NodeInfo>('node_info'), membership: () => sampleOf('cluster_membership'), releaseCheck: async () => sampleOf('access_releaseCheck') },
     ...overrides,
   }
 }
