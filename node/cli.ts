@@ -4,7 +4,7 @@ import { EXIT, explain, printJson, say } from './output.ts'
 import { STELE_VERSION } from './version.ts'
 
 /** Every command registers itself here; heavy modules are loaded when a command runs, so that `--help` and `--version` stay quick. */
-const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'member', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify', 'proof'] as const
+const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'keygen', 'init', 'status', 'member', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify', 'anonymize', 'proof'] as const
 
 type CommandModule = { readonly register: (program: Command) => void }
 
@@ -26,6 +26,7 @@ Examples:
   stele dev --nodes 4                     four local nodes in one command; Ctrl-C stops all
   stele status --cluster                  leader, term, height and lag of every node
   stele verify --data DIR                 re-hash a data folder from genesis
+  stele anonymize table.csv --k 10 --qi age,zip --out release.csv
   stele verify receipt receipt.json --genesis genesis.json
   stele verify proof proof.json --genesis genesis.json
 

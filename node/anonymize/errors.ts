@@ -3,4 +3,6 @@ export const STEWARD_ERRORS = {
   TABLE_UNREADABLE: 'A file cannot be read or written; details name the path and the reason.',
   TABLE_HEADER: 'The first line names the columns and one of the names is empty, there twice, or was asked for and is not there; details name column and rule. A file without a header takes --columns NAME,NAME,….',
   DEFINITION_INVALID: 'A definition or mapping is no YAML or JSON of the expected form; details name file, member and rule.',
+  TABLE_CHANGED: 'The original was changed while it was worked on; the release was not written. Run it again when nobody writes to the file.',
+  RELEASE_UNSOUND: 'The file does not hold what its definition and manifest promise; the findings name class, row, column and rule. Do not publish it.',
 } as const
