@@ -33,6 +33,6 @@ export type { BlockOutcome, ExecutionBlock, ExecutionPorts, Proposal } from './r
 export type { StateStore, StateView, Verified } from './runtime/ports.ts'
 export { Registry } from './runtime/registry.ts'
 export { ReplayWindow, WindowLayer } from './runtime/replay-window.ts'
-export type { ReplayView, WindowBlock } from './runtime/replay-window.ts'
+export type { ReplayView, WindowBlock, WindowContent } from './runtime/replay-window.ts'
 export { readerOf } from './runtime/table.ts'
 export type { Reader } from './runtime/table.ts'

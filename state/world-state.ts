@@ -130,6 +130,26 @@ export class WorldState {
     }
   }
 
+  /** The durable version of now, for reads that go on while others are flushed; `release` it. It keeps old rows from being compacted. */
+  hold(): { readonly rows: DatabaseView; readonly position: AppliedPosition; readonly root: Uint8Array; release(): Promise<void> } {
+    invariant(!this.#closed, 'the world state is open')
+    const { shared } = this.#base
+    shared.retain()
+    const held: Promise<void>[] = []
+    const release = (): Promise<void> => {
+      if (held.length === 0) {
+        const closing: Promise<void> = shared.release().then(() => { this.#retiring.delete(closing) })
+        this.#retiring.add(closing)
+        held.push(closing)
+      }
+      return held[0]!
+    }
+    return { rows: shared.view, position: this.#position, root: this.root, release }
+  }
+
+  /** Approximate bytes of the database on disk. */
+  sizeBytes(): Promise<number> { return this.#database.sizeBytes() }
+
   /** An open layer for a block whose parent block is `parent`, or is the one the durable state stands at. */
   newLayer(parent?: Layer): Layer {
     invariant(!this.#closed, 'the world state is open')
@@ -169,8 +189,7 @@ export class WorldState {
     let at = 0
     for (const [path, node] of nodes) operations.push({ key: nodeKey(path), value: node === null ? undefined : slab.subarray(at, (at = node.writeRow(slab, at))) })
     for (const write of indexWrites) operations.push(indexOperation(write))
-    const stored: StoredPosition = { chain: this.#options.chain, height: BigInt(height), appliedIndex: BigInt(appliedIndex), block: blockHash, root: textToBytes(root) }
-    operations.push({ key: SCHEMA_KEY, value: u32Bytes(SCHEMA_VERSION) }, { key: POSITION_KEY, value: encode(positionSchema, stored) })
+    operations.push(...positionOperations(this.#options.chain, { height, appliedIndex, blockHash }, root))
     return operations
   }
 
@@ -196,6 +215,12 @@ export class WorldState {
     await Promise.all([...this.#retiring, this.#base.shared.release()])
     await this.#database.close()
   }
+}
+
+/** The rows that say what a database stands at. */
+export function positionOperations(chain: Uint8Array, { height, appliedIndex, blockHash }: AppliedPosition, root: Digest): WriteOperation[] {
+  const stored: StoredPosition = { chain, height: BigInt(height), appliedIndex: BigInt(appliedIndex), block: blockHash, root: textToBytes(root) }
+  return [{ key: SCHEMA_KEY, value: u32Bytes(SCHEMA_VERSION) }, { key: POSITION_KEY, value: encode(positionSchema, stored) }]
 }
 
 function readPosition(view: DatabaseView, chain: Uint8Array): StoredPosition | undefined {

@@ -70,6 +70,12 @@ function claimsOf(registry: Registry, height: bigint, receipt: Receipt): { key: 
   return receipt.events.flatMap(({ contract, name, data }) => [...(registry.contract(contract, height)?.claims?.(name, data) ?? [])])
 }
 
+/** What the window holds: ids by the minute in which they expire, in chain order; claims by their end and key. Equal on all nodes after the same block. */
+export interface WindowContent {
+  readonly minutes: readonly { readonly minute: bigint; readonly ids: readonly string[] }[]
+  readonly claims: readonly { readonly key: string; readonly untilMs: bigint }[]
+}
+
 /** A block whose effects the window remembers. */
 export interface WindowBlock { readonly height: bigint; readonly timeMs: bigint; readonly transactions: readonly Transaction[]; readonly receipts: readonly Receipt[] }
 
@@ -122,6 +128,20 @@ export class ReplayWindow implements ReplayView {
 
   count(minute: bigint): number {
     return this.entries.countFrom(minute)
+  }
+
+  /** What the committed blocks have left in force at `timeMs`, the time of the newest. Ids and keys as `bytesToText` gives them. */
+  content(timeMs: bigint): WindowContent {
+    const first = minuteOf(timeMs)
+    const minutes = [...this.entries.ids].filter(([minute]) => minute >= first).sort(([a], [b]) => (a < b ? -1 : 1)).map(([minute, ids]) => ({ minute, ids: [...ids] }))
+    const claims = [...this.entries.claims].filter(([minute]) => minute >= first).flatMap(([, bucket]) => Array.from(bucket, ([key, untilMs]) => ({ key, untilMs })))
+    return { minutes, claims: claims.sort((a, b) => (a.untilMs === b.untilMs ? (a.key < b.key ? -1 : 1) : a.untilMs < b.untilMs ? -1 : 1)) }
+  }
+
+  /** Takes up what another window held, before any block. */
+  restore({ minutes, claims }: WindowContent): void {
+    for (const { minute, ids } of minutes) for (const id of ids) this.entries.addId(id, minute)
+    for (const { key, untilMs } of claims) this.entries.addClaim(key, untilMs)
   }
 
   /** Takes over a flushed layer's entries and forgets what block time has passed. */
