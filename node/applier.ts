@@ -7,7 +7,15 @@ const WAITING_ENTRIES_MAX = 100_000
 /** Flushes start at most this often under load, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
 const INTERVAL_MS = 50
 
-interface Applied { readonly index: number; readonly block: ExecutedBlock | undefined }
+interface Applied { readonly index: number; readonly block: ExecutedBlock | undefined; readonly boundary: boolean }
+
+/** Blocks at which the database is to stand once, exactly: a batch ends with each. */
+export interface Boundaries {
+  /** Asked once for each block, in order. */
+  readonly ends: (block: ExecutedBlock) => boolean
+  /** The database stands at this block; nothing later is written before this returns. */
+  readonly reached: (block: ExecutedBlock) => void
+}
 
 /**
  * Makes committed blocks durable in the state database: state, tree, indexes and the applied index in one atomic batch, which may span
@@ -16,6 +24,7 @@ interface Applied { readonly index: number; readonly block: ExecutedBlock | unde
 export class Applier {
   readonly #world: WorldState
   readonly #onFailure: (error: unknown) => void
+  readonly #boundaries: Boundaries | undefined
   #waiting: Applied[] = []
   #waitingEntries = 0
   #lastStartMs = -INTERVAL_MS
@@ -25,10 +34,11 @@ export class Applier {
   readonly #waiters = new Set<{ readonly index: number; readonly resolve: () => void }>()
   #committed: { height: number; hash: Uint8Array }
 
-  constructor(world: WorldState, head: { readonly height: number; readonly hash: Uint8Array }, onFailure: (error: unknown) => void) {
+  constructor(world: WorldState, head: { readonly height: number; readonly hash: Uint8Array }, onFailure: (error: unknown) => void, boundaries?: Boundaries) {
     this.#world = world
     this.#onFailure = onFailure
     this.#committed = { ...head }
+    this.#boundaries = boundaries
   }
 
   /** True while so many blocks wait that committing should pause. */
@@ -36,7 +46,7 @@ export class Applier {
 
   /** Takes committed entries in order; returns at once. */
   apply(index: number, block: ExecutedBlock | undefined): void {
-    this.#waiting.push({ index, block })
+    this.#waiting.push({ index, block, boundary: block !== undefined && this.#boundaries?.ends(block) === true })
     this.#waitingEntries += block?.layer.entryCount ?? 0
     this.#flushing ??= this.#flush().finally(() => { this.#flushing = undefined })
   }
@@ -76,14 +86,16 @@ export class Applier {
     const pauseMs = INTERVAL_MS - (performance.now() - this.#lastStartMs)
     await new Promise((resolve) => (pauseMs > 0 ? setTimeout(resolve, pauseMs) : setImmediate(resolve)))
     this.#lastStartMs = performance.now()
-    const batch = this.#waiting
-    this.#waiting = []
-    this.#waitingEntries = 0
+    const end = this.#waiting.findIndex(({ boundary }) => boundary)
+    const batch = end === -1 ? this.#waiting : this.#waiting.slice(0, end + 1)
+    this.#waiting = end === -1 ? [] : this.#waiting.slice(end + 1)
+    this.#waitingEntries = this.#waiting.reduce((sum, { block }) => sum + (block?.layer.entryCount ?? 0), 0)
     const blocks = batch.flatMap(({ block }) => (block === undefined ? [] : [block]))
     const last = blocks.at(-1)
     if (last !== undefined) this.#committed = { height: last.height, hash: last.hash }
     await this.#world.flush(blocks.map(({ layer }) => layer), { height: this.#committed.height, appliedIndex: batch.at(-1)!.index, blockHash: this.#committed.hash }, blocks.flatMap(indexRows))
     for (const { window, header } of blocks) window.flush(header.timeMs)
+    if (end !== -1 && last !== undefined) this.#boundaries?.reached(last)
     this.#wake()
   }
 

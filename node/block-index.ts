@@ -74,9 +74,23 @@ export function historySubtree(view: DatabaseView): SubtreeHash {
   }
 }
 
+/** The rows of a history of `size` blocks of which only its peaks are known: enough for the paths of every later block. */
+export function historyPeakRows(size: number, peaks: readonly Uint8Array[]): IndexWrite[] {
+  const places: { level: number; index: number }[] = []
+  const unused: SubtreeHash = (level, index) => {
+    places.push({ level, index })
+    return new Uint8Array(0)
+  }
+  walkPeaks(size, unused)
+  return historyRows(places.map((place, i) => ({ ...place, hash: peaks[i]! })))
+}
+
 /** The largest complete subtrees of a history of `size` blocks, largest first: where its accumulator goes on. */
 export function historyPeaks(view: DatabaseView, size: number): Uint8Array[] {
-  const subtree = historySubtree(view)
+  return walkPeaks(size, historySubtree(view))
+}
+
+function walkPeaks(size: number, subtree: SubtreeHash): Uint8Array[] {
   const peaks: Uint8Array[] = []
   let start = 0
   for (let level = Math.floor(Math.log2(Math.max(1, size))); level >= 0; level--) {

@@ -36,6 +36,9 @@ export class ChainStore {
   /** Height that state and indexes stand at. */
   get height(): number { return this.#world.height }
 
+  /** Lowest height whose block and receipts are kept; what lies below was pruned, or came before the snapshot that this node began with. */
+  get floor(): number { return Math.max(this.#ledger.firstHeight(), this.#world.floor) }
+
   /** Height up to which blocks are final and their proofs can be given. */
   get finalHeight(): number {
     return Math.min(this.#ledger.newestCertificate()?.height ?? 0, this.#world.height)
@@ -55,11 +58,18 @@ export class ChainStore {
   /** The committed block at a height; undefined above the durable height and for 0 (genesis has no block). */
   #read(height: number): StoredBlock | undefined {
     if (height < 1 || height > this.#world.height) return undefined
+    this.#mustKeep(height)
     const index = this.#ledger.indexOfHeight(height)
     const entry = index === undefined ? undefined : this.#ledger.entry(index)
     if (entry === undefined) throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a committed block is missing from the ledger', details: { height } })
     const envelope = decodeBlock(entry.data)
     return { height, hash: blockHashOf(this.#chain, envelope.header), header: decodeHeader(envelope.header), envelope }
+  }
+
+  /** Throws `BLOCK_PRUNED`. */
+  #mustKeep(height: number): void {
+    const { floor } = this
+    if (height < floor) throw new SteleError({ code: 'BLOCK_PRUNED', message: 'this node no longer keeps the block; ask a member that does, or an archive', details: { height, firstHeight: floor } })
   }
 
   locate(transaction: Uint8Array): Location | undefined {
@@ -85,6 +95,7 @@ export class ChainStore {
   /** The oldest certificate at or above `height`, with its block. Undefined until there is one. */
   certifiedAt(height: number): { readonly certificate: Certificate; readonly block: StoredBlock } | undefined {
     if (height < 1 || height > this.finalHeight) return undefined
+    this.#mustKeep(height)
     const stored = this.#ledger.certificateCovering(height)
     if (stored === undefined || stored.height > this.#world.height) return undefined
     const certificate = decode(certificateSchema, stored.bytes)

@@ -5,7 +5,7 @@ import { decodeTransaction } from '../primitives/transaction.ts'
 import { chainIdOf } from '../primitives/genesis.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { genesisState, readerOf } from '../contracts/index.ts'
-import type { Registry, WindowBlock } from '../contracts/index.ts'
+import type { Registry, WindowBlock, WindowContent } from '../contracts/index.ts'
 import { ReplayWindow } from '../contracts/index.ts'
 import { worldError } from '../state/world-errors.ts'
 import type { WorldState } from '../state/world-state.ts'
@@ -32,11 +32,16 @@ export function recoverTip(world: WorldState, store: ChainStore, genesis: Genesi
   return { height, hash: blockHash, timeMs, history, layer: undefined, window: undefined, rules: nextRules(chainIdOf(genesis), readerOf(world.view())) }
 }
 
-/** The ids and claims still in force at the durable height, from the blocks of the last lifetime. */
-export async function recoverWindow(store: ChainStore, chain: Uint8Array, registry: Registry, tip: Tip, lifetimeMsMax: number): Promise<ReplayWindow> {
+/** The ids and claims still in force at the durable height, from the blocks of the last lifetime; where these begin with a snapshot, from its window. */
+export async function recoverWindow(store: ChainStore, chain: Uint8Array, registry: Registry, tip: Tip, lifetimeMsMax: number, windowAt: (height: number) => Promise<WindowContent>): Promise<ReplayWindow> {
   const window = new ReplayWindow()
   const blocks: WindowBlock[] = []
   for (let height = tip.height; height > 0; height--) {
+    if (height === store.floor && height > 1) {
+      // The ledger began here with a snapshot, which brought the window along.
+      window.restore(await windowAt(height))
+      break
+    }
     const block = store.block(height)!
     if (block.header.timeMs + BigInt(lifetimeMsMax) < tip.timeMs) break
     const receipts = (await store.receipts(height)).map((bytes) => decode(receiptSchema, bytes))

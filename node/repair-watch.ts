@@ -6,6 +6,7 @@ export function watchDatabase(database: Database, onDamaged: (error: unknown) =>
   return {
     view: () => watchView(database.view(), onDamaged),
     write: (operations, options) => database.write(operations, options),
+    compact: (range) => database.compact(range),
     sizeBytes: () => database.sizeBytes(),
     close: () => database.close(),
   }

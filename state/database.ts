@@ -24,6 +24,8 @@ export interface Database {
   view(): DatabaseView
   /** All operations or none, also across a crash; `sync` returns only once they survive a power failure. Later operations on one key win. */
   write(operations: readonly WriteOperation[], options: { readonly sync: boolean }): Promise<void>
+  /** Gives the room of deleted rows in [from, to) back to the disk; reads and writes go on. */
+  compact(range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<void>
   /** Approximate bytes on disk (0 in memory). */
   sizeBytes(): Promise<number>
   /** Waits for running work. Idempotent. */
@@ -152,6 +154,14 @@ class LevelDatabase implements Database {
       await this.#level.batch(sealRows(operations), { sync })
     } catch (cause) {
       throw translate(cause, 'STATE_WRITE_FAILED', { operations: operations.length })
+    }
+  }
+
+  async compact({ from, to }: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<void> {
+    try {
+      await this.#level.compactRange(from, to)
+    } catch (cause) {
+      throw translate(cause, 'STATE_WRITE_FAILED')
     }
   }
 

@@ -6,7 +6,7 @@ import { concatBytes, u32Bytes, u64Bytes } from '../primitives/bytes.ts'
  * position counts the transactions of a block from 0, ordinal the rows of one transaction under one owner.
  */
 export const KEYSPACE = {
-  /** 'schema' → version of all layouts (4); 'position' → what the state stands at (positionSchema in world-state.ts). */
+  /** 'schema' → version of all layouts (4); 'position' → what the state stands at (positionSchema in world-state.ts); 'floor' → lowest height whose receipts are kept (8); 'install…' → a snapshot being installed. */
   meta: 0x01,
   /** state key → state value. */
   value: 0x02,

@@ -135,6 +135,8 @@ export class Ledger {
     return removePruned(fileSystem, directory, cut.segment)
   }
 
+  /** True when the entry at `index` holds no block; also for the one before the first that can be read. */
+  isNoop(index: number): boolean { return ownHeight(this.#state, index) === 0 }
   /** Bytes of the entry at `index`, from memory; 0 outside the log. */
   entryBytes(index: number): number { return this.#state.index.location(index).dataBytes }
   /** Lowest index that can be read; above 1 in a ledger that was pruned or began with a snapshot. */

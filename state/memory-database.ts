@@ -71,6 +71,8 @@ class MemoryDatabase implements Database {
     }
   }
 
+  async compact(): Promise<void> {}
+
   async sizeBytes(): Promise<number> {
     return 0
   }

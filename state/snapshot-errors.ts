@@ -7,6 +7,8 @@ export const SNAPSHOT_ERRORS = {
   SNAPSHOT_CHUNK_CORRUPT: 'A part of the snapshot is not the one its manifest names. It was not taken; another member is asked.',
   SNAPSHOT_NOT_CERTIFIED: 'The snapshot\'s block is not final yet, or nothing here proves it. Wait for its certificate, or ask a member that has it.',
   SNAPSHOT_OTHER_BEGUN: 'Another snapshot was begun in this place. Finish it, or delete what was begun.',
+  SNAPSHOT_UNAVAILABLE: 'No member serves the missing parts of the snapshot now. The node asks again by itself.',
+  SNAPSHOT_NOT_NEEDED: 'This node already holds what the snapshot would bring.',
 } as const
 
 export type SnapshotErrorCode = keyof typeof SNAPSHOT_ERRORS

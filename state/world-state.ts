@@ -1,5 +1,5 @@
 import { invariant } from '../primitives/assert.ts'
-import { equalBytes, toHex, u32Bytes, utf8Bytes } from '../primitives/bytes.ts'
+import { equalBytes, toHex, u32Bytes, u64Bytes, utf8Bytes } from '../primitives/bytes.ts'
 import { decode, encode, fixedBytes, type Infer, struct, u64 } from '../primitives/codec.ts'
 import type { StateProof } from '../primitives/state-proof.ts'
 import type { Database, DatabaseView, WriteOperation } from './database.ts'
@@ -16,6 +16,9 @@ import { verifyWorld, type VerifyReport } from './world-verify.ts'
 const SCHEMA_VERSION = 1
 const SCHEMA_KEY = rowKey('meta', utf8Bytes('schema'))
 const POSITION_KEY = rowKey('meta', utf8Bytes('position'))
+const FLOOR_KEY = rowKey('meta', utf8Bytes('floor'))
+/** Rows deleted at a time. */
+const PRUNE_BATCH = 2_000
 const positionSchema = struct({ chain: fixedBytes(32), height: u64, appliedIndex: u64, block: fixedBytes(32), root: fixedBytes(32) })
 type StoredPosition = Infer<typeof positionSchema>
 
@@ -63,6 +66,7 @@ export class WorldState {
   readonly #options: WorldOptions
   readonly #base: DurableBase
   #position: AppliedPosition
+  #floor: number
   #flushing = false
   #closed = false
   /** Views that were replaced and close as soon as their last reader is done. */
@@ -77,6 +81,8 @@ export class WorldState {
     this.#position = stored === undefined
       ? { height: 0, appliedIndex: 0, blockHash: new Uint8Array(32) }
       : { height: Number(stored.height), appliedIndex: Number(stored.appliedIndex), blockHash: stored.block }
+    const floor = view.get(FLOOR_KEY)
+    this.#floor = floor === undefined ? 1 : Number(new DataView(floor.buffer, floor.byteOffset, 8).getBigUint64(0))
     const rootNode = this.#base.nodeAt('')
     if (subtreeDigest(rootNode?.whole ?? null) !== this.#base.root) throw worldError('STATE_DAMAGED', { treePath: '(root)' })
   }
@@ -128,6 +134,42 @@ export class WorldState {
     } finally {
       await shared.release()
     }
+  }
+
+  /** Lowest height whose receipts are kept. 1 until something is pruned, or a snapshot was the beginning. */
+  get floor(): number { return this.#floor }
+
+  /** Remembers, durably, that receipts below `height` are not kept any more. */
+  async setFloor(height: number): Promise<void> {
+    await this.#database.write([{ key: FLOOR_KEY, value: u64Bytes(height) }], { sync: true })
+    this.#floor = Math.max(this.#floor, height)
+  }
+
+  /** Deletes the receipts below `floor` in batches and gives their room back to the disk. The floor rises first, so that nothing half-deleted is ever served. */
+  async pruneReceipts(floor: number, signal: AbortSignal): Promise<number> {
+    invariant(floor <= this.#position.height, 'receipts are pruned below the durable height', { floor })
+    if (floor <= this.#floor) return 0
+    await this.setFloor(floor)
+    const range = { from: rowKey('receipt'), to: rowKey('receipt', u64Bytes(floor)) }
+    let deleted = 0
+    for (let batch = await this.#keysIn(range); batch.length > 0; batch = await this.#keysIn(range)) {
+      signal.throwIfAborted()
+      await this.#database.write(batch.map((key) => ({ key, value: undefined })), { sync: false })
+      deleted += batch.length
+    }
+    await this.#database.compact(range)
+    return deleted
+  }
+
+  async #keysIn(range: { readonly from: Uint8Array; readonly to: Uint8Array }): Promise<Uint8Array[]> {
+    const view = this.#database.view()
+    const keys: Uint8Array[] = []
+    try {
+      for await (const { key } of view.range({ ...range, limit: PRUNE_BATCH })) keys.push(key)
+    } finally {
+      await view.close()
+    }
+    return keys
   }
 
   /** The durable version of now, for reads that go on while others are flushed; `release` it. It keeps old rows from being compacted. */

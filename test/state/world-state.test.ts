@@ -43,6 +43,7 @@ function held(inner: Database): { database: Database; release(): void; fail: boo
         await new Promise<void>((resolve) => { release = resolve })
         await inner.write(operations, options)
       },
+      compact: (range) => inner.compact(range),
       sizeBytes: () => inner.sizeBytes(),
       close: () => inner.close(),
     } satisfies Database,
