@@ -35,6 +35,8 @@ export interface DriverPorts {
   /** This node refused an entry, or a majority refused this node's. */
   readonly onRefusal: (details: { readonly index: number; readonly term: number; readonly code: string; readonly error: unknown }) => void
   readonly onFenced: (status: RaftStatus) => void
+  /** The leader no longer has the entries that come next here: only a snapshot at or above `index` helps. */
+  readonly onSnapshotOffer?: (offer: { readonly from: number; readonly index: number }) => void
   /** An invariant broke or a write failed: the process must end. */
   readonly fatal: (error: unknown) => void
 }
@@ -239,6 +241,7 @@ export class Driver {
     for (const request of effects.droppedReads) this.#retryRead(request)
     if (effects.softState !== undefined) this.#ports.onRoleChange(effects.softState)
     if (effects.stepDown !== undefined) this.#ports.logger.warn({ reason: effects.stepDown }, 'this node stopped leading')
+    if (effects.snapshotOffer !== undefined) this.#ports.onSnapshotOffer?.(effects.snapshotOffer)
     this.#tellFence()
   }
 

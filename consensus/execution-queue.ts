@@ -60,7 +60,12 @@ export class ExecutionQueue {
   }
 
   async #executeNext(): Promise<void> {
-    for (const waiting of this.#entries.slice(0, AHEAD)) waiting.prepared ??= this.#prepare(waiting.entry)
+    for (const waiting of this.#entries.slice(0, AHEAD)) {
+      if (waiting.prepared !== undefined) continue
+      waiting.prepared = this.#prepare(waiting.entry)
+      // A failure is heard when its turn comes; of an entry that was dropped meanwhile, because the node stops, nobody wants to know.
+      waiting.prepared.catch(() => undefined)
+    }
     const next = this.#entries[0]!
     const generation = this.#generation
     await next.prepared

@@ -10,6 +10,7 @@ export const NODE_ERRORS = {
   NODE_KEYS_ROTATED: 'The members voted new keys for this node. Put the new keystore where `keystore` points and start the node again; its data are sound.',
   NODE_REMOVED: 'The members have removed this node by a vote. Stop it for good; an institution that comes back proposes a new node with a new number.',
   PEERS_FILE_INVALID: 'The file that `p2p.peers` names is not one that `stele member peers` wrote. The details name the rule.',
+  BLOCK_PRUNED: 'This node no longer keeps the block and its receipts, or began with a snapshot above it; the details name its first height. Ask a member that keeps more, or look into an archive.',
   NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',
   NODE_STOPPING: 'The node is shutting down. Ask another node.',
   VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',

@@ -11,7 +11,7 @@ export interface JoinWatchPorts extends Omit<OfferPorts, 'signal'> {
   readonly height: () => number
   readonly leads: () => boolean
   /** A snapshot with a valid certificate is far enough ahead. Called once. */
-  readonly onBehind: (height: number) => void
+  readonly onBehind: (height: number, reason: 'behind' | 'required') => void
   readonly onFailure: (error: SteleError) => void
 }
 
@@ -61,7 +61,7 @@ export class JoinWatch {
       const chosen = await chooseSnapshot(height() + (this.#required ? 0 : this.#behindBlocks), { ...this.#ports, signal: this.#abort.signal })
       if (chosen === undefined || this.#told || this.#abort.signal.aborted) return
       this.#told = true
-      onBehind(Number(chosen.read.manifest.height))
+      onBehind(Number(chosen.read.manifest.height), this.#required ? 'required' : 'behind')
     } catch (error) {
       if (!this.#abort.signal.aborted) onFailure(error as SteleError)
     } finally {

@@ -12,9 +12,19 @@ export class LedgerLogStore implements LogStore {
   readonly #ledger: Ledger
   readonly #describe: Describe
 
-  constructor(ledger: Ledger, describe: Describe) {
+  readonly #newestSnapshot: () => number
+
+  /** `newestSnapshot`: height of the newest snapshot that this node can serve; 0 for none. */
+  constructor(ledger: Ledger, describe: Describe, newestSnapshot: () => number = () => 0) {
     this.#ledger = ledger
     this.#describe = describe
+    this.#newestSnapshot = newestSnapshot
+  }
+
+  snapshot(): { readonly index: Index; readonly term: number } | undefined {
+    const index = this.#ledger.indexOfHeight(this.#newestSnapshot())
+    const term = index === undefined ? undefined : this.#ledger.term(index)
+    return index === undefined || term === undefined ? undefined : { index, term }
   }
 
   firstIndex(): Index { return this.#ledger.firstIndex() }

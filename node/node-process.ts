@@ -11,7 +11,7 @@ import { lateBoundPorts } from './repair-ports.ts'
 import { bareReadings } from './repair-readings.ts'
 import { ReleaseCheck } from './release-check.ts'
 import { SteleNode, systemClock } from './stele-node.ts'
-import type { NodeSettings } from './stele-node.ts'
+import type { JoinReason, NodeSettings } from './stele-node.ts'
 import { VaultService } from './vault-service.ts'
 import { STELE_VERSION } from './version.ts'
 
@@ -21,7 +21,7 @@ export class NodeProcess {
   readonly #logger: Logger
   readonly #register: PrometheusRegister
   readonly #health: HealthServer
-  readonly #createNode: () => SteleNode
+  readonly #createNode: (join?: JoinReason) => SteleNode
   #node: SteleNode
   #vault: VaultService | undefined
   #rpc: RpcServer | undefined
@@ -34,7 +34,13 @@ export class NodeProcess {
     this.#settings = settings
     this.#logger = logger
     this.#register = new PrometheusRegister({ processMetrics: true })
-    this.#createNode = () => new SteleNode(settings, { logger, metrics: this.#register, fatal, damaged: (error) => this.#damaged(error, fatal) }, executorClass)
+    this.#createNode = (reason) => new SteleNode(settings, {
+      logger, metrics: this.#register, fatal, join: reason, rejoin: (wanted) => this.#begin(fatal, wanted),
+      damaged: (error) => {
+        this.#logger.error({ error }, 'damage was met; the node stops taking part and repairs itself')
+        this.#begin(fatal)
+      },
+    }, executorClass)
     this.#node = this.#createNode()
     const readings = { read: () => this.#cluster?.read() ?? bareReadings(this.#node, settings) }
     this.#health = new HealthServer({ host: config.admin.host, port: config.admin.port, allowInsecure: config.rpc.allowInsecure }, { readings, register: this.#register, logger, build: { version: STELE_VERSION, node: String(config.node) } })
@@ -101,17 +107,16 @@ export class NodeProcess {
     await this.#node.stop()
   }
 
-  /** Damage met while running goes the way of damage found at the start: stop, repair, serve again; the process stays. */
-  #damaged(error: unknown, fatal: (error: unknown) => void): void {
+  /** Damage met while running goes the way of damage found at the start, and so does a snapshot that is to be taken: stop, mend or join, serve again; the process stays. */
+  #begin(fatal: (error: unknown) => void, reason?: JoinReason): void {
     if (this.#stopping !== undefined) return
-    this.#logger.error({ error }, 'damage was met; the node stops taking part and repairs itself')
-    this.#restarting = this.#restart().catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
+    this.#restarting = this.#restart(reason).catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
   }
 
-  async #restart(): Promise<void> {
+  async #restart(reason: JoinReason | undefined): Promise<void> {
     await this.#stopServing()
     if (this.#stopping !== undefined) return
-    this.#node = this.#createNode()
+    this.#node = this.#createNode(reason)
     await this.#serve()
   }
 }

@@ -3,7 +3,7 @@ import type { Ledger } from '../state/ledger.ts'
 import type { WorldState } from '../state/world-state.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
 import type { ChainStore } from './chain-store.ts'
-import type { HeaderRules } from './block-check.ts'
+import type { ChainRules } from './chain-rules.ts'
 import { verifySnapshot } from './snapshot-verify.ts'
 
 export interface PrunerPorts {
@@ -11,7 +11,7 @@ export interface PrunerPorts {
   readonly ledger: Ledger
   readonly world: WorldState
   readonly store: ChainStore
-  readonly rules: HeaderRules
+  readonly rules: ChainRules
   readonly logger: Logger
   readonly signal: AbortSignal
 }
@@ -35,8 +35,8 @@ export async function pruneBlocks({ keepBlocks, lifetimeMsMax }: PruneOptions, {
   for (const height of (await folder.heights()).toReversed()) {
     if (height <= store.floor) return undefined
     const tooYoung = height > final || height > store.height - keepBlocks || store.block(height)!.header.timeMs + BigInt(lifetimeMsMax) >= newest.header.timeMs
-    if (tooYoung || await folder.finality(height) === undefined) continue
-    await verifySnapshot(folder, height, rules, { signal })
+    if (tooYoung || await folder.proof(height) === undefined) continue
+    await verifySnapshot(folder, height, { chain: rules.chain, trusted: rules.periods[0]! }, { signal })
     const index = ledger.indexOfHeight(height)
     if (index === undefined) return undefined
     const receipts = await world.pruneReceipts(height, signal)

@@ -3,10 +3,11 @@ import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
-import type { Genesis } from '../primitives/genesis.ts'
+import type { ChainParameters, Genesis } from '../primitives/genesis.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { openDatabase } from '../state/database.ts'
 import type { Ledger } from '../state/ledger.ts'
+import type { SnapshotFolder } from '../state/snapshot-folder.ts'
 import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import type { ReplayWindow } from '../contracts/index.ts'
@@ -15,6 +16,7 @@ import type { Executor, Refused } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
 import { replay } from './repair-replay.ts'
 import { watchDatabase } from './repair-watch.ts'
+import { restoreState } from './snapshot-restore.ts'
 import { VerifyJournal } from './verify-report.ts'
 import type { Finding } from './verify-report.ts'
 import { checkDatabaseFiles } from './verify-tables.ts'
@@ -26,6 +28,9 @@ export interface StatePorts {
   readonly ledger: Ledger
   readonly genesis: Genesis
   readonly chain: Uint8Array
+  readonly limits: Pick<ChainParameters, 'lifetimeMsMax'>
+  /** This node's own snapshots. */
+  readonly snapshots: SnapshotFolder
   /** What executes upon the state the database stands at. */
   readonly createGround: (world: WorldState) => Promise<Ground>
   readonly logger: Logger
@@ -75,10 +80,28 @@ export async function openSoundState(directory: string, ports: StatePorts): Prom
   }
 }
 
-async function openFresh(directory: string, { chain, genesis, onDamaged }: StatePorts): Promise<WorldState> {
+async function openFresh(directory: string, { ledger, chain, genesis, limits, snapshots, signal, logger, onDamaged }: StatePorts): Promise<WorldState> {
+  if (ledger.firstHeight() > 1) {
+    // The first blocks are gone: the snapshot they ended with, and the ledger from there on, are the whole state.
+    const height = await groundSnapshot(snapshots, ledger)
+    logger.info({ height }, 'the state is restored from this node\'s snapshot')
+    await restoreState(directory, snapshots, height, limits.lifetimeMsMax, signal)
+    return openWorldState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
+  }
   const world = openWorldState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
   await writeGenesisState(world, genesis, chain)
   return world
+}
+
+/** The newest snapshot here from which the ledger goes on. `SNAPSHOT_NOT_FOUND`. */
+async function groundSnapshot(snapshots: SnapshotFolder, ledger: Ledger): Promise<number> {
+  for (const height of (await snapshots.heights()).toReversed()) {
+    const index = ledger.indexOfHeight(height)
+    if (index === undefined || index > ledger.hardState().commit || await snapshots.proof(height) === undefined) continue
+    const { block } = await snapshots.manifest(height)
+    if (equalBytes(block, ledger.entry(index)?.hash ?? new Uint8Array(0))) return height
+  }
+  throw new SteleError({ code: 'SNAPSHOT_NOT_FOUND', message: 'the state is damaged, the first blocks were pruned, and no snapshot is left here to go on from', details: { firstHeight: ledger.firstHeight() } })
 }
 
 /** The stored state when it is whole; undefined when it was set aside. */
@@ -89,7 +112,7 @@ async function openChecked(directory: string, ports: StatePorts): Promise<WorldS
     mustBeSound(faults.filter(({ file }) => !isTable(file!)))
     world = await openWorld(directory, ports)
     mustBeSound(faults)
-    if (world.isEmpty) await writeGenesisState(world, ports.genesis, ports.chain)
+    if (world.isEmpty && ports.ledger.firstHeight() === 1) await writeGenesisState(world, ports.genesis, ports.chain)
     mustStandOnLedger(world, ports.ledger)
     await checkRows(world, ports.signal)
     await world.verifyAll(ports.signal)
@@ -146,7 +169,7 @@ async function checkRows(world: WorldState, signal: AbortSignal): Promise<void> 
 /** State and ledger must tell of the same block: a state of another history, or one ahead of the ledger, proves nothing. */
 function mustStandOnLedger(world: WorldState, ledger: Ledger): void {
   const { height, appliedIndex, blockHash } = world.position
-  if (height === 0 && appliedIndex === 0) return
+  if (height === 0 && appliedIndex === 0 && ledger.firstHeight() === 1) return
   const index = height === 0 ? 0 : ledger.indexOfHeight(height)
   const stands = appliedIndex <= ledger.lastIndex() && index !== undefined && index <= appliedIndex && ledger.heightAt(appliedIndex) === height
     && (index === 0 || equalBytes(ledger.entry(index)?.hash ?? new Uint8Array(32), blockHash))

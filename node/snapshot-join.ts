@@ -16,17 +16,15 @@ import { syncFolder, writeWhole } from '../state/snapshot-folder.ts'
 import { readManifest } from '../state/snapshot-format.ts'
 import type { ReadManifest } from '../state/snapshot-format.ts'
 import { SnapshotInstall } from '../state/snapshot-install.ts'
-import type { HeaderRules } from './block-check.ts'
 import { STAGED, commitJoin, completeJoin, joinFolder } from './join-swap.ts'
 import { fetchParts } from './snapshot-fetch.ts'
 import type { FetchPorts } from './snapshot-fetch.ts'
-import { checkFinality, chooseSnapshot } from './snapshot-offers.ts'
+import { chooseSnapshot } from './snapshot-offers.ts'
 import type { ChosenSnapshot, OfferPorts } from './snapshot-offers.ts'
 import { finishRestoredState, snapshotBlock } from './snapshot-restore.ts'
 
 export interface JoinPorts extends Omit<OfferPorts, 'signal'>, Pick<FetchPorts, 'onProgress'> {
   readonly dataDir: string
-  readonly rules: HeaderRules
   readonly lifetimeMsMax: number
   readonly segmentBytes: number
   readonly ledger: Omit<LedgerCollaborators, 'failed' | 'damaged'>
@@ -43,18 +41,18 @@ interface OwnPast { readonly hardState: HardState; readonly attestation: StoredA
  * Throws SNAPSHOT_* when what was fetched does not hold together (then it is deleted), LEDGER_* and STATE_* for the disk.
  */
 export async function joinBySnapshot(ports: JoinPorts): Promise<number | undefined> {
-  const { dataDir, rules, signal } = ports
+  const { dataDir, chain, signal } = ports
   const past = await readPast(ports)
   const chosen = await chooseSnapshot(past.height, ports)
   if (chosen === undefined) return undefined
   const index = Number(chosen.read.manifest.index)
   if (past.lastIndex >= index && past.term(index) === chosen.read.header.term) throw new SteleError({ code: 'SNAPSHOT_NOT_NEEDED', message: 'the log holds the snapshot\'s block already', details: { index, lastIndex: past.lastIndex } })
-  await prepareFolder(dataDir, chosen, rules)
+  await prepareFolder(dataDir, chosen, chain)
   try {
     await installParts(chosen, ports)
     signal.throwIfAborted()
     const folder = joinFolder(dataDir)
-    await finishRestoredState(join(folder, STAGED.state), join(folder, STAGED.parts), chosen.read, rules, ports.lifetimeMsMax)
+    await finishRestoredState(join(folder, STAGED.state), join(folder, STAGED.parts), chosen.read, ports.lifetimeMsMax)
     await createOwnLedger(chosen, past, ports)
   } catch (error) {
     // A manifest that enough members vouch for and that does not hold together: nothing of it is kept.
@@ -62,13 +60,13 @@ export async function joinBySnapshot(ports: JoinPorts): Promise<number | undefin
     throw error
   }
   await commitJoin(dataDir, Number(chosen.read.manifest.height))
-  return completeJoin(dataDir, rules.chain)
+  return completeJoin(dataDir, chain)
 }
 
-async function readPast({ dataDir, rules, segmentBytes, ledger }: JoinPorts): Promise<OwnPast> {
+async function readPast({ dataDir, chain, segmentBytes, ledger }: JoinPorts): Promise<OwnPast> {
   const directory = join(dataDir, 'ledger')
   if (!existsSync(directory)) return { hardState: { term: 0, vote: 0, commit: 0 }, attestation: undefined, bootCounter: 0, lastIndex: 0, height: 0, term: () => undefined }
-  const opened = await openLedger({ directory, chainId: rules.chain, segmentBytes }, { ...ledger, failed: () => undefined })
+  const opened = await openLedger({ directory, chainId: chain, segmentBytes }, { ...ledger, failed: () => undefined })
   if (opened.status === 'repair') {
     await opened.repair.close()
     throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a damaged ledger is repaired before a snapshot takes its place' })
@@ -82,17 +80,17 @@ async function readPast({ dataDir, rules, segmentBytes, ledger }: JoinPorts): Pr
 }
 
 /** What was begun for this very snapshot is gone on with; anything else is deleted. */
-async function prepareFolder(dataDir: string, { read, finalityBytes }: ChosenSnapshot, rules: HeaderRules): Promise<void> {
+async function prepareFolder(dataDir: string, { read, proofBytes }: ChosenSnapshot, chain: Uint8Array): Promise<void> {
   const folder = joinFolder(dataDir)
   const parts = join(folder, STAGED.parts)
-  if (!(await isSame(join(parts, 'manifest'), read, rules))) await rm(folder, { recursive: true, force: true })
+  if (!(await isSame(join(parts, 'manifest'), read, chain))) await rm(folder, { recursive: true, force: true })
   await mkdir(parts, { recursive: true, mode: 0o700 })
-  await writeWhole(join(parts, 'finality'), finalityBytes)
+  await writeWhole(join(parts, 'proof'), proofBytes)
   await writeWhole(join(parts, 'manifest'), read.bytes)
   await syncFolder(parts)
 }
 
-async function isSame(path: string, read: ReadManifest, { chain }: HeaderRules): Promise<boolean> {
+async function isSame(path: string, read: ReadManifest, chain: Uint8Array): Promise<boolean> {
   if (!existsSync(path)) return false
   try {
     return equalBytes(readManifest(chain, await readFile(path)).id, read.id)
@@ -115,9 +113,8 @@ async function installParts({ read, nodes }: ChosenSnapshot, ports: JoinPorts): 
 }
 
 /** A ledger that begins with the snapshot's block, and goes on with this node's own term, vote, attestation and count of starts. */
-async function createOwnLedger({ read, finality, finalityBytes }: ChosenSnapshot, past: OwnPast, { dataDir, rules, segmentBytes, ledger }: JoinPorts): Promise<void> {
+async function createOwnLedger({ read, proof: { finality } }: ChosenSnapshot, past: OwnPast, { dataDir, chain, segmentBytes, ledger }: JoinPorts): Promise<void> {
   const { manifest, header, block } = read
-  checkFinality(read, finalityBytes, rules)
   const folder = joinFolder(dataDir)
   const { data } = await snapshotBlock(join(folder, STAGED.parts), read)
   const [index, height] = [Number(manifest.index), Number(manifest.height)]
@@ -125,9 +122,9 @@ async function createOwnLedger({ read, finality, finalityBytes }: ChosenSnapshot
   await rm(directory, { recursive: true, force: true })
   const { hardState } = past
   const certificate = { height: Number(finality.certificate.content.height), bytes: encode(certificateSchema, finality.certificate) }
-  await createLedgerFrom({ directory, chainId: rules.chain, segmentBytes }, { ...ledger, failed: () => undefined }, {
+  await createLedgerFrom({ directory, chainId: chain, segmentBytes }, { ...ledger, failed: () => undefined }, {
     base: { index: index - 1, term: manifest.previous.term, height: height - 1, hash: manifest.previous.noop ? NO_HASH : header.parent },
     hardState: hardState.term >= header.term ? { ...hardState, commit: index } : { term: header.term, vote: 0, commit: index }, attestation: past.attestation, bootCounter: past.bootCounter,
-    entries: [{ index, term: header.term, kind: 'normal', height, data, hash: block }], certificate,
+    entries: [{ index, term: header.term, kind: manifest.change ? 'change' : 'normal', height, data, hash: block }], certificate,
   })
 }

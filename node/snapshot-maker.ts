@@ -1,6 +1,6 @@
-import { encode } from '../primitives/codec.ts'
 import type { Logger } from '../primitives/ports.ts'
-import { finalitySchema } from '../primitives/receipt.ts'
+import { decode } from '../primitives/codec.ts'
+import type { MemberSetLink } from '../primitives/member-history.ts'
 import type { ReplayWindow } from '../contracts/index.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
@@ -9,6 +9,8 @@ import type { WorldState } from '../state/world-state.ts'
 import { historyPeaks } from './block-index.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { ExecutedBlock } from './executed-block.ts'
+import type { ChainRules } from './chain-rules.ts'
+import { PROOF_BYTES_MAX, buildProof, encodeProof, snapshotProof } from './snapshot-proof.ts'
 import { packWindow } from './snapshot-window.ts'
 
 export interface SnapshotMakerPorts {
@@ -17,7 +19,7 @@ export interface SnapshotMakerPorts {
   readonly window: ReplayWindow
   readonly ledger: Ledger
   readonly store: ChainStore
-  readonly chain: Uint8Array
+  readonly rules: ChainRules
   readonly logger: Logger
   /** Called after each snapshot that is finished and proved final. */
   readonly onCertified: (height: number) => Promise<void>
@@ -28,6 +30,8 @@ export interface SnapshotMakerPorts {
 const KEPT = 2
 /** Work between two pauses, in ms, and the share of time it may take: blocks come first. */
 const SLICE_MS = 6
+/** Between two looks for a certificate, in ms. */
+const RETRY_MS = 500
 const SHARE = 0.3
 
 /** Makes snapshots beside the running node, one at a time, and keeps the newest of them. */
@@ -37,6 +41,7 @@ export class SnapshotMaker {
   #working: Promise<void> = Promise.resolve()
   #busy = false
   #certifying: Promise<void> | undefined
+  #retry: NodeJS.Timeout | undefined
   #newest = 0
   /** Heights that are finished and wait for their certificate, ascending. */
   #waiting: number[] = []
@@ -53,7 +58,7 @@ export class SnapshotMaker {
     const { folder } = this.#ports
     await folder.sweep()
     for (const height of await folder.heights()) {
-      if (await folder.finality(height) === undefined) this.#waiting.push(height)
+      if (await folder.proof(height) === undefined) this.#waiting.push(height)
       else this.#newest = height
     }
     this.certify()
@@ -74,13 +79,13 @@ export class SnapshotMaker {
   }
 
   async #make(block: ExecutedBlock, held: ReturnType<WorldState['hold']>, parts: ReturnType<typeof packWindow>): Promise<void> {
-    const { folder, ledger, chain, logger, world, onFailure } = this.#ports
+    const { folder, ledger, rules: { chain }, logger, world, onFailure } = this.#ports
     const { height, index } = block
     const startedMs = performance.now()
     try {
       await writeSnapshot(folder, {
         view: held.rows, databaseBytes: await world.sizeBytes(), stateRoot: block.header.stateRoot, window: parts, block: { data: ledger.entry(index)!.data, receipts: block.receiptBytes },
-        head: { v: 1, chain, height: BigInt(height), index: BigInt(index), header: block.headerBytes, previous: { term: ledger.term(index - 1) ?? 0, noop: ledger.isNoop(index - 1) }, peaks: historyPeaks(held.rows, height) },
+        head: { v: 1, chain, height: BigInt(height), index: BigInt(index), header: block.headerBytes, previous: { term: ledger.term(index - 1) ?? 0, noop: ledger.isNoop(index - 1) }, change: ledger.entry(index)!.kind === 'change', peaks: historyPeaks(held.rows, height) },
       }, { pace: createPace(this.#abort.signal) })
       logger.info({ height, ms: Math.round(performance.now() - startedMs) }, 'snapshot made')
       this.#waiting.push(height)
@@ -95,20 +100,31 @@ export class SnapshotMaker {
   /** Looks whether waiting snapshots have become final. Cheap when none waits; call with each certificate. */
   certify(): void {
     if (this.#waiting.length === 0 || this.#certifying !== undefined || this.#abort.signal.aborted) return
-    this.#certifying = this.#certify().catch((error: unknown) => { if (!this.#abort.signal.aborted) this.#ports.onFailure(error) }).finally(() => { this.#certifying = undefined })
+    clearTimeout(this.#retry)
+    this.#certifying = this.#certify().catch((error: unknown) => { if (!this.#abort.signal.aborted) this.#ports.onFailure(error) }).finally(() => {
+      this.#certifying = undefined
+      // The certificate may be here before the block it covers is in the database.
+      if (this.#waiting.length > 0 && !this.#abort.signal.aborted) this.#retry = setTimeout(() => this.certify(), RETRY_MS).unref()
+    })
   }
 
   async #certify(): Promise<void> {
-    const { folder, store, onCertified } = this.#ports
+    const { folder, store, rules, onCertified } = this.#ports
     for (let height = this.#waiting[0]; height !== undefined; height = this.#waiting[0]) {
-      const finality = store.finality(height)
-      if (finality === undefined) return
-      await folder.writeFinality(height, encode(finalitySchema, finality))
+      const proof = buildProof(height, store, rules, await this.#knownLinks())
+      if (proof === undefined) return
+      await folder.writeProof(height, encodeProof(proof))
       this.#waiting.shift()
       this.#newest = height
       await this.#forgetOld()
       await onCertified(height)
     }
+  }
+
+  /** The steps between member sets that an older snapshot proves. */
+  async #knownLinks(): Promise<readonly MemberSetLink[]> {
+    const proof = this.#newest === 0 ? undefined : await this.#ports.folder.proof(this.#newest)
+    return proof === undefined ? [] : decode(snapshotProof, proof, { maxBytes: PROOF_BYTES_MAX }).links
   }
 
   /** The newest stay, and the one at or below which the ledger begins: it and the ledger together are the whole state. */
@@ -122,6 +138,7 @@ export class SnapshotMaker {
   /** Gives up what is under way; unfinished files are deleted by the next start. */
   async stop(): Promise<void> {
     this.#abort.abort()
+    clearTimeout(this.#retry)
     await this.#working
     await this.#certifying
   }

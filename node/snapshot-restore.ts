@@ -14,7 +14,6 @@ import type { ReadManifest } from '../state/snapshot-format.ts'
 import { SnapshotInstall } from '../state/snapshot-install.ts'
 import { openWorldState } from '../state/world-state.ts'
 import { readBlock } from './block-check.ts'
-import type { HeaderRules } from './block-check.ts'
 import { historyPeakRows, historyRows } from './block-index.ts'
 import { checkWindow, unpackWindow } from './snapshot-window.ts'
 
@@ -45,17 +44,17 @@ export async function snapshotBlock(folder: string, read: ReadManifest): Promise
 }
 
 /** Completes a state database whose parts are all installed: checks what the state alone does not prove, and adds the rows a node has of its newest block. `parts`: the folder of the snapshot's files. */
-export async function finishRestoredState(stateDirectory: string, parts: string, read: ReadManifest, rules: HeaderRules, lifetimeMsMax: number): Promise<void> {
+export async function finishRestoredState(stateDirectory: string, parts: string, read: ReadManifest, lifetimeMsMax: number): Promise<void> {
   const { manifest, header, block } = read
   const height = Number(manifest.height)
-  const world = openWorldState(await openDatabase(stateDirectory), { chain: rules.chain })
+  const world = openWorldState(await openDatabase(stateDirectory), { chain: manifest.chain })
   try {
     checkWindow(unpackWindow(await partsOf(parts, read, 'window')), world.view(), header.timeMs, lifetimeMsMax)
     const { data, receipts } = await snapshotBlock(parts, read)
     const history = MerkleAccumulator.restore(height, manifest.peaks)
     const rows = [...historyPeakRows(height, manifest.peaks), ...historyRows(history.appendHash(leafHash(block))), ...blockWrites(height, block, Number(manifest.index))]
     // The lists came with the snapshot; what is left is how the block itself is found.
-    readBlock(data, rules).transactions.forEach(({ id }, position) => rows.push(transactionWrite(id, { height, position }), receiptWrite({ height, position }, receipts[position]!)))
+    readBlock(data, manifest.chain).transactions.forEach(({ id }, position) => rows.push(transactionWrite(id, { height, position }), receiptWrite({ height, position }, receipts[position]!)))
     await world.flush([], world.position, rows)
     await world.setFloor(height)
   } finally {
@@ -64,7 +63,7 @@ export async function finishRestoredState(stateDirectory: string, parts: string,
 }
 
 /** Builds a state database in `stateDirectory`, which is empty, from a snapshot in this node's own folder. */
-export async function restoreState(stateDirectory: string, snapshots: SnapshotFolder, height: number, rules: HeaderRules, lifetimeMsMax: number, signal: AbortSignal): Promise<void> {
+export async function restoreState(stateDirectory: string, snapshots: SnapshotFolder, height: number, lifetimeMsMax: number, signal: AbortSignal): Promise<void> {
   const read = await snapshots.manifest(height)
   const database = await openDatabase(stateDirectory)
   try {
@@ -77,5 +76,5 @@ export async function restoreState(stateDirectory: string, snapshots: SnapshotFo
   } finally {
     await database.close()
   }
-  await finishRestoredState(stateDirectory, snapshots.of(height), read, rules, lifetimeMsMax)
+  await finishRestoredState(stateDirectory, snapshots.of(height), read, lifetimeMsMax)
 }

@@ -3,13 +3,14 @@ import { SteleError } from '../primitives/error.ts'
 import type { SyncProtocol } from '../p2p/sync-protocol.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
 import type { ReadManifest } from '../state/snapshot-format.ts'
+import { PROOF_BYTES_MAX } from './snapshot-proof.ts'
 
 /** Methods of the sync protocol by which snapshots travel. */
 export const SNAPSHOT_METHODS = { offers: 'snapshot-offers', manifest: 'snapshot-manifest', chunk: 'snapshot-chunk' } as const
 
 /** Snapshots that a node can serve: finished and proved final. Newest last. */
 export const offersSchema = struct({ offers: array(struct({ height: u64, id: fixedBytes(32), bytes: u64 }), { max: 64 }) })
-export const manifestAnswer = struct({ manifest: bytes({ max: 32 * 1024 * 1024 }), finality: bytes({ max: 64 * 1024 }) })
+export const manifestAnswer = struct({ manifest: bytes({ max: 32 * 1024 * 1024 }), proof: bytes({ max: PROOF_BYTES_MAX }) })
 export const heightQuery = struct({ height: u64 })
 export const chunkQuery = struct({ height: u64, chunk: u32 })
 
@@ -28,7 +29,7 @@ export function serveSnapshots(sync: Pick<SyncProtocol, 'handle'>, folder: Snaps
   sync.handle(SNAPSHOT_METHODS.offers, async () => {
     const offers = []
     for (const height of (await folder.heights()).slice(-64)) {
-      if (await folder.finality(height) === undefined) continue
+      if (await folder.proof(height) === undefined) continue
       const { id, manifest } = await manifestOf(height)
       offers.push({ height: BigInt(height), id, bytes: BigInt(manifest.chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)) })
     }
@@ -36,9 +37,9 @@ export function serveSnapshots(sync: Pick<SyncProtocol, 'handle'>, folder: Snaps
   })
   sync.handle(SNAPSHOT_METHODS.manifest, async (_from, body) => {
     const height = Number(decode(heightQuery, body).height)
-    const [read, finality] = [await manifestOf(height), await folder.finality(height)]
-    if (finality === undefined) throw new SteleError({ code: 'SNAPSHOT_NOT_CERTIFIED', message: 'nothing proves yet that the snapshot\'s block is final', details: { height }, retryable: true })
-    return encode(manifestAnswer, { manifest: read.bytes, finality })
+    const [read, proof] = [await manifestOf(height), await folder.proof(height)]
+    if (proof === undefined) throw new SteleError({ code: 'SNAPSHOT_NOT_CERTIFIED', message: 'nothing proves yet that the snapshot\'s block is final', details: { height }, retryable: true })
+    return encode(manifestAnswer, { manifest: read.bytes, proof })
   })
   sync.handle(SNAPSHOT_METHODS.chunk, async (_from, body) => {
     const { height, chunk } = decode(chunkQuery, body)

@@ -6,13 +6,16 @@ import { joinTops } from '../state/snapshot-tree.ts'
 import type { TopSlot } from '../state/snapshot-tree.ts'
 import { bytesToText } from '../state/digest.ts'
 import { invalidSnapshot } from '../state/snapshot-format.ts'
-import type { HeaderRules } from './block-check.ts'
+import type { MemberPeriod } from '../primitives/member-history.ts'
 import { createPace } from './snapshot-maker.ts'
-import { checkFinality } from './snapshot-offers.ts'
+import { checkProof } from './snapshot-proof.ts'
 import { snapshotBlock } from './snapshot-restore.ts'
 import { unpackWindow } from './snapshot-window.ts'
 
 export interface SnapshotReport { readonly height: number; readonly id: Uint8Array; readonly parts: number; readonly bytes: number; readonly leaves: number; readonly listRows: number; readonly windowRows: number; readonly certifiedBy: readonly number[] }
+
+/** What a snapshot is judged by. */
+export interface Trust { readonly chain: Uint8Array; readonly trusted: MemberPeriod }
 
 export interface VerifySnapshotOptions {
   readonly signal?: AbortSignal
@@ -22,11 +25,11 @@ export interface VerifySnapshotOptions {
 }
 
 /** Reads every file of a snapshot back: digests, each part's proof, the whole state root, block and receipts, certificate by the chain's voters. Throws SNAPSHOT_*, CERTIFICATE_*, PROOF_*. */
-export async function verifySnapshot(folder: SnapshotFolder, height: number, rules: HeaderRules, { signal = new AbortController().signal, onProgress = () => {}, share }: VerifySnapshotOptions = {}): Promise<SnapshotReport> {
+export async function verifySnapshot(folder: SnapshotFolder, height: number, { chain, trusted }: Trust, { signal = new AbortController().signal, onProgress = () => {}, share }: VerifySnapshotOptions = {}): Promise<SnapshotReport> {
   const read = await folder.manifest(height)
-  const finalityBytes = await folder.finality(height)
-  if (finalityBytes === undefined) throw new SteleError({ code: 'SNAPSHOT_NOT_CERTIFIED', message: 'nothing here proves that the snapshot\'s block is final', details: { height } })
-  const finality = checkFinality(read, finalityBytes, rules)
+  const proof = await folder.proof(height)
+  if (proof === undefined) throw new SteleError({ code: 'SNAPSHOT_NOT_CERTIFIED', message: 'nothing here proves that the snapshot\'s block is final', details: { height } })
+  const { finality } = checkProof(read, proof, chain, trusted)
   const pace = createPace(signal, share)
   const { chunks } = read.manifest
   const tops: TopSlot[] = []

@@ -27,6 +27,7 @@ import { openLedger } from '../state/ledger-open.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { FileSystem } from '../state/file-system.ts'
 import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
+import { SnapshotFolder } from '../state/snapshot-folder.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { Admission } from './admission.ts'
 import { Applier } from './applier.ts'
@@ -47,6 +48,14 @@ import { Relay } from './relay.ts'
 import { RepairRoom } from './repair-room.ts'
 import type { Ground } from './repair-state.ts'
 import { openStores } from './repair.ts'
+import { completeJoin, isJoinBegun, snapshotsFolder } from './join-swap.ts'
+import { blame, joinWithNetwork } from './join-network.ts'
+import { JoinWatch } from './join-watch.ts'
+import { pruneBlocks } from './pruner.ts'
+import { SnapshotMaker } from './snapshot-maker.ts'
+import { snapshotWindow } from './snapshot-restore.ts'
+import { SnapshotSchedule } from './snapshot-schedule.ts'
+import { serveSnapshots } from './snapshot-server.ts'
 import { serveBlocks } from './sync-blocks.ts'
 import { addressesOf } from './routes.ts'
 import { TransactionBook } from './transaction-book.ts'
@@ -65,11 +74,18 @@ export interface NodeCollaborators {
   readonly fileSystem?: FileSystem
   /** An invariant broke or the disk failed: end the process, the data on disk are sound. */
   readonly fatal: (error: unknown) => void
+  /** Start by taking a snapshot from the other members, if there is one. */
+  readonly join?: JoinReason | undefined
+  /** The node is so far behind that a snapshot is the better way, or the only one. Stop it and start a new one with `join`. Without this it replays, or waits. */
+  readonly rejoin?: (reason: JoinReason) => void
   /** Damage was met in ledger or state; consensus has been stopped already. Stop this node and start a new one, which repairs itself first. `fatal` unless given. */
   readonly damaged?: (error: unknown) => void
 }
 
 export interface NodeSettings { readonly config: Config; readonly genesis: Genesis; readonly keys: NodeKeys }
+
+/** Why a node is started to join by a snapshot: one is far ahead, or the only way on. */
+export type JoinReason = 'behind' | 'required'
 
 type ExecutorClass = typeof Executor
 export type NodeMode = 'starting' | 'normal' | 'repair' | 'fenced' | 'stopping'
@@ -92,6 +108,9 @@ export interface NodeParts {
   readonly relay: Relay
   readonly verifier: VerifierPool
   readonly applier: Applier
+  readonly maker: SnapshotMaker
+  readonly snapshots: SnapshotFolder
+  readonly watch: JoinWatch
   readonly clock: Clock
   readonly startedAtMs: number
 }
@@ -172,6 +191,8 @@ export class SteleNode {
     const signer = createSigner(keys.attestation)
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     await this.#readFreeBytes()
+    const snapshots = new SnapshotFolder(snapshotsFolder(config.dataDir), rules.chain)
+    await this.#join(rules)
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
     const registry = builtInRegistry()
     const verifyBatch = verifier.verifyBatch.bind(verifier)
@@ -180,11 +201,11 @@ export class SteleNode {
       const store = new ChainStore(rules.chain, upon, world)
       const tip = recoverTip(world, store, genesis)
       rules.load(readerOf(world.view()))
-      const window = await recoverWindow(store, rules.chain, registry, tip, rules.limits.lifetimeMsMax)
+      const window = await recoverWindow(store, rules.chain, registry, tip, rules.limits.lifetimeMsMax, (height) => snapshotWindow(snapshots, height))
       const executor = new this.#executorClass({ chain: rules.chain, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
       return { executor, window, store }
     }
-    const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, createGround).catch(async (error: unknown) => {
+    const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, snapshots, createGround).catch(async (error: unknown) => {
       await verifier.stop()
       throw error
     })
@@ -192,7 +213,10 @@ export class SteleNode {
     checkKeys(readerOf(world.view()), genesis, config, keys)
     const mempool = new Mempool(config.mempool)
     const book = new TransactionBook()
-    const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal)
+    const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: fatal, onCertified: () => this.#prune(snapshots) })
+    await maker.start()
+    const schedule = SnapshotSchedule.at(rules.limits, ledger, world.height, maker.newestHeight)
+    const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
     const execution = new BlockExecution({ node: config.node, patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
       executor, applier, mempool, book, clock: this.#clock, logger,
       onCommitted: (block) => this.#blockCommitted(block),
@@ -205,13 +229,21 @@ export class SteleNode {
     const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
     const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
     const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
-    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool)
+    const watch = new JoinWatch(config.snapshots.joinBehindBlocks, {
+      sync: network.sync, peers: () => network.roster.peers(), chain: rules.chain, trusted: rules.periods[0]!, logger, blame: (node, code) => blame(network, node, code),
+      height: () => store.height, leads: () => this.parts.driver.status.role === 'leader', onFailure: fatal,
+      onBehind: (height, reason) => {
+        logger.info({ height, own: store.height, reason }, 'a snapshot is far ahead; the node takes it')
+        this.#with.rejoin?.(reason)
+      },
+    })
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch)
     const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.sync.handle('transactions', async (_from, data) => {
@@ -225,9 +257,11 @@ export class SteleNode {
     this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
     this.#pursuit.start()
     serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
+    serveSnapshots(network.sync, snapshots)
     relay.start()
     this.#recallCommitted()
     driver.start(ledger.lastIndex() > world.appliedIndex ? tailOf(ledger, world.appliedIndex) : [])
+    if (this.#with.rejoin !== undefined) watch.start()
     await this.#readDisk()
     this.#readingsTimer = setInterval(() => { void this.#readDisk() }, 10_000).unref()
     if (this.#stopping.signal.aborted) return
@@ -250,14 +284,16 @@ export class SteleNode {
     // A start under way ends with its own error, which its caller gets; here only its end matters.
     await this.#starting?.catch((error: unknown) => this.#with.logger.debug({ code: errorCode(error) }, 'the start was ended'))
     if (this.#parts === undefined) return
-    const { driver, relay, finality, network, verifier, applier, world, ledger } = this.#parts
+    const { driver, relay, finality, network, verifier, applier, world, ledger, maker, watch } = this.#parts
     clearInterval(this.#readingsTimer)
+    watch.stop()
     relay.stop()
     this.#pursuit?.stop()
     driver.stop()
     finality.stop()
     await network.stop()
     await applier.settled()
+    await maker.stop()
     await verifier.stop()
     await ledger.close()
     await world.close()
@@ -286,7 +322,7 @@ export class SteleNode {
     this.#repairReason = reason
   }
 
-  async #openStores(rules: ChainRules, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
+  async #openStores(rules: ChainRules, snapshots: SnapshotFolder, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
     const { config, genesis } = this.#settings
     const { logger, fatal } = this.#with
     const room = new RepairRoom({
@@ -296,8 +332,8 @@ export class SteleNode {
     // Until the node takes part, damage is what `openStores` itself looks for.
     const onDamaged = (error: unknown): void => { if (this.#parts !== undefined) this.#failed(error) }
     return openStores(join(config.dataDir, 'state'), {
-      rules, room, genesis, chain: rules.chain, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason), onDamaged,
-      openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: onDamaged }),
+      rules, room, genesis, chain: rules.chain, limits: rules.limits, snapshots, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason), onDamaged,
+      openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain, segmentBytes: config.ledger.segmentBytes }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: onDamaged }),
     })
   }
 
@@ -312,6 +348,29 @@ export class SteleNode {
       chain, self: config.node, secret: keys.transport, p2p: { ...DEFAULT_P2P, listen: config.p2p.listen },
       members: this.#routed(named.some(({ node }) => node === config.node) ? named : withCards(named, config.p2p.peers)),
     }, { logger: this.#with.logger, metrics, clock: this.#clock, random: systemRandom })
+  }
+
+  /** Puts a finished installation in place, goes on with one that was begun, or begins one. A node that finds no snapshot starts with what it has. */
+  async #join(rules: ChainRules): Promise<void> {
+    const { config, genesis } = this.#settings
+    const { logger, join: reason } = this.#with
+    const done = await completeJoin(config.dataDir, rules.chain)
+    if (done !== undefined) logger.info({ height: done }, 'joined by snapshot')
+    if (done !== undefined || (reason === undefined && !isJoinBegun(config.dataDir))) return
+    this.#enterRepair('sync: looking for a snapshot')
+    const height = await joinWithNetwork({
+      dataDir: config.dataDir, chain: rules.chain, trusted: rules.periods[0]!, lifetimeMsMax: genesis.parameters.lifetimeMsMax, segmentBytes: config.ledger.segmentBytes, required: reason === 'required',
+      ledger: { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom }, createNetwork: () => this.#createNetwork(rules.chain, noMetrics),
+      logger, signal: this.#stopping.signal, onStep: (text) => this.#enterRepair(text),
+    })
+    if (height !== undefined) logger.info({ height }, 'joined by snapshot')
+    if (this.#mode === 'repair') this.#mode = 'starting'
+    this.#repairReason = undefined
+  }
+
+  async #prune(folder: SnapshotFolder): Promise<void> {
+    const { ledger, world, store, rules, config } = this.parts
+    await pruneBlocks({ keepBlocks: config.prune.keepBlocks, lifetimeMsMax: rules.limits.lifetimeMsMax }, { folder, ledger, world, store, rules, logger: this.#with.logger, signal: this.#stopping.signal })
   }
 
   /** What was committed before the start and is not final yet is attested and certified like everything else. */
@@ -351,13 +410,13 @@ export class SteleNode {
     })
   }
 
-  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool): Driver {
+  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch): Driver {
     const { config } = this.#settings
     const { logger } = this.#with
     const fatal = this.#failed
     const { recovered } = ledger
     const hardState = ledger.hardState()
-    const log = new LedgerLogStore(ledger, (data) => executor.describe(data))
+    const log = new LedgerLogStore(ledger, (data) => executor.describe(data), () => maker.newestHeight)
     const { tickMs, electionTicks } = config.consensus
     const raft = new Raft({
       ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationIn(readerOf(world.view())), hardState, applied: executor.executedIndex,
@@ -370,6 +429,7 @@ export class SteleNode {
         logger.info({ role, leader, term }, 'role changed')
       },
       onRefusal: ({ index, term, code, error }) => logger.error({ index, term, code, error }, 'this node refuses a block'),
+      onSnapshotOffer: () => watch.offered(),
       onFenced: ({ fence }) => {
         this.#mode = 'fenced'
         logger.error({ code: 'LEADER_FENCED', refusals: fence?.refusals.map(({ peer, index, code }) => ({ peer, index, code })) }, 'a majority refused this node\'s block; it will not lead again before a restart')
@@ -403,6 +463,7 @@ export class SteleNode {
     const { book, executor } = this.parts
     this.#finalWaitsSinceMs = height >= executor.tip.height ? undefined : this.#clock.monotonicMs()
     book.final(height)
+    this.parts.maker.certify()
     for (const listener of this.#final) listener(height)
   }
 

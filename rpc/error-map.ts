@@ -42,7 +42,7 @@ const FOREIGN: Readonly<Record<string, Group>> = {
   VAULT_NOT_FOUND: 'notFound', VAULT_INPUT_INVALID: 'invalid', VAULT_CHUNK_REFUSED: 'invalid', VAULT_ROOT_MISMATCH: 'invalid', VAULT_INCOMPLETE: 'conflict',
   VAULT_QUOTA: 'limit', VAULT_BUSY: 'limit', VAULT_DISK_FULL: 'unavailable', VAULT_DAMAGED: 'unavailable', VAULT_STOPPED: 'unavailable', VAULT_TOO_FEW_COPIES: 'unavailable',
   MAILBOX_NOT_FOUND: 'notFound', MAILBOX_DELETED: 'notFound', MAILBOX_INPUT_INVALID: 'invalid', MAILBOX_CONFLICT: 'conflict', MAILBOX_FULL: 'limit', MAILBOX_FORBIDDEN: 'forbidden', MAILBOX_DAMAGED: 'unavailable',
-  PROOF_HEIGHT_UNAVAILABLE: 'invalid', RELEASE_REFUSED: 'forbidden', NODE_NOT_STARTED: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable', LEDGER_BUSY: 'limit',
+  BLOCK_PRUNED: 'notFound', PROOF_HEIGHT_UNAVAILABLE: 'invalid', RELEASE_REFUSED: 'forbidden', NODE_NOT_STARTED: 'unavailable', NODE_STOPPING: 'unavailable', NODE_REPAIR: 'unavailable', LEDGER_BUSY: 'limit',
 }
 const RETRYABLE_GROUPS: ReadonlySet<Group> = new Set(['unavailable', 'limit', 'noQuorum'])
 const DETAILS_MAX = 16

@@ -7,7 +7,7 @@ import { invalidSnapshot, readManifest } from './snapshot-format.ts'
 import type { ChunkEntry, ReadManifest } from './snapshot-format.ts'
 
 const MANIFEST = 'manifest'
-const FINALITY = 'finality'
+const PROOF = 'proof'
 const HEIGHT_DIGITS = 16
 
 /** Writes a file so that it is there whole or not at all, and durable when this resolves but for its name. */
@@ -73,12 +73,12 @@ export class SnapshotFolder {
   }
 
   /** Bytes of the proof that the snapshot's block is final; undefined until there is one. */
-  async finality(height: number): Promise<Uint8Array | undefined> {
-    return (await namesIn(this.of(height))).includes(FINALITY) ? this.#file(height, FINALITY) : undefined
+  async proof(height: number): Promise<Uint8Array | undefined> {
+    return (await namesIn(this.of(height))).includes(PROOF) ? this.#file(height, PROOF) : undefined
   }
 
-  async writeFinality(height: number, finality: Uint8Array): Promise<void> {
-    await writeWhole(join(this.of(height), FINALITY), finality)
+  async writeProof(height: number, proof: Uint8Array): Promise<void> {
+    await writeWhole(join(this.of(height), PROOF), proof)
     await syncFolder(this.of(height))
   }
 

@@ -37,6 +37,8 @@ export type ChunkEntry = Infer<typeof chunkEntry>
 export const manifestSchema = struct({
   v: u32, chain: fixedBytes(32), height: u64, index: u64, header: bytes({ max: 2048 }),
   previous: struct({ term: u32, noop: boolean }),
+  /** The block changes the voters, so its log entry is a reconfiguration. */
+  change: boolean,
   peaks: array(fixedBytes(32), { max: 64 }), chunks: array(chunkEntry, { max: SNAPSHOT_LIMITS.chunksMax }),
 })
 export type Manifest = Infer<typeof manifestSchema>

@@ -16,8 +16,8 @@ export interface LogView {
   term(index: Index): Term | 'compacted' | 'unavailable'
   /** Entries from `lo` up to but without `hi`, cut after `maxBytes`, but at least one. All of them are stored. */
   entries(lo: Index, hi: Index, maxBytes: number): readonly Entry[]
-  /** Last entry of the newest snapshot that this node can serve, at or above `firstIndex() - 1`. Absent: the one the log begins behind. */
-  snapshot?(): { readonly index: Index; readonly term: Term }
+  /** Last entry of the newest snapshot that this node can serve, at or above `firstIndex() - 1`. Absent: the one the log begins behind; undefined: none. */
+  snapshot?(): { readonly index: Index; readonly term: Term } | undefined
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Transaction } from '../../primitives/transaction.ts'
 import { encode } from '../../primitives/codec.ts'
 import { identityCalls } from '../../primitives/calls/identity.ts'
 import { genesisAccountId } from '../../primitives/genesis.ts'
+import type { ChainParameters } from '../../primitives/genesis.ts'
 import { noMetrics, silentLogger } from '../../primitives/ports.ts'
 import type { Logger } from '../../primitives/ports.ts'
 import { createSigner, ed25519KeyId } from '../../primitives/signature.ts'
@@ -13,6 +14,8 @@ import { readKeys } from '../../node/keys.ts'
 import { KEYSTORE_TEST_COST } from '../../node/keystore.ts'
 import { createNetwork } from '../../node/network.ts'
 import type { NetworkFiles } from '../../node/network.ts'
+import type { Config } from '../../node/config.ts'
+import type { JoinReason } from '../../node/stele-node.ts'
 import { SteleNode, systemRandom } from '../../node/stele-node.ts'
 import type { Executor } from '../../node/executor.ts'
 import type { FileSystem } from '../../state/file-system.ts'
@@ -24,7 +27,8 @@ export interface TestCluster {
   readonly files: NetworkFiles
   readonly nodes: (SteleNode | undefined)[]
   readonly operators: readonly Signer[]
-  startNode(i: number): Promise<SteleNode>
+  /** A node that asks to be started again with a snapshot is. */
+  startNode(i: number, join?: JoinReason): Promise<SteleNode>
   stopNode(i: number): Promise<void>
   stop(): Promise<void>
   /** A node that leads, once there is one. */
@@ -36,26 +40,28 @@ export interface TestCluster {
 export const FAST = { tickMs: 40, electionTicks: 10 } as const
 
 /** A network of whole nodes in this process, on loopback, with files under `directory`. */
-export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void; readonly fileSystemOf?: (i: number) => FileSystem | undefined; readonly consensus?: { readonly tickMs: number; readonly electionTicks: number } } = {}): Promise<TestCluster> {
+export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void; readonly fileSystemOf?: (i: number) => FileSystem | undefined; readonly consensus?: { readonly tickMs: number; readonly electionTicks: number }; readonly parameters?: Partial<ChainParameters>; readonly config?: Partial<Config> } = {}): Promise<TestCluster> {
   const ports = await freePorts(3 * count)
   const names = ['hospital-a', 'clinic-b', 'lab-c', 'institute-d', 'hospital-e', 'clinic-f', 'lab-g']
   const files = await createNetwork({
-    network: 'test', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST,
+    network: 'test', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST, ...(options.parameters === undefined ? {} : { parameters: options.parameters }),
     members: names.slice(0, count).map((name, i) => ({ name, node: { host: '127.0.0.1', p2p: ports[3 * i]!, rpc: ports[3 * i + 1]!, admin: ports[3 * i + 2]! } })),
   })
   const nodes: (SteleNode | undefined)[] = files.members.map(() => undefined)
   const passphrases = files.members.map(({ passphraseFile }) => readFileSync(passphraseFile, 'utf8').trim())
   const operatorKeys = await Promise.all(files.members.map(({ folder }, i) => readKeys(`${folder}/operator.json`, 'operator', passphrases[i]!)))
   const operators = operatorKeys.map(({ sign }) => createSigner(sign))
+  const rejoining: (Promise<SteleNode> | undefined)[] = []
   const cluster: TestCluster = {
     files, nodes, operators,
-    async startNode(i) {
+    async startNode(i, join) {
       const { config: path, folder } = files.members[i]!
-      const config = { ...loadConfig(path), consensus: options.consensus ?? FAST }
+      const config = { ...loadConfig(path), consensus: options.consensus ?? FAST, ...options.config }
       const keys = await readKeys(`${folder}/node.json`, 'node', passphrases[i]!)
       const fileSystem = options.fileSystemOf?.(i)
       const node = new SteleNode({ config, genesis: files.genesis, keys }, {
         logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics, ...(fileSystem === undefined ? {} : { fileSystem }),
+        join, rejoin: (reason) => { rejoining[i] = cluster.stopNode(i).then(() => cluster.startNode(i, reason)) },
         fatal: (error) => options.onFatal === undefined ? process.nextTick(() => { throw error }) : options.onFatal(i, error),
       }, options.executorOf?.(i))
       nodes[i] = node
@@ -67,6 +73,7 @@ export async function createCluster(directory: string, count: number, options: {
       nodes[i] = undefined
     },
     async stop() {
+      await Promise.all(rejoining)
       await Promise.all(nodes.map((node) => node?.stop()))
     },
     async leader() {

@@ -38,7 +38,7 @@ async function createWorld(directory: string, count: number, seed: number) {
   })
   const lists = Array.from({ length: Math.ceil(count / 10) }, (_, i) => orderedWrite('auditBySubject', random(32), { height: 1, position: i, ordinal: 0 }, random(50)))
   await world.flush([layer], { height: HEIGHT, appliedIndex: 7, blockHash: leafHash(header) }, lists)
-  const head: Omit<Manifest, 'chunks'> = { v: 1, chain: CHAIN, height: BigInt(HEIGHT), index: 7n, header, previous: { term: 1, noop: false }, peaks: [...history.peaks] }
+  const head: Omit<Manifest, 'chunks'> = { v: 1, chain: CHAIN, height: BigInt(HEIGHT), index: 7n, header, previous: { term: 1, noop: false }, change: false, peaks: [...history.peaks] }
   return { world, head }
 }
 
