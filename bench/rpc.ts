@@ -30,7 +30,7 @@ const ports: RpcPorts = {
   chain: { head: () => head, info: absent, block: absent, proof: absent, bundle: absent, memberLinks: absent, keyOf: absent },
   identity: { account: absent, members: absent }, consents: { list: absent }, records: { list: absent, history: absent }, audit: { audit: absent, permits: absent },
   vault: { begin: absent, status: absent, putChunk: absent, getChunk: absent, hashes: absent, commit: absent },
-  mailbox: { put: absent, get: absent, delete: absent, list: absent }, cluster: { status: absent, nodeInfo: absent, membership: absent, releaseCheck: absent },
+  mailbox: { put: absent, get: absent, delete: absent, list: absent }, cluster: { status: absent, nodeInfo: absent, membership: absent, evidence: absent, releaseCheck: absent },
   events: { headers: absent, txStatus: absent, audit: absent },
 }
 

@@ -7,7 +7,7 @@ import type { Entry, Message } from './core/message.ts'
 import type { Raft } from './core/raft.ts'
 import { ExecutionQueue } from './execution-queue.ts'
 import { decodeMessage, encodeMessage } from './message-wire.ts'
-import type { Execution, LogStore, Transport } from './ports.ts'
+import type { Execution, LogStore, Transport, VoteBook } from './ports.ts'
 import { Proposer } from './proposer.ts'
 import type { ProposerOptions } from './proposer.ts'
 import { processTimers } from './timers.ts'
@@ -24,6 +24,8 @@ export interface DriverPorts {
   readonly log: LogStore
   readonly transport: Transport
   readonly execution: Execution
+  /** Without it votes are neither signed nor checked: for tests of the driver alone. */
+  readonly votes?: VoteBook
   /** Transactions that wait for a block. */
   readonly waiting: () => number
   readonly clock: Clock
@@ -182,6 +184,11 @@ export class Driver {
       this.#ports.transport.blame(from)
       return
     }
+    if (message.type === 'voteAnswer' && message.granted && this.#ports.votes?.accept(from, message.term, message.vote) === false) {
+      this.#ports.logger.warn({ from, term: message.term }, 'a vote without its giver\'s signature is not counted')
+      this.#ports.transport.blame(from)
+      return
+    }
     this.#input({ type: 'message', message })
   }
 
@@ -256,9 +263,14 @@ export class Driver {
 
   #send(message: Message): void {
     const channel = message.type === 'append' && message.entries.length > 0 ? 'append' : 'control'
-    if (!this.#ports.transport.send(message.to, channel, encodeMessage(message)) && channel === 'append') {
+    if (!this.#ports.transport.send(message.to, channel, encodeMessage(this.#signed(message))) && channel === 'append') {
       this.#raft.step({ type: 'unreachable', peer: message.to })
     }
+  }
+
+  #signed(message: Message): Message {
+    if (message.type !== 'voteAnswer' || !message.granted || this.#ports.votes === undefined) return message
+    return { ...message, vote: this.#ports.votes.sign(message.term, message.to) }
   }
 
   #commit(entries: readonly Entry[]): void {

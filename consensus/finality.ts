@@ -13,6 +13,10 @@ const GATHERED_HEIGHTS_MAX = 512
 const AHEAD_MAX = 4096
 /** Attestations kept for a change of voters that is not committed here yet. */
 const EARLY_MAX = 128
+/** Heights that are final already and whose attestations are remembered, so that a second one still becomes evidence. */
+const PAST_HEIGHTS_MAX = 128
+/** Misdeeds remembered, so that a node's further attestations at that height cost no check. */
+const TOLD_MAX = 4096
 
 export interface FinalityPorts {
   /** Durable before the signature leaves: resolves after the sync that covers the record. */
@@ -23,6 +27,10 @@ export interface FinalityPorts {
   readonly onCertificate: (certificate: Certificate) => void
   /** Two attestations of one node at one height: evidence, both as canonical bytes. */
   readonly onEvidence: (node: number, first: Uint8Array, second: Uint8Array) => void
+  /** A member attests to another block than the one committed here at that height: one of the two was told something else by the leader. At most once per node and height. */
+  readonly onContradiction?: (theirs: Attestation, own: AttestationContent) => void
+  /** A quorum has certified a block that is not committed here: this node is behind, has refused it, or (`own`) has committed another. At most once per height. */
+  readonly onForeignCertificate?: (certificate: Certificate, own: AttestationContent | undefined) => void
   readonly onFailure: (error: unknown) => void
   readonly logger: Logger
 }
@@ -49,7 +57,8 @@ export interface FinalityOptions {
   readonly newestCertificate: Certificate | undefined
 }
 
-interface Gathering { readonly byNode: Map<number, Attestation> }
+/** `second`: the other word of whoever signed two; it counts for the block it names, or a liar could hide a certificate from its victim. */
+interface Gathering { readonly byNode: Map<number, Attestation>; readonly second: Map<number, Attestation>; readonly own?: AttestationContent | undefined }
 
 /**
  * Attests to committed blocks and gathers the others' attestations into certificates (DESIGN §5.7).
@@ -64,6 +73,8 @@ export class Finality {
   readonly #gathered = new Map<number, Gathering>()
   /** Attestations by voters of a set that this node does not know yet. */
   readonly #early = new Map<string, Uint8Array>()
+  readonly #past = new Map<number, Gathering>()
+  readonly #told = new Set<string>()
   #lastAttested: Attestation | undefined
   #certificate: Certificate | undefined
   #newestCommitted = 0
@@ -94,6 +105,7 @@ export class Finality {
     if (height > this.finalHeight) this.#committed.set(height, content)
     if (this.#committed.size > GATHERED_HEIGHTS_MAX) this.#forgetOldest()
     this.#tryCertify(height)
+    if (height > this.finalHeight) for (const other of wordsOf(this.#gathered.get(height))) this.#lookElsewhere(other)
     void this.#attest()
     if (this.#early.size > 0 && this.#options.sets.changeHeights.at(-1) === height) this.#retryEarly()
   }
@@ -120,7 +132,10 @@ export class Finality {
     const { content, node } = attestation
     const { sets } = this.#options
     const height = Number(content.height)
-    if (height <= this.finalHeight || height > this.#newestCommitted + AHEAD_MAX) return 'ignore'
+    const known = (this.#gathered.get(height) ?? this.#past.get(height))?.byNode.get(node)
+    if (known === undefined && height <= this.finalHeight) this.#noteLate(height, attestation)
+    // Below the certified height only a second, different word of the same node is of interest.
+    if (height > this.#newestCommitted + AHEAD_MAX || (known === undefined ? height <= this.finalHeight : sameContent(known.content, content) || this.#told.has(`${height}:${node}`))) return 'ignore'
     const voter = sets.membersAt(content.height).voters.find((candidate) => candidate.node === node)
     if (content.v !== 1) return 'reject'
     // Above what is committed here the voters may have changed already: looked at again once this node knows.
@@ -129,11 +144,15 @@ export class Finality {
       if (this.#early.size < EARLY_MAX) this.#early.set(`${node} ${height}`, bytes)
       return 'ignore'
     }
-    const known = this.#gathered.get(height)?.byNode.get(node)
-    if (known !== undefined && sameContent(known.content, content)) return 'ignore'
     const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: attestationBytes(this.#options.chain, content), signature: attestation.signature }])
     if (valid !== true) return 'reject'
     return this.#keep(attestation)
+  }
+
+  /** An attestation that comes after its height is final and says the same is kept unchecked: should its node say something else too, both signatures are checked then. */
+  #noteLate(height: number, attestation: Attestation): void {
+    const past = this.#past.get(height)
+    if (past?.own !== undefined && sameContent(past.own, attestation.content)) past.byNode.set(attestation.node, attestation)
   }
 
   /** Sends the newest attestation again, for a peer that connected or a leader that changed. */
@@ -166,17 +185,52 @@ export class Finality {
 
   #keep(attestation: Attestation): 'accept' | 'ignore' {
     const height = Number(attestation.content.height)
-    const gathering = this.#gathered.get(height) ?? { byNode: new Map() }
+    const gathering = this.#gathered.get(height) ?? this.#past.get(height) ?? { byNode: new Map(), second: new Map() }
     const known = gathering.byNode.get(attestation.node)
     if (known !== undefined) {
-      if (!sameContent(known.content, attestation.content)) this.#ports.onEvidence(attestation.node, encode(attestationSchema, known), encode(attestationSchema, attestation))
+      if (sameContent(known.content, attestation.content) || !this.#tellOnce(`${height}:${attestation.node}`)) return 'ignore'
+      this.#ports.onEvidence(attestation.node, encode(attestationSchema, known), encode(attestationSchema, attestation))
+      gathering.second.set(attestation.node, attestation)
+      this.#tryCertify(height)
+      if (height > this.finalHeight) this.#lookElsewhere(attestation)
       return 'ignore'
     }
+    if (height <= this.finalHeight) return 'ignore' // Certified while the signature was checked.
     gathering.byNode.set(attestation.node, attestation)
     this.#gathered.set(height, gathering)
     while (this.#gathered.size > GATHERED_HEIGHTS_MAX) this.#gathered.delete(Math.min(...this.#gathered.keys()))
     this.#tryCertify(height)
+    if (height > this.finalHeight) this.#lookElsewhere(attestation)
     return 'accept'
+  }
+
+  /** What others attest to and this node has not committed: a contradiction, or a certificate that it can take no part in. */
+  #lookElsewhere(attestation: Attestation): void {
+    const { content, node } = attestation
+    const height = Number(content.height)
+    const own = this.#committed.get(height)
+    if (own !== undefined && sameContent(own, content)) return
+    if (own !== undefined && this.#tellOnce(`other ${height}:${node}`)) this.#ports.onContradiction?.(attestation, own)
+    const agreeing = this.#agreeing(this.#gathered.get(height), content)
+    if (agreeing.length < this.#quorumAt(content) || !this.#tellOnce(`certified ${height}`)) return
+    this.#ports.onForeignCertificate?.({ content, signatures: signaturesOf(agreeing) }, own)
+  }
+
+  #quorumAt({ height }: AttestationContent): number {
+    return certificateQuorum(this.#options.sets.membersAt(height).voters.length)
+  }
+
+  /** What was gathered before this height was committed here may come from a node that has no vote at it. */
+  #agreeing(gathering: Gathering | undefined, content: AttestationContent): Attestation[] {
+    const { voters } = this.#options.sets.membersAt(content.height)
+    return wordsOf(gathering).filter((attestation) => sameContent(attestation.content, content) && voters.some(({ node }) => node === attestation.node))
+  }
+
+  #tellOnce(what: string): boolean {
+    if (this.#told.has(what)) return false
+    this.#told.add(what)
+    if (this.#told.size > TOLD_MAX) this.#told.delete(this.#told.values().next().value!)
+    return true
   }
 
   /** Certifies a height once a quorum attests to the very block committed here. */
@@ -185,20 +239,22 @@ export class Finality {
     const gathering = this.#gathered.get(height)
     if (content === undefined || gathering === undefined || height <= this.finalHeight) return
     if (height > (this.uncertifiedChange ?? Infinity)) return
-    const { voters } = this.#options.sets.membersAt(content.height)
-    // What was gathered before this height was committed here may come from a node that has no vote at it.
-    const agreeing = [...gathering.byNode.values()].filter((attestation) => sameContent(attestation.content, content) && voters.some(({ node }) => node === attestation.node))
-    if (agreeing.length < certificateQuorum(voters.length)) return
-    const signatures = agreeing.map(({ node, signature }) => ({ node, signature })).sort((a, b) => a.node - b.node)
-    this.#certified({ content, signatures })
+    const agreeing = this.#agreeing(gathering, content)
+    if (agreeing.length < this.#quorumAt(content)) return
+    this.#certified({ content, signatures: signaturesOf(agreeing) })
   }
 
   #certified(certificate: Certificate): void {
     const height = Number(certificate.content.height)
     if (height <= this.finalHeight) return
     this.#certificate = certificate
+    for (const [old, gathering] of this.#gathered) {
+      if (old > height) continue
+      this.#gathered.delete(old)
+      this.#past.set(old, { ...gathering, own: this.#committed.get(old) })
+    }
+    while (this.#past.size > PAST_HEIGHTS_MAX) this.#past.delete(this.#past.keys().next().value!)
     for (const old of [...this.#committed.keys()]) if (old <= height) this.#committed.delete(old)
-    for (const old of [...this.#gathered.keys()]) if (old <= height) this.#gathered.delete(old)
     this.#ports.onCertificate(certificate)
     // What waited above a change of the voters can be certified now.
     if (this.#options.sets.changeHeights.includes(height)) for (const above of [...this.#gathered.keys()].sort((a, b) => b - a)) this.#tryCertify(above)
@@ -256,6 +312,14 @@ export class Finality {
     this.#ports.broadcast(bytes)
     if (Number(content.height) > this.finalHeight) this.#keep(attestation)
   }
+}
+
+function wordsOf(gathering: Gathering | undefined): Attestation[] {
+  return gathering === undefined ? [] : [...gathering.byNode.values(), ...gathering.second.values()]
+}
+
+function signaturesOf(attestations: readonly Attestation[]): Certificate['signatures'] {
+  return attestations.map(({ node, signature }) => ({ node, signature })).sort((a, b) => a.node - b.node)
 }
 
 function roundness(height: number): number {

@@ -14,6 +14,7 @@ const TYPES = [
   'heartbeat', 'heartbeatAnswer', 'snapshotOffer', 'timeoutNow', 'readRequest', 'readAnswer',
 ] as const satisfies readonly Message['type'][]
 const KINDS = ['noop', 'block', 'reconfiguration'] as const satisfies readonly Entry['kind'][]
+const NOTHING = new Uint8Array(0)
 const ascii = new TextDecoder('latin1')
 
 /** version ‖ type ‖ from ‖ to ‖ term ‖ fields in the order of message.ts; numbers big-endian, entries as kind ‖ term ‖ index ‖ length ‖ data. */
@@ -28,7 +29,8 @@ function bodyBytes(message: Message): number {
   switch (message.type) {
     case 'preVoteRequest': return 16
     case 'voteRequest': return 17
-    case 'preVoteAnswer': case 'voteAnswer': return 1
+    case 'preVoteAnswer': return 1
+    case 'voteAnswer': return 2 + (message.vote?.length ?? 0)
     case 'append': return 26 + message.entries.reduce((sum, { data }) => sum + ENTRY_HEADER_BYTES + data.length, 0)
     case 'appendAck': case 'readRequest': case 'heartbeatAnswer': return 8
     case 'appendReject': return 24
@@ -42,7 +44,8 @@ function writeBody(writer: BinaryWriter, message: Message): void {
   switch (message.type) {
     case 'preVoteRequest': writer.u53(message.lastIndex).u53(message.lastTerm); break
     case 'voteRequest': writer.u53(message.lastIndex).u53(message.lastTerm).u8(Number(message.transfer)); break
-    case 'preVoteAnswer': case 'voteAnswer': writer.u8(Number(message.granted)); break
+    case 'preVoteAnswer': writer.u8(Number(message.granted)); break
+    case 'voteAnswer': writer.u8(Number(message.granted)).u8(message.vote?.length ?? 0).raw(message.vote ?? NOTHING); break
     case 'append':
       writer.u53(message.prevIndex).u53(message.prevTerm).u53(message.commit).u8(message.entries.length >> 8).u8(message.entries.length & 255)
       for (const { kind, term, index, data } of message.entries) writer.u8(KINDS.indexOf(kind)).u53(term).u53(index).u32(data.length).raw(data)
@@ -74,7 +77,8 @@ function readBody(reader: BinaryReader, type: Message['type'], header: { from: n
   switch (type) {
     case 'preVoteRequest': return { type, ...header, lastIndex: reader.u53(), lastTerm: reader.u53() }
     case 'voteRequest': return { type, ...header, lastIndex: reader.u53(), lastTerm: reader.u53(), transfer: reader.flag() }
-    case 'preVoteAnswer': case 'voteAnswer': return { type, ...header, granted: reader.flag() }
+    case 'preVoteAnswer': return { type, ...header, granted: reader.flag() }
+    case 'voteAnswer': return { type, ...header, granted: reader.flag(), ...readVote(reader) }
     case 'append': return { type, ...header, prevIndex: reader.u53(), prevTerm: reader.u53(), commit: reader.u53(), entries: readEntries(reader) }
     case 'appendAck': return { type, ...header, index: reader.u53() }
     case 'appendReject': return { type, ...header, index: reader.u53(), hintIndex: reader.u53(), hintTerm: reader.u53() }
@@ -86,6 +90,12 @@ function readBody(reader: BinaryReader, type: Message['type'], header: { from: n
     case 'readRequest': return { type, ...header, request: reader.u53() }
     case 'readAnswer': return { type, ...header, request: reader.u53(), index: reader.u53() }
   }
+}
+
+/** The signed vote of a granted answer: at most 255 bytes, judged by whoever checks votes. */
+function readVote(reader: BinaryReader): { readonly vote?: Uint8Array } {
+  const length = reader.u8()
+  return length === 0 ? {} : { vote: reader.raw(length).slice() }
 }
 
 function readEntries(reader: BinaryReader): Entry[] {

@@ -32,6 +32,14 @@ export interface Transport {
   blame(node: number): void
 }
 
+/** Signs the votes this node gives and judges those it gets (DESIGN §5.7). Called a few times per election. */
+export interface VoteBook {
+  /** The signed statement that goes with this node's vote; at most 255 bytes. */
+  sign(term: Term, candidate: number): Uint8Array
+  /** True when `vote` is `from`'s signed vote for this node in `term`: only then it counts. */
+  accept(from: number, term: Term, vote: Uint8Array | undefined): boolean
+}
+
 /** Checks signatures in batches off the event loop; one verdict per item, in order. */
 export interface Verifier {
   verifyBatch(items: readonly SignatureItem[]): Promise<boolean[]>

@@ -25,6 +25,8 @@ import type { WorldState } from '../state/world-state.ts'
 import { checkHeader, proposalItem, proposerKey, readBlock } from './block-check.ts'
 import type { ReadBlock } from './block-check.ts'
 import { nextRules } from './chain-rules.ts'
+import { tracing } from './trace.ts'
+import type { TracedWrite } from './trace.ts'
 import type { ExecutedBlock, Tip } from './executed-block.ts'
 import type { TransactionReader } from './transaction-reader.ts'
 
@@ -251,6 +253,24 @@ export class Executor {
     this.#blocks.shift()
     this.#base = { height: first.height, hash: first.hash, timeMs: first.header.timeMs, history: first.history, layer: first.layer, window: first.window, rules: first.rules }
     return first
+  }
+
+  /**
+   * Executes a refused block once more upon the tip and tells what this node writes, in order, with the position of the transaction (−1: the block's own bookkeeping). Leaves no trace.
+   * Undefined when the tip is not its parent, or the block does not come so far as to write.
+   */
+  trace(data: Uint8Array): readonly TracedWrite[] | undefined {
+    const { header, transactions } = this.#readOnce(data)
+    const tip = this.tip
+    if (Number(header.height) !== tip.height + 1) return undefined
+    const layer = this.#ports.world.newLayer(tip.layer)
+    const { store, writes } = tracing(this.store(layer))
+    try {
+      const outcome = executeBlock({ state: store, window: this.#newWindow(tip), registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
+      return 'refused' in outcome ? undefined : writes.map((write) => ({ ...write, transaction: transactions[write.position]?.key }))
+    } finally {
+      layer.drop()
+    }
   }
 
   /** Signatures inside transactions' arguments, for the door. */

@@ -2,6 +2,7 @@ import type { RpcPorts } from '../rpc/ports.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { HealthServer } from '../rpc/health.ts'
 import { PrometheusRegister } from '../rpc/metrics-register.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
 import { createSigner } from '../primitives/signature.ts'
 import type { Logger } from '../primitives/ports.ts'
 import type { Executor } from './executor.ts'
@@ -27,6 +28,7 @@ export class NodeProcess {
   #rpc: RpcServer | undefined
   #cluster: NodeCluster | undefined
   #restarting: Promise<void> | undefined
+  #refusedAt: number | undefined
   #stopping: Promise<void> | undefined
 
   constructor(settings: NodeSettings, logger: Logger, fatal: (error: unknown) => void, executorClass?: typeof Executor) {
@@ -36,10 +38,7 @@ export class NodeProcess {
     this.#register = new PrometheusRegister({ processMetrics: true })
     this.#createNode = (reason) => new SteleNode(settings, {
       logger, metrics: this.#register, fatal, join: reason, rejoin: (wanted) => this.#begin(fatal, wanted),
-      damaged: (error) => {
-        this.#logger.error({ error }, 'damage was met; the node stops taking part and repairs itself')
-        this.#begin(fatal)
-      },
+      damaged: (error) => this.#damaged(error, fatal),
     }, executorClass)
     this.#node = this.#createNode()
     const readings = { read: () => this.#cluster?.read() ?? bareReadings(this.#node, settings) }
@@ -74,16 +73,22 @@ export class NodeProcess {
     await this.#health.stop()
   }
 
-  async #serve(): Promise<string> {
-    const { config, keys } = this.#settings
-    let served: RpcPorts | undefined
+  /** Opens the listener; it answers from `served` once there is something. */
+  async #listen(served: () => RpcPorts | undefined): Promise<string> {
+    const { config } = this.#settings
     const perSecond = Math.ceil(config.rpc.requestsPerMinute / 60)
     const rpc = new RpcServer({
       host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, requestsPerSecond: perSecond, specificationExamples: config.rpc.specificationExamples,
       rates: { read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond },
-    }, { ports: lateBoundPorts(() => served, () => this.#node, this.#settings), logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
+    }, { ports: lateBoundPorts(served, () => this.#node, this.#settings), logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
     this.#rpc = rpc
-    const url = await rpc.start()
+    return rpc.start()
+  }
+
+  async #serve(): Promise<string> {
+    const { keys } = this.#settings
+    let served: RpcPorts | undefined
+    const url = await this.#listen(() => served)
     await this.#node.start()
     this.#vault = new VaultService(this.#node, keys, this.#logger, this.#register)
     await this.#vault.start()
@@ -108,15 +113,31 @@ export class NodeProcess {
   }
 
   /** Damage met while running goes the way of damage found at the start, and so does a snapshot that is to be taken: stop, mend or join, serve again; the process stays. */
-  #begin(fatal: (error: unknown) => void, reason?: JoinReason): void {
+  #begin(fatal: (error: unknown) => void, reason?: JoinReason, heldFor?: string): void {
     if (this.#stopping !== undefined) return
-    this.#restarting = this.#restart(reason).catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
+    this.#restarting = this.#restart(reason, heldFor).catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
   }
 
-  async #restart(reason: JoinReason | undefined): Promise<void> {
+  /**
+   * A block that this node alone refuses is executed once more after a start from its own disk; when it refuses again, or has committed what the cluster did not, it serves
+   * nothing until an operator acts.
+   */
+  #damaged(error: unknown, fatal: (error: unknown) => void): void {
+    if (this.#stopping !== undefined) return
+    const code = errorCode(error)
+    const height = error instanceof SteleError ? Number(error.details['height']) : 0
+    const held = code === 'NODE_DIVERGED' || (code === 'BLOCK_CERTIFIED_ELSEWHERE' && this.#refusedAt === height)
+    if (code === 'BLOCK_CERTIFIED_ELSEWHERE') this.#refusedAt = height
+    this.#logger.error({ error }, held ? 'the node differs from the cluster; it serves nothing until an operator acts' : 'damage was met; the node stops taking part and repairs itself')
+    this.#begin(fatal, undefined, held ? this.#node.repairReason : undefined)
+  }
+
+  async #restart(reason: JoinReason | undefined, heldFor: string | undefined): Promise<void> {
     await this.#stopServing()
     if (this.#stopping !== undefined) return
     this.#node = this.#createNode(reason)
-    await this.#serve()
+    if (heldFor === undefined) return void await this.#serve()
+    this.#node.hold(heldFor)
+    await this.#listen(() => undefined)
   }
 }

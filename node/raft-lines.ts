@@ -5,9 +5,12 @@ import type { RaftProtocol } from '../p2p/raft-protocol.ts'
 
 /** First byte of a control frame that carries an attestation; Raft's own messages begin with their wire version. */
 const ATTESTATION_FRAME = 0x40
+/** The same for a signed vote that its receiver passes on. */
+const VOTE_FRAME = 0x41
 
 export interface RaftLinesHandlers {
   readonly onAttestation: (from: number, bytes: Uint8Array) => void
+  readonly onVote: (from: number, bytes: Uint8Array) => void
   readonly logger: Logger
 }
 
@@ -28,6 +31,7 @@ export class RaftLines implements Transport {
   onMessage(handler: (from: number, channel: 'control' | 'append', frame: Uint8Array) => void): void {
     this.#raft.onMessage((from, channel, frame) => {
       if (frame[0] === ATTESTATION_FRAME) this.#handlers.onAttestation(from, frame.subarray(1))
+      else if (frame[0] === VOTE_FRAME) this.#handlers.onVote(from, frame.subarray(1))
       else handler(from, channel, frame)
     })
   }
@@ -45,11 +49,25 @@ export class RaftLines implements Transport {
     this.#raft.onPeerChange((node, connected) => { if (connected) handler(node) })
   }
 
+  /** What a node sent is signed wrongly, or not by whom it says: its score carries the fault. */
+  reject(node: number, what: string): void {
+    this.#raft.report(node, new PeerFault('P2P_STATEMENT_REJECTED', 'reject', 'an attestation or vote does not hold', { what }))
+  }
+
   /** Sends an attestation to every reachable node; who misses it gets the newest again when it connects. */
   broadcastAttestation(attestation: Uint8Array): void {
-    const frame = new Uint8Array(attestation.length + 1)
-    frame[0] = ATTESTATION_FRAME
-    frame.set(attestation, 1)
+    this.#broadcast(ATTESTATION_FRAME, attestation)
+  }
+
+  /** Tells every reachable node of a signed vote, so that two votes of one term meet somewhere. */
+  broadcastVote(vote: Uint8Array): void {
+    this.#broadcast(VOTE_FRAME, vote)
+  }
+
+  #broadcast(kind: number, bytes: Uint8Array): void {
+    const frame = new Uint8Array(bytes.length + 1)
+    frame[0] = kind
+    frame.set(bytes, 1)
     for (const node of this.#raft.reachable()) this.#raft.send(node, 'control', frame)
   }
 }

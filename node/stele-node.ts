@@ -14,7 +14,8 @@ import { createNetwork } from '../p2p/network.ts'
 import type { Network } from '../p2p/network.ts'
 import type { PeerRecord } from '../p2p/roster.ts'
 import { attestationSchema, certificateSchema } from '../primitives/certificate.ts'
-import type { AttestationContent } from '../primitives/certificate.ts'
+import type { AttestationContent, Certificate } from '../primitives/certificate.ts'
+import { toHex } from '../primitives/bytes.ts'
 import { decode, encode } from '../primitives/codec.ts'
 import { equalBytes } from '../primitives/bytes.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
@@ -37,7 +38,12 @@ import { CertificatePursuit } from './certificate-pursuit.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
 import type { ExecutedBlock } from './executed-block.ts'
+import { firstDifference, serveDigests } from './diagnose.ts'
+import type { FirstDifference } from './diagnose.ts'
 import { EvidenceStore } from './evidence.ts'
+import { Votes } from './votes.ts'
+import { Witness } from './witness.ts'
+import type { RefusedBlock } from './witness.ts'
 import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
@@ -56,7 +62,7 @@ import { SnapshotMaker } from './snapshot-maker.ts'
 import { snapshotWindow } from './snapshot-restore.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
 import { serveSnapshots } from './snapshot-server.ts'
-import { serveBlocks } from './sync-blocks.ts'
+import { BlockSource, serveBlocks, signedHeaderAt } from './sync-blocks.ts'
 import { addressesOf } from './routes.ts'
 import { TransactionBook } from './transaction-book.ts'
 import { TransactionReader } from './transaction-reader.ts'
@@ -103,6 +109,9 @@ export interface NodeParts {
   readonly executor: Executor
   readonly driver: Driver
   readonly finality: Finality
+  readonly evidence: EvidenceStore
+  readonly votes: Votes
+  readonly lines: RaftLines
   readonly network: Network
   readonly admission: Admission
   readonly relay: Relay
@@ -227,8 +236,15 @@ export class SteleNode {
       },
     })
     const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
-    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), logger })
-    const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines)
+    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), logger })
+    const evidence = new EvidenceStore(config.dataDir, { id: rules.chain, sets: () => rules.periods.map(({ set }) => set) }, { logger, metrics, clock: this.#clock, publish: (data) => network.gossip.publish('alert', data) })
+    await evidence.load()
+    const witness = this.#createWitness(ledger, executor, network, evidence)
+    const votes = new Votes({ chain: rules.chain, epoch: () => rules.members.epoch, keysOf: (node) => votingKeys(rules, world, node), node: config.node, signer }, {
+      lastBlock: () => executor.tip.hash, term: () => driver.status.term, broadcast: (vote) => lines.broadcastVote(vote), clock: this.#clock,
+      onTwoVotes: (first, second) => { evidence.keep({ kind: 'vote', value: { first, second } }) },
+    })
+    const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines, witness)
     const watch = new JoinWatch(config.snapshots.joinBehindBlocks, {
       sync: network.sync, peers: () => network.roster.peers(), chain: rules.chain, trusted: rules.periods[0]!, logger, blame: (node, code) => blame(network, node, code),
       height: () => store.height, leads: () => this.parts.driver.status.role === 'leader', onFailure: fatal,
@@ -237,15 +253,16 @@ export class SteleNode {
         this.#with.rejoin?.(reason)
       },
     })
-    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch)
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness)
     const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { evidence, votes, lines, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
+    network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
     network.sync.handle('transactions', async (_from, data) => {
       await relay.receive(data)
       return new Uint8Array(0)
@@ -253,7 +270,9 @@ export class SteleNode {
     lines.onConnected(() => {
       const last = finality.repeat()
       if (last !== undefined) lines.broadcastAttestation(last)
+      evidence.repeat()
     })
+    serveDigests(network.sync, world)
     this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
     this.#pursuit.start()
     serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
@@ -315,6 +334,11 @@ export class SteleNode {
     this.#parts?.relay.stop()
     const tell = this.#with.damaged ?? this.#with.fatal
     tell(error)
+  }
+
+  /** Before the start: the node is not to take part, and says why. */
+  hold(reason: string): void {
+    this.#enterRepair(reason)
   }
 
   #enterRepair(reason: string): void {
@@ -384,11 +408,10 @@ export class SteleNode {
     }
   }
 
-  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: ChainRules, signer: ReturnType<typeof createSigner>, lines: RaftLines): Finality {
+  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: ChainRules, signer: ReturnType<typeof createSigner>, lines: RaftLines, witness: Witness): Finality {
     const { logger } = this.#with
     const fatal = this.#failed
     const last = ledger.lastAttestation()
-    const evidence = new EvidenceStore(this.#settings.config.dataDir, { logger, metrics: this.#with.metrics, clock: this.#clock })
     const certificate = ledger.newestCertificate()
     return new Finality({
       chain: rules.chain, sets: rules, node: this.#settings.config.node, signer,
@@ -404,13 +427,15 @@ export class SteleNode {
         ledger.appendLazy({ certificate: { height, bytes: encode(certificateSchema, made) } })
         this.#blocksFinal(height)
       },
-      onEvidence: (node, first, second) => evidence.keep(node, first, second),
+      onEvidence: (_node, first, second) => witness.twoAttestations(first, second),
+      onContradiction: (theirs, own) => { witness.contradicted(theirs, own).catch(fatal) },
+      onForeignCertificate: (made, own) => witness.certifiedElsewhere(made, own),
       onFailure: fatal,
       logger,
     })
   }
 
-  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch): Driver {
+  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch, votes: Votes, witness: Witness): Driver {
     const { config } = this.#settings
     const { logger } = this.#with
     const fatal = this.#failed
@@ -420,15 +445,20 @@ export class SteleNode {
     const { tickMs, electionTicks } = config.consensus
     const raft = new Raft({
       ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationIn(readerOf(world.view())), hardState, applied: executor.executedIndex,
-      refusals: recovered.refusals, electionTicks, jitter: systemRandom.jitter(electionTicks),
+      // What an earlier run refused is judged again: a program that was wrong and is mended must not stay stuck on a block the others committed. Sound refusals cost one execution.
+      refusals: [], electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)
     return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
-      log, transport: lines, execution, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
+      log, transport: lines, execution, votes, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
       onRoleChange: ({ role, leader, term }) => {
         this.#leaderChanges++
         logger.info({ role, leader, term }, 'role changed')
       },
-      onRefusal: ({ index, term, code, error }) => logger.error({ index, term, code, error }, 'this node refuses a block'),
+      onRefusal: ({ index, term, code, error }) => {
+        logger.error({ index, term, code, error }, 'this node refuses a block')
+        const entry = ledger.entry(index)
+        if (entry?.hash !== undefined) witness.refused({ index, height: entry.height, block: entry.hash, code, data: entry.data })
+      },
       onSnapshotOffer: () => watch.offered(),
       onFenced: ({ fence }) => {
         this.#mode = 'fenced'
@@ -436,6 +466,46 @@ export class SteleNode {
       },
       fatal,
     }, raft, { firstRead: recovered.bootCounter * 2 ** 32 + 1, applied: executor.executedIndex, hardState })
+  }
+
+  #createWitness(ledger: Ledger, executor: Executor, network: Network, evidence: EvidenceStore): Witness {
+    const { logger } = this.#with
+    return new Witness({
+      evidence, source: new BlockSource(network.sync, []), headerAt: (height) => signedHeaderAt(ledger, height), signal: this.#stopping.signal, logger,
+      onRefusedCertified: (refused, certificate) => { this.#explainRefusal(refused, certificate, executor, network).catch(this.#failed) },
+      onDiverged: (own, certificate) => {
+        const details = { height: Number(own.height), ours: toHex(own.block), certified: toHex(certificate.content.block), attestedBy: certificate.signatures.map(({ node }) => node) }
+        this.#standAside(new SteleError({ code: 'NODE_DIVERGED', message: 'the cluster has certified another block than the one this node committed', details }))
+      },
+    })
+  }
+
+  /** The others have certified what this node refused: it names where it differs, and takes no part any more. */
+  async #explainRefusal({ height, code, data }: RefusedBlock, certificate: Certificate, executor: Executor, network: Network): Promise<void> {
+    const attesters = certificate.signatures.map(({ node }) => node)
+    let difference: FirstDifference | undefined
+    try {
+      const writes = executor.trace(data)
+      if (writes !== undefined) difference = await firstDifference(writes, attesters[0]!, network.sync, this.#stopping.signal)
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error
+      this.#with.logger.warn({ code: error.code, height }, 'where this node differs could not be found out')
+    }
+    this.#standAside(new SteleError({ code: 'BLOCK_CERTIFIED_ELSEWHERE', message: 'the cluster has certified a block that this node refuses', details: { height, refusedFor: code, attestedBy: attesters, ...difference } }))
+  }
+
+  /** Ends this node's part in consensus at once: nothing more is voted, acknowledged, attested or relayed. */
+  #standAside(error: SteleError): void {
+    if (this.#damageTold) return
+    this.#damageTold = true
+    const { height, position, transaction, key } = error.details
+    this.#enterRepair(`${error.code}: height ${String(height)}${key === undefined ? '' : `, transaction ${String(transaction ?? position)}, key ${String(key)}`}: ${error.message}`)
+    this.#with.logger.error({ code: error.code, ...error.details }, error.message)
+    this.#parts?.driver.stop()
+    this.#parts?.finality.stop()
+    this.#parts?.relay.stop()
+    const tell = this.#with.damaged ?? this.#with.fatal
+    tell(error)
   }
 
   #blockCommitted(block: ExecutedBlock): void {
@@ -469,8 +539,14 @@ export class SteleNode {
 
   #attestationReceived(from: number, bytes: Uint8Array): void {
     this.parts.finality.receive(bytes).then((verdict) => {
-      if (verdict === 'reject') this.#with.logger.warn({ from }, 'attestation rejected')
+      if (verdict !== 'reject') return
+      this.#with.logger.warn({ from }, 'attestation rejected')
+      this.parts.lines.reject(from, 'attestation')
     }, this.#failed)
+  }
+
+  #voteReceived(from: number, bytes: Uint8Array): void {
+    if (this.parts.votes.receive(from, bytes) === 'reject') this.parts.lines.reject(from, 'vote')
   }
 
   async #readFreeBytes(): Promise<void> {
@@ -498,4 +574,10 @@ export function contentOf({ header, hash }: Pick<ExecutedBlock, 'header' | 'hash
 
 function tailOf(ledger: Ledger, appliedIndex: number): ReturnType<typeof toRaftEntry>[] {
   return ledger.entries(appliedIndex + 1, ledger.lastIndex() + 1, Number.MAX_SAFE_INTEGER).map(toRaftEntry)
+}
+
+/** Keys under which a node's vote counts: as a voter now or before, or as the ledger names it while it becomes one. */
+function votingKeys(rules: ChainRules, world: WorldState, node: number): readonly Uint8Array[] {
+  const named = readNode(readerOf(world.view()), node)
+  return [...rules.keysOf(node), ...(named === undefined ? [] : [named.attestationKey])]
 }

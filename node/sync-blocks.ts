@@ -1,4 +1,5 @@
 import { array, bytes, decode, encode, fixedBytes, struct, u32, u64 } from '../primitives/codec.ts'
+import { decodeBlock } from '../primitives/block.ts'
 import { finalitySchema } from '../primitives/receipt.ts'
 import type { Finality } from '../primitives/receipt.ts'
 import type { SyncProtocol } from '../p2p/sync-protocol.ts'
@@ -6,7 +7,7 @@ import type { Ledger } from '../state/ledger.ts'
 import type { ChainStore } from './chain-store.ts'
 
 /** Methods of the sync protocol that other members' repair asks. */
-export const SYNC_METHODS = { entries: 'ledger-entries', placed: 'ledger-placed', finality: 'ledger-finality' } as const
+export const SYNC_METHODS = { entries: 'ledger-entries', placed: 'ledger-placed', finality: 'ledger-finality', header: 'ledger-header' } as const
 
 /** Entries of one answer at most, and bytes read from the ledger at a time. */
 const ENTRIES_MAX = 4096
@@ -16,6 +17,7 @@ const NO_HASH = new Uint8Array(32)
 /** Both inclusive; at most `ENTRIES_MAX` are answered, from the first on. */
 const rangeSchema = struct({ from: u64, to: u64 })
 const heightSchema = struct({ height: u64 })
+const headerSchema = struct({ header: bytes({ max: 2048 }), signature: fixedBytes(64) })
 const entrySchema = struct({ index: u64, term: u32, change: u32, data: bytes({ max: 1_300_000 }) })
 const placedSchema = struct({ committed: u64, entries: array(struct({ index: u64, term: u32, hash: fixedBytes(32) }), { max: ENTRIES_MAX }) })
 
@@ -40,6 +42,22 @@ export function serveBlocks({ sync, ledger, store, committedIndex }: BlockServer
     const finality = store.finality(Number(decode(heightSchema, body).height))
     return Promise.resolve(finality === undefined ? new Uint8Array(0) : encode(finalitySchema, finality))
   })
+  sync.handle(SYNC_METHODS.header, (_from, body) => {
+    const signed = signedHeaderAt(ledger, Number(decode(heightSchema, body).height))
+    return Promise.resolve(signed === undefined ? new Uint8Array(0) : encode(headerSchema, signed))
+  })
+}
+
+/** A header with its proposer's signature. */
+export interface SignedHeader { readonly header: Uint8Array; readonly signature: Uint8Array }
+
+/** The header that this node's ledger holds at a height, committed or not; undefined for none. */
+export function signedHeaderAt(ledger: Ledger, height: number): SignedHeader | undefined {
+  const index = ledger.indexOfHeight(height)
+  const entry = index === undefined ? undefined : ledger.entry(index)
+  if (entry === undefined || entry.data.length === 0) return undefined
+  const { header, signature } = decodeBlock(entry.data)
+  return { header, signature }
 }
 
 interface Range { readonly from: bigint; readonly to: bigint }
@@ -110,5 +128,11 @@ export class BlockSource {
   async finality(node: number, height: number, signal: AbortSignal): Promise<Finality | undefined> {
     const answer = await this.#sync.request(node, SYNC_METHODS.finality, encode(heightSchema, { height: BigInt(height) }), { signal, maxBytes: 64 * 1024 })
     return answer.length === 0 ? undefined : decode(finalitySchema, answer)
+  }
+
+  /** The header another node holds at a height, with its proposer's signature, unverified; undefined when it has none. Codes: P2P_*, CODEC_*. */
+  async header(node: number, height: number, signal: AbortSignal): Promise<SignedHeader | undefined> {
+    const answer = await this.#sync.request(node, SYNC_METHODS.header, encode(heightSchema, { height: BigInt(height) }), { signal, maxBytes: 4096 })
+    return answer.length === 0 ? undefined : decode(headerSchema, answer)
   }
 }

@@ -1,4 +1,4 @@
-import type { ProvenEvidence } from './verify-evidence.ts'
+import type { FoundEvidence } from './verify-evidence.ts'
 
 /** What `stele verify` looks at, in this order. */
 export const VERIFY_PARTS = ['ledger', 'chain', 'certificates', 'state', 'vault'] as const
@@ -41,7 +41,7 @@ export interface VerifyReport {
   /** `promised`: blobs named by storage receipts this node signed, each of which was looked for. */
   readonly vault?: { readonly blobs: number; readonly bytes: number; readonly promised: number }
   /** Members proved to have signed two things for one height. No fault of this folder: it is why the folder must be kept. */
-  readonly evidence: readonly ProvenEvidence[]
+  readonly evidence: readonly FoundEvidence[]
   readonly skipped: readonly Skipped[]
   /** The first `FINDINGS_MAX`, in the order they were met. */
   readonly findings: readonly Finding[]

@@ -3,6 +3,8 @@ import { VERIFY_ERRORS } from './verify-errors.ts'
 import { VERIFY_PARTS } from './verify-report.ts'
 import type { Finding, VerifyPart, VerifyProgress, VerifyReport } from './verify-report.ts'
 
+const MISDEEDS = { attestation: 'attested to two different blocks at height', header: 'signed two different blocks as leader for height', vote: 'voted for two candidates in term' } as const
+
 /** A verification's outcome for people: one line a part, one a finding, and what to do next. */
 export function formatVerifyReport(report: VerifyReport): string {
   const lines: string[] = []
@@ -13,7 +15,7 @@ export function formatVerifyReport(report: VerifyReport): string {
     for (const finding of report.findings.filter((each) => each.part === part)) lines.push(`    ${finding.code} ${placeOf(finding)}`, `      broken rule: ${finding.rule}${detailsOf(finding)}`)
     for (const { why } of report.skipped.filter((each) => each.part === part)) lines.push(`! ${part.padEnd(12)}  ${why}`)
   }
-  for (const { node, member, height } of report.evidence) lines.push(`! evidence      node ${node} of member ${member} attested to two different blocks at height ${height}: keep this folder and tell the other members`)
+  for (const { kind, node, member, at } of report.evidence) lines.push(`! evidence      node ${node} of member ${member} ${MISDEEDS[kind]} ${at}: keep this folder and tell the other members`)
   if (report.findingCount > report.findings.length) lines.push(`    … and ${report.findingCount - report.findings.length} more findings`)
   lines.push('', report.sound ? `${good('sound')} · chain ${report.chain.slice(0, 16)}… · ${seconds(report.durationMs)}` : `${bad('not sound')}: ${count(report.findingCount, 'finding')} in ${report.directory}`)
   if (!report.sound) lines.push(...nextSteps(report).map((text) => `→ ${text}`))

@@ -25,6 +25,7 @@ export const P2P_ERRORS = {
   P2P_GOSSIP_REJECTED: 'A peer relayed a message that its topic forbids.',
   P2P_GOSSIP_FLOOD: 'A peer relays messages faster than they can be checked. What is too much is dropped.',
   P2P_ANSWER_WRONG: 'A peer answered with something that contradicts its digest or its proof. It counts against the peer, and another one is asked.',
+  P2P_STATEMENT_REJECTED: 'A peer sent or passed on an attestation or a vote that does not hold. It counts against the peer.',
   P2P_REQUEST_FLOOD: 'A peer sends requests faster than its allowance. What is too much is refused.',
 } as const
 export type P2pErrorCode = keyof typeof P2P_ERRORS

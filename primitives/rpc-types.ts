@@ -262,6 +262,8 @@ export interface RpcProposal {
   readonly change: unknown
   readonly ballots: readonly { readonly member: number; readonly vote: 'yes' | 'no'; readonly reason: string; readonly text: string | null; readonly height: number }[]
 }
+/** Proof that a node signed two different things; `evidence` is canonical `evidenceSchema`. */
+export interface RpcEvidence { readonly kind: 'attestation' | 'header' | 'vote'; readonly node: number; readonly member: number; readonly epoch: number; readonly term: number; readonly at: number; readonly seenAt: number; readonly evidence: string }
 export interface RpcNodeInfo {
   readonly node: number
   readonly member: number
@@ -294,6 +296,7 @@ export interface PublicMethods {
   chain_members: Method<Record<string, never>, { readonly links: readonly string[]; readonly asOf: AsOf }>
   cluster_membership: Method<Record<string, never>, RpcMembership>
   cluster_status: Method<Record<string, never>, RpcClusterStatus>
+  cluster_evidence: Method<Record<string, never>, { readonly items: readonly RpcEvidence[]; readonly asOf: AsOf }>
   node_info: Method<Record<string, never>, RpcNodeInfo>
   node_unsubscribe: Method<{ readonly subscription: string }, boolean>
   'rpc.discover': Method<Record<string, never>, unknown>

@@ -3,7 +3,7 @@ import type { AuditEntry, Permits, ReleaseCheck } from './shapes/access.ts'
 import type { AsOf } from './schema.ts'
 import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, MemberLinks } from './shapes/chain.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
-import type { ClusterStatus, NodeInfo, Membership } from './shapes/cluster.ts'
+import type { ClusterStatus, EvidenceList, Membership, NodeInfo } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
 import type { RecordVersion } from './shapes/record.ts'
 import type { TxReceipt, TxStatus } from './shapes/transaction.ts'
@@ -128,6 +128,7 @@ export interface ClusterPort {
   status(signal: AbortSignal): Promise<ClusterStatus>
   nodeInfo(): NodeInfo
   membership(): Membership
+  evidence(): EvidenceList
   /** Asks the members for their newest appended heads under `nonce` and checks the permit again at the highest (DESIGN §5.13). */
   releaseCheck(check: { readonly request: string; readonly nonce: string }, caller: Caller, signal: AbortSignal): Promise<ReleaseCheck>
 }

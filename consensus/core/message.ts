@@ -46,7 +46,8 @@ export interface PreVoteRequest extends Header { readonly type: 'preVoteRequest'
 export interface PreVoteAnswer extends Header { readonly type: 'preVoteAnswer'; readonly granted: boolean }
 /** RequestVote (§5.2). `transfer` is true when the leader asked for this campaign; then leases are not honoured. */
 export interface VoteRequest extends Header { readonly type: 'voteRequest'; readonly lastIndex: Index; readonly lastTerm: Term; readonly transfer: boolean }
-export interface VoteAnswer extends Header { readonly type: 'voteAnswer'; readonly granted: boolean }
+/** `vote`: the sender's signed statement about a granted vote, added and checked by the driver; opaque here. */
+export interface VoteAnswer extends Header { readonly type: 'voteAnswer'; readonly granted: boolean; readonly vote?: Uint8Array }
 /** AppendEntries (§5.3): `entries` follow the entry (prevIndex, prevTerm) without gaps. */
 export interface Append extends Header { readonly type: 'append'; readonly prevIndex: Index; readonly prevTerm: Term; readonly entries: readonly Entry[]; readonly commit: Index }
 /** The sender holds, durable and executed, what the answered message showed it up to `index`: never its own last index. */

@@ -1,10 +1,12 @@
 import { fromHex, toHex } from '../../primitives/bytes.ts'
+import { encode } from '../../primitives/codec.ts'
+import { evidenceSchema } from '../../primitives/evidence.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { certificateQuorum, commitQuorum } from '../../primitives/member-set.ts'
 import type { Caller, ClusterPort, NodeReadings, ReadingsPort } from '../../rpc/ports.ts'
 import type { ReleaseCheck as ReleaseCheckJson } from '../../rpc/shapes/access.ts'
 import { membershipOf } from './membership.ts'
-import type { ClusterStatus, Membership, NodeInfo } from '../../rpc/shapes/cluster.ts'
+import type { ClusterStatus, EvidenceList, Membership, NodeInfo } from '../../rpc/shapes/cluster.ts'
 import { readerOf, readMember } from '../../contracts/index.ts'
 import { memberOfNode } from '../node-roster.ts'
 import type { ReleaseCheck } from '../release-check.ts'
@@ -74,6 +76,13 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
     return membershipOf(this.#node.parts, this.#head.asOf)
   }
 
+  evidence(): EvidenceList {
+    const items = this.#node.parts.evidence.list.map(({ proven: { kind, node, member, epoch, term, at }, seenAtMs, evidence }) => ({
+      kind, node, member, epoch, term, at: Number(at), seenAt: seenAtMs, evidence: toHex(encode(evidenceSchema, evidence)),
+    }))
+    return { items, asOf: this.#head.asOf }
+  }
+
   async releaseCheck({ request, nonce }: { readonly request: string; readonly nonce: string }, caller: Caller, signal: AbortSignal): Promise<ReleaseCheckJson> {
     if (caller.kind !== 'institution' && caller.kind !== 'service') throw new SteleError({ code: 'RPC_FORBIDDEN', message: 'release checks are for custodian institutions' })
     const { heads, needed, code, checkedAt } = await this.#release.check(fromHex(request), fromHex(nonce), signal)
@@ -106,8 +115,8 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   #own(): OwnStatus {
-    const { driver, store, finality, clock, startedAtMs, ledger } = this.#node.parts
-    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed'])]
+    const { driver, store, finality, clock, startedAtMs, ledger, evidence } = this.#node.parts
+    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
     return { role: this.#role(), term: driver.status.term, height: store.height, finalHeight: finality.finalHeight, version: STELE_VERSION, uptimeMs: clock.nowMs() - startedAtMs, problems }
   }
 

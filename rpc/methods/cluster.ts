@@ -1,6 +1,6 @@
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
-import { clusterStatus, membership, nodeInfo } from '../shapes/cluster.ts'
+import { clusterStatus, evidenceList, membership, nodeInfo } from '../shapes/cluster.ts'
 
 export const clusterStatusMethod = defineMethod({
   name: 'cluster_status',
@@ -19,6 +19,19 @@ export const clusterStatusMethod = defineMethod({
   access: 'public',
   rateClass: 'heavy',
   handle: (ports, _params, context) => ports.cluster.status(context.signal),
+})
+
+export const clusterEvidence = defineMethod({
+  name: 'cluster_evidence',
+  summary: 'Lists what proves that members signed two different things.',
+  description: 'What this node found or was told, oldest first; empty when all is well. One item per misdeed, at most 100 per node. Kept in evidence.ndjson of the data folder.',
+  params: {},
+  result: evidenceList,
+  errors: [],
+  examples: [{ name: 'two votes in one term', params: {}, result: { items: [{ kind: 'vote', node: 2, member: 2, epoch: 0, term: 7, at: 7, seenAt: SAMPLE_TIME_MS, evidence: SAMPLE.bytes }], asOf: SAMPLE_AS_OF } }],
+  access: 'public',
+  rateClass: 'heavy',
+  handle: (ports) => ports.cluster.evidence(),
 })
 
 export const nodeInfoMethod = defineMethod({

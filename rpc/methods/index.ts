@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { accessAudit, accessPermits, accessReleaseCheck } from './access.ts'
 import { chainBlock, chainBundle, chainHeadMethod, chainInfoMethod, chainMembers, chainProof } from './chain.ts'
-import { clusterMembership, clusterStatusMethod, nodeInfoMethod } from './cluster.ts'
+import { clusterEvidence, clusterMembership, clusterStatusMethod, nodeInfoMethod } from './cluster.ts'
 import { consentList } from './consent.ts'
 import { identityAccount, identityMembers } from './identity.ts'
 import { recordHistory, recordList } from './record.ts'
@@ -19,7 +19,7 @@ export const METHODS = {
   access_audit: accessAudit, access_releaseCheck: accessReleaseCheck, access_permits: accessPermits,
   vault_begin: vaultBegin, vault_status: vaultStatus, vault_hashes: vaultHashes, vault_commit: vaultCommit,
   vault_mailbox_put: mailboxPut, vault_mailbox_get: mailboxGet, vault_mailbox_delete: mailboxDelete, vault_mailbox_list: mailboxList,
-  cluster_status: clusterStatusMethod, cluster_membership: clusterMembership, node_info: nodeInfoMethod, node_subscribe: nodeSubscribe, node_unsubscribe: nodeUnsubscribe,
+  cluster_status: clusterStatusMethod, cluster_membership: clusterMembership, cluster_evidence: clusterEvidence, node_info: nodeInfoMethod, node_subscribe: nodeSubscribe, node_unsubscribe: nodeUnsubscribe,
 }
 export const methodList: readonly AnyMethod[] = Object.values(METHODS)
 

@@ -18,6 +18,14 @@ export const clusterStatus = record({
 })
 export type ClusterStatus = Static<typeof clusterStatus>
 
+export const evidenceItem = record({
+  kind: oneOf(['attestation', 'header', 'vote'], 'two attestations at one height, two headers of a leader at one height of its term, or two votes in one term'),
+  node: nodeNumber, member: memberNumber, epoch: count, term: count, at: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'the height; of votes, the term' }), seenAt: timeMs,
+  evidence: Type.String({ pattern: '^(?:[0-9a-f]{2})+$', maxLength: 16384, description: 'both signed statements, canonical bytes: whoever has genesis can check them' }),
+})
+export const evidenceList = record({ items: Type.Array(evidenceItem, { maxItems: 6400 }), asOf })
+export type EvidenceList = Static<typeof evidenceList>
+
 export const nodeInfo = record({
   node: nodeNumber, member: memberNumber, name: Type.String({ maxLength: 64 }), chain: hash('chain id'), role: oneOf(['leader', 'follower', 'candidate', 'learner']),
   mode: oneOf(['normal', 'repair', 'fenced', 'stopping']), leader: nullable(nodeNumber), term: count,

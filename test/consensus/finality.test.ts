@@ -15,12 +15,13 @@ const memberSet = memberSetHash(chain, members)
 const content = (height: number, fill = height): AttestationContent => ({ v: 1, epoch: 0, height: BigInt(height), term: 1, block: new Uint8Array(32).fill(fill), stateRoot: new Uint8Array(32).fill(9), memberSet })
 const attest = (node: number, of: AttestationContent): Uint8Array => encode(attestationSchema, { content: of, node, signature: signers[node - 1]!.sign(attestationBytes(chain, of)) })
 
-interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly failures: unknown[]; settle(): Promise<void>; hold: Promise<void> | undefined }
+interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly contradictions: number[]; readonly foreign: [number, number | undefined][]; readonly failures: unknown[]; settle(): Promise<void>; hold: Promise<void> | undefined }
 
 function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number } = {}): Bench {
   const [written, sent, certificates, evidence, failures]: [Attestation[], Attestation[], Certificate[], number[], unknown[]] = [[], [], [], [], []]
+  const [contradictions, foreign]: [number[], [number, number | undefined][]] = [[], []]
   const self: Bench = {
-    written, sent, certificates, evidence, failures, hold: undefined,
+    written, sent, certificates, evidence, contradictions, foreign, failures, hold: undefined,
     settle: async () => { for (let i = 0; i < 50; i++) await Promise.resolve() },
     finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined }, {
       persistAttestation: async (bytes) => {
@@ -31,6 +32,8 @@ function bench(options: { readonly lastAttested?: Attestation; readonly attested
       verifyBatch: async (items) => items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature)),
       onCertificate: (certificate) => { certificates.push(certificate) },
       onEvidence: (node) => { evidence.push(node) },
+      onContradiction: ({ node }) => { contradictions.push(node) },
+      onForeignCertificate: ({ content: { height, block } }, own) => { foreign.push([Number(height) * 1000 + block[0]!, own?.block[0]]) },
       onFailure: (error) => { failures.push(error) },
       logger: silentLogger,
     }),
@@ -85,6 +88,43 @@ t.test('two attestations of one member at one height are evidence', async (t) =>
   await b.finality.receive(attest(3, content(5)))
   await b.finality.receive(attest(3, content(5, 99)))
   t.same(b.evidence, [3])
+})
+
+t.test('a second attestation is evidence although the height is final meanwhile, and a third costs no check', async (t) => {
+  const b = bench()
+  b.finality.committed(content(1))
+  for (const node of [2, 3]) await b.finality.receive(attest(node, content(1)))
+  await b.settle()
+  t.equal(b.finality.finalHeight, 1)
+  t.equal(await b.finality.receive(attest(3, content(1, 77))), 'ignore')
+  await b.finality.receive(attest(3, content(1, 78)))
+  t.same(b.evidence, [3])
+  t.equal(await b.finality.receive(attest(4, content(1, 77))), 'ignore', 'a first word below the certified height that differs is of no use')
+  t.equal(await b.finality.receive(attest(4, content(1))), 'ignore', 'a late one that agrees is only remembered')
+  await b.finality.receive(attest(4, content(1, 77)))
+  t.same(b.evidence, [3, 4])
+  const bent = decode(attestationSchema, attest(2, content(1, 77)))
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...bent, signature: new Uint8Array(64) })), 'reject', 'nobody is accused by a signature that does not verify')
+  t.same(b.evidence, [3, 4])
+})
+
+t.test('a member that attests to another block than the one committed here is told, and so is a quorum that certifies another', async (t) => {
+  const b = bench()
+  b.finality.committed(content(1))
+  await b.finality.receive(attest(2, content(1, 77)))
+  await b.finality.receive(attest(2, content(1, 77)))
+  t.same(b.contradictions, [2])
+  await b.finality.receive(attest(3, content(1, 77)))
+  t.same(b.foreign, [], 'two of four certify nothing')
+  await b.finality.receive(attest(4, content(1, 77)))
+  t.same(b.foreign, [[1077, 1]])
+  t.same(b.contradictions, [2, 3, 4])
+  t.equal(b.finality.finalHeight, 0)
+  const late = bench()
+  for (const node of [2, 3, 4]) await late.finality.receive(attest(node, content(1, 77)))
+  t.same(late.foreign, [[1077, undefined]], 'a node that is behind hears of it too')
+  late.finality.committed(content(1))
+  t.same(late.contradictions, [2, 3, 4], 'whoever commits another block afterwards contradicts them all')
 })
 
 t.test('an attestation is durable before it leaves, one at a time, the roundest height first', async (t) => {

@@ -118,7 +118,7 @@ t.test('a sound folder is told in a line a part, an unsound one with place, rule
     '✓ certificates  1 certificate, 2 own attestations; final up to height 3', '✓ state         height 3: 7 values, 2 tree nodes, 20 index rows, 3 files', '✓ vault         1 blob, 100 bytes; 2 promised by storage receipts', '',
     `sound · chain ${'ab'.repeat(8)}… · 1.2 s`,
   ].join('\n'))
-  t.match(formatVerifyReport({ ...report, evidence: [{ node: 2, member: 2, height: 9 }] }), /! evidence +node 2 of member 2 attested to two different blocks at height 9/)
+  t.match(formatVerifyReport({ ...report, evidence: [{ kind: 'attestation', node: 2, member: 2, at: 9 }] }), /! evidence +node 2 of member 2 attested to two different blocks at height 9/)
   const damaged = formatVerifyReport({
     ...report, sound: false, findingCount: 900, skipped: [{ part: 'chain', why: 'not all of it' }],
     findings: [{ part: 'ledger', code: 'LEDGER_DAMAGED', rule: 'every record matches its checksum', height: 2, index: 3, segment: 1, offset: 16_900, bytes: 312, details: { record: 'entry', repair: 'copy' } }],

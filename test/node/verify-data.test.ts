@@ -7,7 +7,8 @@ import t from 'tap'
 import { verifyReceipt } from '../../client/verify-receipt.ts'
 import { blockHashOf, decodeBlock, decodeHeader, encodeBlock, encodeHeader } from '../../primitives/block.ts'
 import { attestationBytes, attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
-import type { Certificate } from '../../primitives/certificate.ts'
+import type { Attestation, Certificate } from '../../primitives/certificate.ts'
+import { evidenceSchema, makeEvidence } from '../../primitives/evidence.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { chainIdOf } from '../../primitives/genesis.ts'
@@ -236,14 +237,16 @@ t.test('an entry this node refused and never acknowledged is no damage; the same
 t.test('kept evidence is checked: two signatures of one node over different blocks at one height, and nothing less', async (t) => {
   const folder = copy()
   const { finality: { certificate: { content } } } = told.permit
-  const attested = (node: number, block: Uint8Array): string => {
+  const attested = (node: number, block: Uint8Array): Attestation => {
     const other = { ...content, block }
-    return Buffer.from(encode(attestationSchema, { content: other, node, signature: told.signers[node - 1]!.sign(attestationBytes(chain, other)) })).toString('hex')
+    return { content: other, node, signature: told.signers[node - 1]!.sign(attestationBytes(chain, other)) }
   }
+  const line = (first: Attestation, second: Attestation): object => ({ kind: 'attestation', evidence: Buffer.from(encode(evidenceSchema, makeEvidence({ kind: 'attestation', value: { first, second } }))).toString('hex') })
   const keep = (...pieces: readonly object[]): void => writeFileSync(join(folder, 'evidence.ndjson'), pieces.map((piece) => `${JSON.stringify(piece)}\n`).join(''))
-  keep({ kind: 'attestation', node: 2, first: attested(2, content.block), second: attested(2, new Uint8Array(32)) })
-  t.match(await verify(folder), { sound: true, evidence: [{ node: 2, member: 2, height: Number(content.height) }] })
-  keep({ first: attested(2, content.block), second: attested(2, content.block) }, { first: attested(2, content.block), second: attested(3, new Uint8Array(32)) }, { first: attested(2, content.block) }, { first: attested(1, content.block), second: attested(1, new Uint8Array(32)).replace(/.$/, (digit) => (digit === '0' ? '1' : '0')) })
+  keep(line(attested(2, content.block), attested(2, new Uint8Array(32))))
+  t.match(await verify(folder), { sound: true, evidence: [{ kind: 'attestation', node: 2, member: 2, at: Number(content.height) }] })
+  const forged = { ...attested(1, new Uint8Array(32)), signature: new Uint8Array(64) }
+  keep(line(attested(2, content.block), attested(2, content.block)), line(attested(2, content.block), attested(3, new Uint8Array(32))), { kind: 'attestation' }, line(attested(1, content.block), forged))
   t.match(await verify(folder), { sound: false, evidence: [], findings: [1, 2, 3, 4].map((line) => ({ code: 'EVIDENCE_DAMAGED', details: { line } })) })
 })
 

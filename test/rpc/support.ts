@@ -83,7 +83,7 @@ export function fakePorts(overrides: Partial<RpcPorts> = {}): RpcPorts & { reado
     audit: { audit: list('access_audit'), permits: async () => sampleOf('access_permits') },
     vault: { begin: async () => sampleOf('vault_begin'), status: async () => sampleOf('vault_status'), putChunk: async () => undefined, getChunk: async () => new Uint8Array([1, 2, 3]), hashes: async () => sampleOf('vault_hashes'), commit: async () => sampleOf('vault_commit') },
     mailbox: { put: async () => undefined, get: async () => sampleOf('vault_mailbox_get'), delete: async () => true, list: async () => sampleOf<{ items: never[] }>('vault_mailbox_list').items },
-    cluster: { status: async () => sampleOf<ClusterStatus>('cluster_status'), nodeInfo: () => sampleOf<NodeInfo>('node_info'), membership: () => sampleOf('cluster_membership'), releaseCheck: async () => sampleOf('access_releaseCheck') },
+    cluster: { status: async () => sampleOf<ClusterStatus>('cluster_status'), nodeInfo: () => sampleOf<NodeInfo>('node_info'), membership: () => sampleOf('cluster_membership'), evidence: () => sampleOf('cluster_evidence'), releaseCheck: async () => sampleOf('access_releaseCheck') },
     ...overrides,
   }
 }

@@ -1,0 +1,64 @@
+// Goal: evidence is kept once per misdeed, within bounds, verified before it is passed on, and survives a restart.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { encode } from '../../primitives/codec.ts'
+import { evidenceSchema, makeEvidence } from '../../primitives/evidence.ts'
+import { noMetrics } from '../../primitives/ports.ts'
+import { EvidenceStore } from '../../node/evidence.ts'
+import { attestation, PIECES, sample, vote } from '../helpers/equivocation.ts'
+import { keepingLogger } from '../helpers/log-lines.ts'
+
+function open(folder: string, start = 0) {
+  const log = keepingLogger()
+  const time = { ms: start }
+  const published: Uint8Array[] = []
+  const store = new EvidenceStore(folder, { id: sample.chain, sets: () => [sample.set] }, {
+    logger: log.logger, metrics: noMetrics, clock: { nowMs: () => time.ms, monotonicMs: () => time.ms }, publish: async (data) => { published.push(data) },
+  })
+  return { store, published, log, time, lines: () => readFileSync(join(folder, 'evidence.ndjson'), 'utf8').trim().split('\n') }
+}
+const wire = (i: number): Uint8Array => encode(evidenceSchema, makeEvidence(PIECES[i]!))
+const until = async (holds: () => boolean): Promise<void> => { while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2)) }
+
+t.test('garbage and forgeries from the wire are rejected and leave nothing', async (t) => {
+  const { store } = open(t.testdir())
+  t.equal(store.receive(2, new Uint8Array(100)), 'reject')
+  t.equal(store.receive(2, new Uint8Array(100_000)), 'reject')
+  const forged = makeEvidence({ kind: 'vote', value: { first: vote(3, 1), second: { ...vote(3, 2), signature: new Uint8Array(64) } } })
+  t.equal(store.receive(2, encode(evidenceSchema, forged)), 'reject')
+  t.same(store.list, [])
+})
+
+t.test('a piece is kept, told and alarmed once, whoever brings it first, and is there after a restart', async (t) => {
+  const folder = t.testdir()
+  const { store, published, log, lines } = open(folder)
+  t.ok(store.keep(PIECES[0]!))
+  t.notOk(store.keep(PIECES[0]!))
+  t.equal(store.receive(2, wire(0)), 'ignore')
+  t.equal(store.receive(2, wire(1)), 'accept', 'a verified piece of another is passed on by gossip')
+  t.equal(store.receive(3, wire(1)), 'ignore')
+  t.equal(published.length, 1, 'only what was found here is published here')
+  t.match(log.lines.filter(({ fields }) => fields['code'] === 'EQUIVOCATION').map(({ fields }) => fields), [{ kind: 'attestation', node: 2, at: 3 }, { kind: 'header', node: 1, at: 3 }])
+  await until(() => lines().length === 2)
+  const again = open(folder)
+  await again.store.load()
+  t.same(again.store.list.map(({ proven }) => proven), store.list.map(({ proven }) => proven))
+  t.notOk(again.store.keep(PIECES[0]!))
+  t.same(again.store.accused, [1, 2])
+  again.store.repeat()
+  t.equal(again.published.length, 2, 'a node that was away is told')
+})
+
+t.test('one liar fills nothing: pieces of a node are bounded, and a peer that brings many is slowed down', async (t) => {
+  const { store, time } = open(t.testdir())
+  let kept = 0
+  for (let term = 1; term <= 130; term++) if (store.keep({ kind: 'vote', value: { first: vote(3, 1, term), second: vote(3, 2, term) } })) kept++
+  t.equal(kept, 100)
+  t.notOk(store.isOpenFor(3))
+  const flood = (from: number): number => Array.from({ length: 60 }, () => store.receive(from, new Uint8Array(3))).filter((verdict) => verdict === 'reject').length
+  t.equal(flood(4), 20, 'beyond its allowance nothing of a peer is even looked at')
+  time.ms += 2000
+  t.equal(flood(4), 10)
+  t.equal(store.receive(2, encode(evidenceSchema, makeEvidence({ kind: 'attestation', value: { first: attestation(2, 2), second: attestation(2, 2, { term: 9 }) } }))), 'accept', 'others are heard')
+})
