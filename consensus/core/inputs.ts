@@ -6,6 +6,7 @@ import { advanceCommit, appendEntries, noteCommitted, sendTimeoutNow } from './l
 import { NOBODY, entriesBytes } from './message.ts'
 import type { Entry } from './message.ts'
 import { isJoint, reconfigure } from './reconfiguration.ts'
+import type { ChangeSet } from './reconfiguration.ts'
 import { broadcastAppend, sendAppend } from './replication.ts'
 import { becomeFollower } from './roles.ts'
 import type { RaftState } from './state.ts'
@@ -24,12 +25,12 @@ export function proposeReconfiguration(state: RaftState, { term, change, data }:
     if (state.pendingReconfiguration > state.log.applied) return state.refuse('CONSENSUS_BUSY', 'an earlier change may not be applied yet')
     if (isJoint(state.tracker.configuration) !== leaves) return state.refuse('RECONFIGURATION_INVALID', leaves ? 'the configuration is not joint' : 'the joint configuration must be left first')
   }
-  const refusal = propose(state, term, [{ kind: 'reconfiguration', data }])
+  const refusal = propose(state, term, [{ kind: 'reconfiguration', data }], change)
   if (refusal === undefined) state.pendingReconfiguration = state.log.lastIndex
   return refusal
 }
 
-function propose(state: RaftState, term: number, contents: readonly Pick<Entry, 'kind' | 'data'>[]): StepRefusal | undefined {
+function propose(state: RaftState, term: number, contents: readonly Pick<Entry, 'kind' | 'data'>[], change?: ChangeSet): StepRefusal | undefined {
   const { config, log } = state
   if (state.fence !== undefined) return state.refuse('LEADER_FENCED', 'a majority refused entries of this node')
   if (state.role !== 'leader' || term !== state.term || !state.tracker.isVoter(state.id)) return state.refuse('NOT_LEADER', 'this node does not lead in the term of the block')
@@ -41,6 +42,7 @@ function propose(state: RaftState, term: number, contents: readonly Pick<Entry, 
     return state.refuse('CONSENSUS_BUSY', 'too much is appended and not committed')
   }
   invariant(log.lastIndex + contents.length < Number.MAX_SAFE_INTEGER, 'the log is full')
+  if (change !== undefined) state.observer?.(state, { type: 'changeProposed', change })
   appendEntries(state, contents)
   broadcastAppend(state)
   return undefined
@@ -88,6 +90,7 @@ export function applied(state: RaftState, { index }: InputOf<'applied'>): void {
 export function reconfigured(state: RaftState, { change }: InputOf<'reconfigured'>): StepRefusal | undefined {
   const result = reconfigure(state.tracker.configuration, change)
   if ('fault' in result) return state.refuse('RECONFIGURATION_INVALID', result.fault)
+  state.observer?.(state, { type: 'reconfigured', configuration: result.configuration })
   state.tracker.switchTo(result.configuration, state.log.lastIndex)
   if (state.role !== 'leader') return undefined
   if (!state.tracker.isVoter(state.id)) {
@@ -106,6 +109,7 @@ export function restored(state: RaftState, { index, configuration }: InputOf<'re
   state.truncate(state.log.committed + 1)
   state.log.restored(index)
   state.refusals.prune(index)
+  state.observer?.(state, { type: 'reconfigured', configuration })
   state.tracker.switchTo(configuration, index)
   if (state.leader !== NOBODY) state.answer({ type: 'appendAck', from: state.id, to: state.leader, term: state.term, index }, index)
 }

@@ -19,6 +19,7 @@ export function lead(state: RaftState): void {
 export function appendEntries(state: RaftState, contents: readonly Pick<Entry, 'kind' | 'data'>[]): void {
   const first = state.log.lastIndex + 1
   const entries = contents.map(({ kind, data }, i): Entry => ({ index: first + i, term: state.term, kind, data }))
+  if (state.observer !== undefined) for (const { kind } of entries) if (kind !== 'reconfiguration') state.observer(state, { type: 'appended' })
   state.log.append(entries)
   for (const entry of entries) {
     state.uncommittedBytes.push(entryBytes(entry))
@@ -118,6 +119,7 @@ export function noteCommitted(state: RaftState, before: number): boolean {
   for (let count = state.uncommittedBytes.length - (state.log.lastIndex - committed); count > 0; count--) {
     state.uncommittedBytesTotal -= state.uncommittedBytes.shift() ?? 0
   }
+  state.observer?.(state, { type: 'committed' })
   releasePostponedReads(state)
   return true
 }

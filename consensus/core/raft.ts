@@ -10,9 +10,9 @@ import { stepLeader } from './leader.ts'
 import type { LogView } from './log.ts'
 import { NOBODY } from './message.ts'
 import type { Message } from './message.ts'
-import type { Answers } from './release.ts'
 import { becomeFollower } from './roles.ts'
 import { RaftState } from './state.ts'
+import type { RaftParts } from './state.ts'
 import { statusOf } from './status.ts'
 import { takePersist } from './take.ts'
 import { messageFault } from './validate.ts'
@@ -29,11 +29,11 @@ export class Raft {
   readonly #state: RaftState
   #shown: SoftState
 
-  /** `answers`: who holds answers back instead of `Release`; harnesses that play the disk themselves give their own. */
-  constructor(config: RaftConfig, log: LogView, answers?: Answers) {
+  constructor(config: RaftConfig, log: LogView, parts?: RaftParts) {
     checkConfig(config)
-    this.#state = new RaftState(config, log, answers)
+    this.#state = new RaftState(config, log, parts)
     this.#shown = { role: 'follower', leader: NOBODY, term: this.#state.term }
+    this.#state.observer?.(this.#state, { type: 'started' })
   }
 
   step(input: Input): StepRefusal | undefined {
@@ -63,6 +63,7 @@ export class Raft {
     const committed = state.log.takeCommitted(state.config.maxCommittedBytesPerEffects)
     const softState = this.#softStateChanged() ? { role: state.role, leader: state.leader, term: state.term } : undefined
     if (softState !== undefined) this.#shown = softState
+    state.observer?.(state, { type: 'effectsTaken' })
     return { persist, truncatedFrom, messages, committed, reads, droppedReads, softState, stepDown, snapshotOffer }
   }
 
@@ -103,6 +104,7 @@ export class Raft {
   /** The rules of terms, equal for all roles (§5.1); what is left belongs to the role. */
   #handle(message: Message): StepRefusal | undefined {
     const state = this.#state
+    state.observer?.(state, { type: 'received', message })
     if (message.term < state.term) return this.#handleOld(message)
     if (message.term > state.term && !this.#enterTerm(message)) return undefined
     switch (message.type) {

@@ -10,6 +10,7 @@ export function becomeFollower(state: RaftState, term: Term, leader: NodeId, rea
   if (state.role === 'leader') state.stepDown = reason
   enter(state, 'follower', term)
   state.leader = state.disownedTerm === term ? NOBODY : leader
+  state.observer?.(state, { type: 'becameFollower' })
 }
 
 /** Asks around before a campaign; neither term nor vote change. */
@@ -25,6 +26,7 @@ export function becomeCandidate(state: RaftState): void {
   invariant(state.role !== 'leader', 'a leader does not campaign')
   enter(state, 'candidate', state.term + 1)
   state.setVote(state.id)
+  state.observer?.(state, { type: 'becameCandidate' })
 }
 
 /** Won the election. The caller appends the no-op. */
@@ -38,6 +40,7 @@ export function becomeLeader(state: RaftState): void {
   own.recentlyActive = true
   // There may be a change in the inherited tail; it is cheaper to wait for all of it than to look.
   state.pendingReconfiguration = state.log.lastIndex
+  state.observer?.(state, { type: 'becameLeader' })
 }
 
 /** What every change of role resets. */

@@ -5,12 +5,20 @@ import { RaftLog } from './log.ts'
 import type { LogView } from './log.ts'
 import { NOBODY } from './message.ts'
 import type { Index, Message, NodeId, Term } from './message.ts'
+import type { CoreObserver } from './observer.ts'
 import { Reads } from './read.ts'
 import { Refusals } from './refusals.ts'
 import type { Refusal } from './refusals.ts'
 import { Release } from './release.ts'
 import type { Answers } from './release.ts'
 import { Tracker } from './tracker.ts'
+
+/** Parts of a node that harnesses and recorders bring along. */
+export interface RaftParts {
+  /** Who holds answers back instead of `Release`. */
+  readonly answers?: Answers
+  readonly observer?: CoreObserver | undefined
+}
 
 /** Everything a node knows; the role files change it, `Raft` shows it to the outside. Not exported beyond the core. */
 export class RaftState {
@@ -19,6 +27,7 @@ export class RaftState {
   readonly log: RaftLog
   readonly tracker: Tracker
   readonly release: Answers
+  readonly observer: CoreObserver | undefined
   readonly refusals: Refusals
   term: Term
   vote: NodeId
@@ -57,8 +66,9 @@ export class RaftState {
   /** The last batch handed out. */
   batch = 0
 
-  constructor(config: RaftConfig, view: LogView, answers?: Answers) {
+  constructor(config: RaftConfig, view: LogView, { answers, observer }: RaftParts = {}) {
     this.config = config
+    this.observer = observer
     this.id = config.id
     this.log = new RaftLog(view, config.applied, config.hardState.commit)
     this.tracker = new Tracker(config.configuration, this.log.lastIndex, config)
@@ -75,11 +85,13 @@ export class RaftState {
   send(message: Message): void {
     invariant(message.to !== this.id, 'a message at once never goes to oneself', { type: message.type })
     this.messages.push(message)
+    this.observer?.(this, { type: 'sent', message })
   }
 
   /** Sends once everything so far is durable and `index` executed. May go to oneself. */
   answer(message: Message, index: Index): void {
     this.release.hold(message, this.#unsaved() ? this.batch + 1 : this.batch, index)
+    this.observer?.(this, { type: 'sent', message })
   }
 
   setTerm(term: Term): void {

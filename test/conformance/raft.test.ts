@@ -23,7 +23,7 @@ async function runner(...args: string[]): Promise<Outcome> {
 t.test('the runner refuses what it cannot run, and says why', async (t) => {
   const folder = t.testdir({ notes: { 'read.txt': 'no command here' } })
   t.match(await runner(), { code: 2, stderr: /one folder is needed/ })
-  t.match(await runner(join(folder, 'absent')), { code: 2, stderr: /absent is no folder/ })
+  t.match(await runner(join(folder, 'absent')), { code: 2, stderr: /absent does not exist/ })
   t.match(await runner(folder), { code: 2, stderr: /no \.txt file below/ })
   t.match(await runner('--fast', folder), { code: 2, stderr: /--fast/ })
   t.match(await runner('--help'), { code: 0, stdout: /Examples:/ })

@@ -2,6 +2,7 @@ import { DEFAULT_RAFT_OPTIONS } from '../../consensus/core/config.ts'
 import type { RaftConfig } from '../../consensus/core/config.ts'
 import type { Effects, Input, RaftStatus, StepRefusal } from '../../consensus/core/effects.ts'
 import type { Entry, Message } from '../../consensus/core/message.ts'
+import type { CoreObserver } from '../../consensus/core/observer.ts'
 import { Raft } from '../../consensus/core/raft.ts'
 import { configurationOf } from '../../consensus/core/reconfiguration.ts'
 import { MemoryLog } from './raft-disk.ts'
@@ -14,6 +15,7 @@ export function block(index: number, term: number, text = `b${index}`): Entry {
 type Body<Type extends Message['type']> = Omit<Extract<Message, { readonly type: Type }>, 'to' | 'type'>
 
 export interface BareOptions extends Partial<RaftConfig> {
+  readonly observer?: CoreObserver
   /** Terms of the stored entries from index 1. */
   readonly terms?: readonly number[]
   readonly voters?: readonly number[]
@@ -31,12 +33,12 @@ export class BareNode {
   holdExecution = false
   #batch = 0
 
-  constructor({ terms = [], voters = [1, 2, 3], ...config }: BareOptions = {}) {
+  constructor({ terms = [], voters = [1, 2, 3], observer, ...config }: BareOptions = {}) {
     this.id = config.id ?? 1
     for (const [i, term] of terms.entries()) this.log.append(block(i + 1, term))
     this.raft = new Raft({
       ...DEFAULT_RAFT_OPTIONS, id: this.id, configuration: configurationOf(voters), hardState: { term: terms.at(-1) ?? 0, vote: 0, commit: 0 }, applied: 0, refusals: [], jitter: 0, ...config,
-    }, this.log)
+    }, this.log, { observer })
     this.#executeAll()
   }
 

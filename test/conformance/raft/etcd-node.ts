@@ -2,6 +2,7 @@ import { DEFAULT_RAFT_OPTIONS } from '../../../consensus/core/config.ts'
 import type { RaftOptions } from '../../../consensus/core/config.ts'
 import type { Input, Persist, RaftStatus, Role, StepRefusal } from '../../../consensus/core/effects.ts'
 import type { Entry, Message } from '../../../consensus/core/message.ts'
+import type { CoreObserver } from '../../../consensus/core/observer.ts'
 import { Raft } from '../../../consensus/core/raft.ts'
 import { nodesOf } from '../../../consensus/core/reconfiguration.ts'
 import { MemoryLog } from '../../helpers/raft-disk.ts'
@@ -61,7 +62,7 @@ export class EtcdNode {
   #shown: { soft: { leader: number; role: Role }; hard: HardState }
   readonly #history: Snapshot[]
 
-  constructor(id: number, start: Snapshot, options: Partial<RaftOptions>, async: boolean) {
+  constructor(id: number, start: Snapshot, options: Partial<RaftOptions>, async: boolean, observer?: CoreObserver) {
     this.id = id
     this.async = async
     this.view = new ServedLog(start)
@@ -70,7 +71,7 @@ export class EtcdNode {
     this.#history = [start]
     const hard = { term: FIRST_TERM, vote: 0, commit: start.index }
     this.#shown = { soft: { leader: 0, role: 'follower' }, hard }
-    this.raft = new Raft({ ...DEFAULT_RAFT_OPTIONS, ...options, id, configuration: start.configuration, hardState: hard, applied: start.index, refusals: [], jitter: 0 }, this.view, this.#answers)
+    this.raft = new Raft({ ...DEFAULT_RAFT_OPTIONS, ...options, id, configuration: start.configuration, hardState: hard, applied: start.index, refusals: [], jitter: 0 }, this.view, { answers: this.#answers, observer })
   }
 
   get status(): RaftStatus { return this.raft.status() }

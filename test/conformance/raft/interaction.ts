@@ -1,4 +1,5 @@
 import type { PeerStatus } from '../../../consensus/core/effects.ts'
+import type { CoreObserver } from '../../../consensus/core/observer.ts'
 import { readAddNodes } from './add-nodes.ts'
 import { parseChanges } from './changes.ts'
 import { CommandError, ConformanceFileError, booleanOf, numberOf, valuesOf } from './datadriven.ts'
@@ -21,6 +22,12 @@ const MESSAGE_TYPES: ReadonlySet<string> = new Set([
  */
 export class InteractionRunner {
   readonly #environment = new Environment()
+  readonly #observer: CoreObserver | undefined
+
+  /** `observer` is told what every core of the file does. */
+  constructor(observer?: CoreObserver) {
+    this.#observer = observer
+  }
 
   /** What the command prints. */
   run(directive: Directive): string {
@@ -90,7 +97,7 @@ export class InteractionRunner {
   #addNodes(directive: Directive): void {
     const { nodes } = this.#environment
     const { count, start, options, async } = readAddNodes(directive)
-    for (let i = 0; i < count; i++) nodes.push(new EtcdNode(nodes.length + 1, start, options, async))
+    for (let i = 0; i < count; i++) nodes.push(new EtcdNode(nodes.length + 1, start, options, async, this.#observer))
   }
 
   #each(directive: Directive, title: string, work: (node: EtcdNode) => void): void {

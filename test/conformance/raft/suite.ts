@@ -1,5 +1,6 @@
-import { readdirSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { readdirSync, statSync } from 'node:fs'
+import { join, relative, resolve, sep } from 'node:path'
+import type { CoreObserver } from '../../../consensus/core/observer.ts'
 import { ConfigurationEnvironment } from './confchange.ts'
 import { ConformanceFileError, parseDatadriven } from './datadriven.ts'
 import type { Directive } from './datadriven.ts'
@@ -26,12 +27,16 @@ export function hasPassed({ difference, error }: FileResult): boolean {
   return difference === undefined && error === undefined
 }
 
-/** The `.txt` files below `folder` with their family, by path; those of no family are left out. */
+/** The `.txt` files below `folder` with their family, by path; those of no family are left out. `folder` may also be such a file. */
 export function findFiles(folder: string): readonly { readonly path: string; readonly family: Family }[] {
+  if (statSync(folder).isFile()) {
+    const family = familyOf([], resolve(folder))
+    return family === undefined ? [] : [{ path: folder, family }]
+  }
   const found: { path: string; family: Family }[] = []
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
-    const family = entry.isFile() && entry.name.endsWith('.txt') ? familyOf(relative(folder, path).split(sep), folder) : undefined
+    const family = entry.isFile() && entry.name.endsWith('.txt') ? familyOf(relative(folder, path).split(sep), resolve(folder)) : undefined
     if (family !== undefined) found.push({ path, family })
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -45,14 +50,14 @@ function familyOf(parts: readonly string[], folder: string): Family | undefined 
   return named as Family | undefined
 }
 
-/** Runs every command of a file, and goes on after a difference: the count tells how much of the file is right. */
-export function runFile(path: string, family: Family, strict: boolean): FileResult {
+/** Runs every command of a file, and goes on after a difference: the count tells how much of the file is right. `observer` sees the cores of an interaction file. */
+export function runFile(path: string, family: Family, strict: boolean, observer?: CoreObserver): FileResult {
   let [commands, passed] = [0, 0]
   let difference: Difference | undefined
   try {
     const directives = parseDatadriven(path)
     if (directives.length === 0) throw new ConformanceFileError(path, 'the file has no command')
-    const run = runnerOf(family, directives)
+    const run = runnerOf(family, directives, observer)
     for (const directive of directives) {
       commands++
       const actual = comparable(inContext(run, directive), strict)
@@ -66,12 +71,12 @@ export function runFile(path: string, family: Family, strict: boolean): FileResu
   }
 }
 
-function runnerOf(family: Family, directives: readonly Directive[]): (directive: Directive) => string {
+function runnerOf(family: Family, directives: readonly Directive[], observer: CoreObserver | undefined): (directive: Directive) => string {
   if (family === 'quorum') {
     const first = directives.some((directive) => comparable(inContext(runQuorum, directive), true) !== comparable(directive.expected, true) && comparable(runQuorum(directive, 'first'), true) === comparable(directive.expected, true))
     return (directive) => runQuorum(directive, first ? 'first' : 'alike')
   }
-  const runner = family === 'confchange' ? new ConfigurationEnvironment() : new InteractionRunner()
+  const runner = family === 'confchange' ? new ConfigurationEnvironment() : new InteractionRunner(observer)
   return (directive) => runner.run(directive)
 }
 
