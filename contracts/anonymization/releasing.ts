@@ -60,7 +60,7 @@ export const release = call({
     const id = context.transactionId
     const author = context.caller.member
     const { dataset, version } = open
-    context.put(releases, [id], { request, dataset, version, author, hash, document, readAtHeight, figures, height: context.block.height, state: 'open', sound: 0, faulty: 0 })
+    context.put(releases, [id], { request, dataset, version, author, hash, document, readAtHeight, figures, height: context.block.height, timeMs: context.block.timeMs, state: 'open', sound: 0, faulty: 0 })
     context.put(releaseRequests, [request], { ...open, release: id })
     context.emit('released', anonymizationEvents.released, { release: id, request, author, hash, document, figures })
   },

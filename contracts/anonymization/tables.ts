@@ -15,7 +15,7 @@ const selection = struct({ persons: u32, selection: fixedBytes(32), original: fi
 export type Selection = Infer<typeof selection>
 
 const release = struct({
-  request: fixedBytes(32), dataset: fixedBytes(32), version: u32, author: u32, hash: fixedBytes(32), document: fixedBytes(32), readAtHeight: u64, figures: releaseFigures, height: u64,
+  request: fixedBytes(32), dataset: fixedBytes(32), version: u32, author: u32, hash: fixedBytes(32), document: fixedBytes(32), readAtHeight: u64, figures: releaseFigures, height: u64, timeMs: u64,
   state: oneOf('open', 'accepted', 'refused'), sound: u32, faulty: u32,
 })
 export type Release = Infer<typeof release>
