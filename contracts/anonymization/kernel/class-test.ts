@@ -131,7 +131,7 @@ export class ClassJudge {
 
   /** The same for counts alone: rows of the subset and rows of the whole table. */
   brokenBySize(inSubset: number, rows: number): string | undefined {
-    if (this.presence !== undefined) {
+    if (this.presence !== undefined && (inSubset > 0 || this.policy.presence?.absentClasses !== 'pass')) {
       const share = { num: BigInt(inSubset), den: BigInt(rows) }
       if (compare(share, this.presence[0]) < 0 || compare(share, this.presence[1]) > 0) return 'δ-presence'
     }

@@ -32,6 +32,12 @@ export interface Closeness { readonly attribute: string; readonly distance: 'equ
 /** β-likeness (Cao, Karras, VLDB 2012): (q − p) / p ≤ β, enhanced: ≤ min(β, −ln p), for every value whose share grows. */
 export interface Likeness { readonly attribute: string; readonly kind: 'basic' | 'enhanced'; readonly beta: Fraction }
 
+/**
+ * Bounds of the share of the subset. `absentClasses`: whether classes without any row of the subset are judged too (`judge`, the default and the definition: with a lower bound above
+ * zero nobody may be known to be absent) or passed over, as nothing of them is published (what ARX does whenever a class has a least size besides).
+ */
+export interface Presence { readonly min: Fraction; readonly max: Fraction; readonly absentClasses?: 'judge' | 'pass' | undefined }
+
 /** What a release has to satisfy. All bounds are inclusive. */
 export interface Policy {
   /** Rows per class at least. */
@@ -40,7 +46,7 @@ export interface Policy {
   readonly closeness?: readonly Closeness[] | undefined
   readonly likeness?: readonly Likeness[] | undefined
   /** δ-presence (Nergiz, Atzori, Clifton, SIGMOD 2007): share of the research subset in every class of the whole table. */
-  readonly presence?: { readonly min: Fraction; readonly max: Fraction } | undefined
+  readonly presence?: Presence | undefined
   /** Rows of the whole table per class at least that a row of the subset may hide among (k-map, Sweeney 2002). Needs a subset. */
   readonly kMap?: number | undefined
   /** Share of rows that may be left out to satisfy the rest. Default none. */

@@ -54,69 +54,99 @@ export function baseTuples({ quasi, rowCount }: Prepared, subset: Uint8Array | u
   return { columns, count: distinct, leaves, rows, subsetRows, tupleOf: ids, byTuple, begins }
 }
 
-/** The tuples of one node of the lattice as classes: a class per tuple, and per class rows, rows of the subset, and one tuple that stands for it. */
-export interface Grouping { readonly classOf: Int32Array; readonly count: number; readonly rows: Int32Array; readonly subsetRows: Int32Array; readonly representative: Int32Array }
+/** The tuples of one node of the lattice as classes: per class rows, rows of the subset, and one base tuple that stands for it. */
+export interface Grouping { readonly count: number; readonly rows: Int32Array; readonly subsetRows: Int32Array; readonly representative: Int32Array; classOf(): Int32Array }
 
-/** Groups tuples by their generalised values with an open-addressing table of its own, reused from node to node: this is what full-domain search spends its time on. */
+/** Tuples that some columns have already been generalised of: fewer than the base tuples, and `reducedOf` leads from those to these. */
+interface ReducedTuples { readonly count: number; readonly representative: Int32Array; readonly rows: Int32Array; readonly subsetRows: Int32Array; readonly reducedOf: Int32Array }
+
+/** Numbers that are remembered between nodes at most (four bytes each). */
+const CACHE_NUMBERS_MAX = 32_000_000
+
+/**
+ * Groups tuples by their generalised values: this is what full-domain search spends its time on. Nodes that share the levels of the widest columns are grouped from tuples that
+ * were generalised there once (roll-up); an open-addressing table finds equal tuples.
+ */
 export class Grouper {
   private readonly base: BaseTuples
-  private readonly mask: number
-  private readonly slots: Int32Array
-  private readonly classOf: Int32Array
-  private readonly representative: Int32Array
+  /** Columns with the most leaves: half of them. */
+  private readonly wide: readonly number[]
+  private readonly reductions = new Map<string, ReducedTuples>()
+  private remembered = 0
+  private readonly all: ReducedTuples
 
   constructor(base: BaseTuples) {
     this.base = base
-    let size = 4
-    while (size < base.count * 2) size *= 2
-    this.mask = size - 1
-    this.slots = new Int32Array(size)
-    this.classOf = new Int32Array(base.count)
-    this.representative = new Int32Array(base.count)
+    const byLeaves = base.columns.map((_, q) => q).sort((a, b) => base.columns[b]!.hierarchy.leaves.length - base.columns[a]!.hierarchy.leaves.length || a - b)
+    this.wide = byLeaves.slice(0, (byLeaves.length + 1) >> 1)
+    const identity = Int32Array.from({ length: base.count }, (_, tuple) => tuple)
+    this.all = { count: base.count, representative: identity, rows: base.rows, subsetRows: base.subsetRows, reducedOf: identity }
   }
 
-  /** `levels`: one per column. The arrays of the result are reused by the next call. */
+  /** `levels`: one per column. */
   group(levels: readonly number[]): Grouping {
-    const { base, mask, slots, classOf, representative } = this
-    const maps = base.columns.map(({ hierarchy }, q) => hierarchy.nodeOf[levels[q]!]!)
-    const { leaves } = base
-    const width = maps.length
-    slots.fill(-1)
-    let count = 0
-    for (let tuple = 0; tuple < base.count; tuple++) {
-      let hash = 17
-      for (let q = 0; q < width; q++) hash = Math.imul(hash, 31) + maps[q]![leaves[q]![tuple]!]! | 0
-      hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
-      let slot = (hash ^ (hash >>> 13)) & mask
-      for (;;) {
-        const index = slots[slot]!
-        if (index === -1) {
-          slots[slot] = count
-          representative[count] = tuple
-          classOf[tuple] = count++
-          break
-        }
-        const other = representative[index]!
-        let q = 0
-        while (q < width && maps[q]![leaves[q]![tuple]!] === maps[q]![leaves[q]![other]!]) q++
-        if (q === width) {
-          classOf[tuple] = index
-          break
-        }
-        slot = (slot + 1) & mask
-      }
+    const reduced = this.reduce(levels)
+    const { classOf, ...grouped } = groupTuples(this.base, reduced, levels)
+    return { ...grouped, classOf: () => reduced.reducedOf.map((tuple) => classOf[tuple]!) }
+  }
+
+  private reduce(levels: readonly number[]): ReducedTuples {
+    const key = this.wide.map((q) => levels[q]).join()
+    const known = this.reductions.get(key)
+    if (known !== undefined) return known
+    const { classOf, ...grouped } = groupTuples(this.base, this.all, levels.map((level, q) => (this.wide.includes(q) ? level : 0)))
+    const reduced = { ...grouped, reducedOf: classOf }
+    this.remembered += 3 * reduced.count + this.base.count
+    if (this.remembered > CACHE_NUMBERS_MAX) {
+      this.reductions.clear()
+      this.remembered = 3 * reduced.count + this.base.count
     }
-    const [rows, subsetRows] = [new Int32Array(count), new Int32Array(count)]
-    for (let tuple = 0; tuple < base.count; tuple++) {
-      rows[classOf[tuple]!]! += base.rows[tuple]!
-      subsetRows[classOf[tuple]!]! += base.subsetRows[tuple]!
-    }
-    return { classOf, count, rows, subsetRows, representative }
+    this.reductions.set(key, reduced)
+    return reduced
   }
 }
 
+type Grouped = Omit<Grouping, 'classOf'> & { readonly classOf: Int32Array }
+
+function groupTuples(base: BaseTuples, from: ReducedTuples, levels: readonly number[]): Grouped {
+  const columns = base.columns.map(({ hierarchy }, q) => ({ nodeOf: hierarchy.nodeOf[levels[q]!]!, leaves: base.leaves[q]!, nodes: hierarchy.levels[levels[q]!]!.labels.length })).filter(({ nodes }) => nodes > 1)
+  let size = 4
+  while (size < from.count * 2) size *= 2
+  const mask = size - 1
+  const slots = new Int32Array(size).fill(-1)
+  const [classOf, representative, hashes] = [new Int32Array(from.count), new Int32Array(from.count), new Int32Array(from.count)]
+  const [rows, subsetRows] = [new Int32Array(from.count), new Int32Array(from.count)]
+  for (const { nodeOf, leaves } of columns) for (let i = 0; i < from.count; i++) hashes[i] = Math.imul(hashes[i]!, 31) + nodeOf[leaves[from.representative[i]!]!]! | 0
+  const isEqual = (a: number, b: number): boolean => {
+    for (let q = 0; q < columns.length; q++) {
+      const { nodeOf, leaves } = columns[q]!
+      if (nodeOf[leaves[a]!] !== nodeOf[leaves[b]!]) return false
+    }
+    return true
+  }
+  let count = 0
+  for (let i = 0; i < from.count; i++) {
+    const tuple = from.representative[i]!
+    const mixed = Math.imul(hashes[i]! ^ (hashes[i]! >>> 15), 0x2c1b3c6d)
+    let slot = (mixed ^ (mixed >>> 13)) & mask
+    let index = slots[slot]!
+    while (index !== -1 && !isEqual(tuple, representative[index]!)) index = slots[(slot = (slot + 1) & mask)]!
+    if (index === -1) {
+      index = count++
+      slots[slot] = index
+      representative[index] = tuple
+    }
+    classOf[i] = index
+    rows[index]! += from.rows[i]!
+    subsetRows[index]! += from.subsetRows[i]!
+  }
+  return { count, classOf, rows: rows.slice(0, count), subsetRows: subsetRows.slice(0, count), representative: representative.slice(0, count) }
+}
+
 /** Row ids class by class. */
-export function rowsByClass(base: BaseTuples, { classOf, count, rows }: Grouping): { order: Int32Array; starts: Int32Array } {
+export function rowsByClass(base: BaseTuples, grouping: Grouping): { order: Int32Array; starts: Int32Array } {
+  const { count, rows } = grouping
+  const classOf = grouping.classOf()
   const starts = new Int32Array(count + 1)
   for (let index = 0; index < count; index++) starts[index + 1] = starts[index]! + rows[index]!
   const order = new Int32Array(base.byTuple.length)

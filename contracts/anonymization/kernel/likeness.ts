@@ -17,6 +17,17 @@ export function likenessGain({ column, counts, touched, distinct, size }: Histog
   return { num, den }
 }
 
+/** The largest |ln(q / p)| of a value present in a class, with 96 binary places: δ-disclosure privacy (Brickell, Shmatikov, KDD 2008). */
+export function disclosure({ column, counts, touched, distinct, size }: Histogram): Rational {
+  let most = 0n
+  for (let i = 0; i < distinct; i++) {
+    const rank = touched[i]!
+    const difference = minusLnFixed(column.totals[rank]!, column.total) - minusLnFixed(counts[rank]!, size)
+    most = difference > most ? difference : -difference > most ? -difference : most
+  }
+  return { num: most, den: 1n << LOG_PLACES }
+}
+
 /** Enhanced β-likeness: the gain of no value exceeds min(β, −ln p). The logarithm is irrational unless p is 1, so its 96 binary places decide. */
 export function hasEnhancedLikeness({ column, counts, touched, distinct, size }: Histogram, beta: Rational): boolean {
   for (let i = 0; i < distinct; i++) {

@@ -19,7 +19,8 @@ export function hierarchyMondrian(columns: readonly CodedColumn[], rows: Int32Ar
   }, report)
 }
 
-function cutTree(records: Records, { hierarchy }: TreeColumn, partition: Partition, q: number, k: number, test: ClassTest | undefined): readonly Partition[] | undefined {
+/** Cuts a partition into the children of its node in column `q`, if every child with rows keeps k and passes the test. */
+export function cutTree(records: Records, { hierarchy }: TreeColumn, partition: Partition, q: number, k: number, test: ClassTest | undefined): readonly Partition[] | undefined {
   const { start, end } = partition
   const below = partition.level[q]! - 1
   if (below < 0) return undefined
