@@ -9,25 +9,34 @@ import type { Rational } from './rational.ts'
 
 /** Equal ground distance: half the sum of |q − p|, which is the sum over the values that have grown. */
 export function equalDistance({ column, counts, touched, distinct, size }: Histogram): Rational {
-  let moved = 0n
+  // Together at most size · total, below 10^14.
+  let moved = 0
   for (let i = 0; i < distinct; i++) {
     const rank = touched[i]!
     const surplus = counts[rank]! * column.total - column.totals[rank]! * size
-    if (surplus > 0) moved += BigInt(surplus)
+    if (surplus > 0) moved += surplus
   }
-  return { num: moved, den: BigInt(size) * BigInt(column.total) }
+  return { num: BigInt(moved), den: BigInt(size) * BigInt(column.total) }
 }
+
+/** Sums of terms below 10^14 are exact as plain numbers up to here. */
+const EXACT_MAX = 2 ** 52
 
 /** Ordered ground distance |i − j| / (m − 1) over the m values that occur in the whole, ascending (§5.1). */
 export function orderedDistance({ column, counts, size }: Histogram): Rational {
-  let [carried, moved, values] = [0, 0n, 0]
+  let [carried, moved, values] = [0, 0, 0]
+  let large = 0n
   for (let rank = 0; rank < column.distinct; rank++) {
     if (column.totals[rank] === 0) continue
     values++
     carried += counts[rank]! * column.total - column.totals[rank]! * size
-    moved += BigInt(Math.abs(carried))
+    moved += Math.abs(carried)
+    if (moved > EXACT_MAX) {
+      large += BigInt(moved)
+      moved = 0
+    }
   }
-  return { num: moved, den: BigInt(size) * BigInt(column.total) * BigInt(Math.max(1, values - 1)) }
+  return { num: large + BigInt(moved), den: BigInt(size) * BigInt(column.total) * BigInt(Math.max(1, values - 1)) }
 }
 
 /**
@@ -39,7 +48,7 @@ export function hierarchicalDistance({ column, counts, size }: Histogram): Ratio
   if (hierarchy === undefined || leafOf === undefined) return { num: 1n, den: 1n }
   let extra = new Array<number>(hierarchy.leaves.length).fill(0)
   for (let rank = 0; rank < column.distinct; rank++) extra[leafOf[rank]!]! += counts[rank]! * column.total - column.totals[rank]! * size
-  let moved = 0n
+  let moved = 0
   for (let level = 1; level < hierarchy.levels.length; level++) {
     const { low, high } = hierarchy.levels[level]!
     const childOf = hierarchy.nodeOf[level - 1]!
@@ -50,10 +59,10 @@ export function hierarchicalDistance({ column, counts, size }: Histogram): Ratio
         if (extra[child]! > 0) surplus += extra[child]!
         else want -= extra[child]!
       }
-      moved += BigInt(level) * BigInt(Math.min(surplus, want))
+      moved += level * Math.min(surplus, want)
       next[node] = surplus - want
     }
     extra = next
   }
-  return { num: moved, den: BigInt(size) * BigInt(column.total) * BigInt(hierarchy.levels.length - 1) }
+  return { num: BigInt(moved), den: BigInt(size) * BigInt(column.total) * BigInt(hierarchy.levels.length - 1) }
 }

@@ -44,22 +44,22 @@ export class NodeJudge {
     return this.judge.models.length > 0
   }
 
-  /** `sizesOnly`: look at k, k-map and δ-presence alone. */
-  judgeNode(levels: readonly number[], sizesOnly = false): NodeVerdict {
+  /** Sizes first, as they cost little; the models of a class only while the node may still be valid: of an invalid one `broken` and `suppressed` tell a part. */
+  judgeNode(levels: readonly number[]): NodeVerdict {
     this.checked++
     const grouping = this.grouper.group(levels)
     const broken = new Uint8Array(grouping.count)
-    let [suppressed, hopeless] = [0, false]
-    const rows = this.hasModels && !sizesOnly ? rowsByClass(this.base, grouping) : undefined
-    for (let index = 0; index < grouping.count; index++) {
-      const inSubset = grouping.subsetRows[index]!
-      const rule = this.judge.brokenBySize(inSubset, grouping.rows[index]!) ?? (rows === undefined ? undefined : this.judge.broken(rows.order, rows.starts[index]!, rows.starts[index + 1]!, 1))
-      if (rule === undefined) continue
+    let [suppressed, valid] = [0, true]
+    const strike = (index: number): void => {
       broken[index] = 1
-      suppressed += inSubset
-      hopeless ||= inSubset === 0
+      suppressed += grouping.subsetRows[index]!
+      valid &&= grouping.subsetRows[index]! > 0 && suppressed <= this.limitRows
     }
-    return { grouping, broken, suppressed, valid: !hopeless && suppressed <= this.limitRows }
+    for (let index = 0; index < grouping.count && valid; index++) if (this.judge.brokenBySize(grouping.subsetRows[index]!, grouping.rows[index]!) !== undefined) strike(index)
+    if (!this.hasModels || !valid) return { grouping, broken, suppressed, valid }
+    const { order, starts } = rowsByClass(this.base, grouping)
+    for (let index = 0; index < grouping.count && valid; index++) if (broken[index] === 0 && this.judge.broken(order, starts[index]!, starts[index + 1]!, 1) !== undefined) strike(index)
+    return { grouping, broken, suppressed, valid }
   }
 
   /**

@@ -7,14 +7,15 @@ import type { Rational } from './rational.ts'
  * Source: Cao, Karras, "Publishing Microdata with a Robust Privacy Guarantee", VLDB 2012, definitions 1 and 2.
  */
 export function likenessGain({ column, counts, touched, distinct, size }: Histogram): Rational {
-  let [num, den] = [0n, 1n]
+  // (q − p) / p = count · total / (totals · size) − 1: the greatest count / totals decides, whose products are exact as plain numbers.
+  let [count, base] = [0, 1]
   for (let i = 0; i < distinct; i++) {
     const rank = touched[i]!
-    const gain = BigInt(counts[rank]! * column.total - column.totals[rank]! * size)
-    const base = BigInt(column.totals[rank]! * size)
-    if (gain * den > num * base) [num, den] = [gain, base]
+    if (counts[rank]! * base > count * column.totals[rank]!) [count, base] = [counts[rank]!, column.totals[rank]!]
   }
-  return { num, den }
+  const den = base * size
+  const num = count * column.total - den
+  return num <= 0 ? { num: 0n, den: 1n } : { num: BigInt(num), den: BigInt(den) }
 }
 
 /** The largest |ln(q / p)| of a value present in a class, with 96 binary places: δ-disclosure privacy (Brickell, Shmatikov, KDD 2008). */
@@ -32,7 +33,9 @@ export function disclosure({ column, counts, touched, distinct, size }: Histogra
 export function hasEnhancedLikeness({ column, counts, touched, distinct, size }: Histogram, beta: Rational): boolean {
   for (let i = 0; i < distinct; i++) {
     const rank = touched[i]!
-    const gain = BigInt(counts[rank]! * column.total - column.totals[rank]! * size)
+    const growth = counts[rank]! * column.total - column.totals[rank]! * size
+    if (growth <= 0) continue
+    const gain = BigInt(growth)
     const base = BigInt(column.totals[rank]! * size)
     if (gain * beta.den > beta.num * base) return false
     if (gain << LOG_PLACES > minusLnFixed(column.totals[rank]!, column.total) * base) return false

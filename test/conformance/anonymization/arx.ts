@@ -139,11 +139,15 @@ export class ArxSuite {
     }
   }
 
-  private search(each: ArxCase, wanted: Wanted) {
+  private judge(each: ArxCase, wanted: Wanted) {
     const { prepared, base, grouper } = this.prepared(each.sensitive, wanted)
     const judge = new NodeJudge(base, grouper, new ClassJudge(wanted.policy, prepared.payload, wanted.subset?.flags), wanted.policy.suppressionLimit)
-    const loss = createLoss(wanted.metric, base, wanted.options)
-    return { judge, loss, dimensions: base.columns.length, found: searchOptimum(judge, loss) }
+    return { judge, loss: createLoss(wanted.metric, base, wanted.options), dimensions: base.columns.length }
+  }
+
+  private search(each: ArxCase, wanted: Wanted) {
+    const made = this.judge(each, wanted)
+    return { ...made, found: searchOptimum(made.judge, made.loss) }
   }
 
   private checkNone(id: string, each: ArxCase, wanted: Wanted): Outcome {
@@ -164,14 +168,13 @@ export class ArxSuite {
     return pass(id, `${named} ${show(score, wanted.metric, dimensions)}, ${found.checked} nodes grouped`)
   }
 
-  /** ARX's heuristic searches stop where they happen to be; no optimum is asserted. What can be said is that ours is no worse. */
+  /** ARX's heuristic searches stop where they happen to be; no optimum is asserted. What can be said is that their node is valid and what it costs. */
   private checkHeuristic(id: string, each: ArxCase, wanted: Wanted): Outcome {
-    const { judge, loss, found, dimensions } = this.search(each, wanted)
+    const { judge, loss, dimensions } = this.judge(each, wanted)
     const verdict = judge.judgeNode(each.transformation)
     const score = loss.scoreOf(each.transformation, verdict)
     if (!verdict.valid || !isNear(score, each.loss, wanted.metric, dimensions)) return fail(id, `the node that ARX found costs ${show(score, wanted.metric, dimensions)}, expected ${each.loss}`)
-    if (found === undefined || compare(found.score, score) > 0) return fail(id, 'our optimum is worse than a heuristic one')
-    return notOurs(id, `heuristic search; its node costs what is expected, ours ${compare(found.score, score) === 0 ? 'the same' : show(found.score, wanted.metric, dimensions)}`)
+    return notOurs(id, 'heuristic search: where it stops is a matter of steps, not of an optimum; its node satisfies the policy and costs what is expected')
   }
 }
 
