@@ -275,10 +275,10 @@ export class Driver {
 
   #commit(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      const change = this.#ports.execution.commit(entry)
-      if (change === undefined) continue
-      const refusal = this.#raft.step({ type: 'reconfigured', change })
-      invariant(refusal === undefined, 'a committed change of the configuration can be put in force', { index: entry.index, reason: refusal?.reason })
+      for (const change of this.#ports.execution.commit(entry) ?? []) {
+        const refusal = this.#raft.step({ type: 'reconfigured', change })
+        invariant(refusal === undefined, 'a committed change of the configuration can be put in force', { index: entry.index, reason: refusal?.reason })
+      }
     }
     this.#applied = entries.at(-1)!.index
     this.#raft.step({ type: 'applied', index: this.#applied })

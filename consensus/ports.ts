@@ -71,6 +71,6 @@ export interface Execution {
   discard(block: CutBlock): void
   /** Drops everything executed at or above `from`. */
   truncate(from: Index): void
-  /** A committed entry, in order. Returns the change of the configuration it puts in force, if it does. */
-  commit(entry: Entry): ChangeSet | undefined
+  /** A committed entry, in order. Returns the changes of the configuration it puts in force, in order, if any. */
+  commit(entry: Entry): readonly ChangeSet[] | undefined
 }

@@ -1,9 +1,12 @@
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { decodeBlock, decodeHeader, headerSigningBytes } from '../primitives/block.ts'
 import type { BlockEnvelope, BlockHeader } from '../primitives/block.ts'
-import { SteleError } from '../primitives/error.ts'
+import { decode } from '../primitives/codec.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import { merkleRoot } from '../primitives/merkle.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
+import { signedRecovery } from '../primitives/recovery.ts'
+import type { SignedRecovery } from '../primitives/recovery.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { decodeTransaction } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
@@ -14,6 +17,8 @@ export interface ReadBlock {
   readonly envelope: BlockEnvelope
   readonly header: BlockHeader
   readonly transactions: readonly Transaction[]
+  /** The signed statement that the first block of a later epoch carries instead of transactions. */
+  readonly recovery: SignedRecovery | undefined
 }
 
 function refuse(rule: string, details: Record<string, unknown> = {}): never {
@@ -28,8 +33,21 @@ export function readBlock(data: Uint8Array, chain: Uint8Array, read: (bytes: Uin
   if (!equalBytes(header.chain, chain)) refuse('the header names another chain')
   if (header.count !== envelope.transactions.length) refuse('the count is that of the transactions', { count: header.count, transactions: envelope.transactions.length })
   if (!equalBytes(merkleRoot(envelope.transactions), header.txRoot)) refuse('the transaction root is that of the transactions', { height: Number(header.height) })
-  const transactions = envelope.transactions.map(read)
-  return { envelope, header, transactions }
+  const recovery = recoveryIn(envelope, header)
+  const transactions = recovery === undefined ? envelope.transactions.map(read) : []
+  return { envelope, header, transactions, recovery }
+}
+
+/** The recovery statement that a block carries; undefined for a block of transactions. */
+export function recoveryIn({ transactions }: BlockEnvelope, { epoch }: BlockHeader): SignedRecovery | undefined {
+  const [only] = transactions
+  if (epoch === 0 || only === undefined || transactions.length > 1) return undefined
+  try {
+    return decode(signedRecovery, only)
+  } catch (error) {
+    if (errorCode(error)?.startsWith('CODEC_') === true) return undefined // A transaction: its members have other names.
+    throw error
+  }
 }
 
 /** The proposer's signature over the header, under this key. */

@@ -49,7 +49,8 @@ export class BlockExecution implements Execution {
   }
 
   get wantsBlock(): boolean {
-    const { rules: { step } } = this.#ports.executor.tip
+    const { opensEpoch, tip: { rules: { step } } } = this.#ports.executor
+    if (opensEpoch) return true
     return step !== undefined && (step.due || this.#ports.maySettle(step))
   }
 
@@ -97,10 +98,10 @@ export class BlockExecution implements Execution {
     if (applier.isBehind) return undefined
     const { rules } = executor.tip
     // Blocks after an activation are for its voters to cut; a leader that is none any more waits for its commit, and steps down.
-    if (!rules.members.voters.some(({ node }) => node === this.#options.node)) return undefined
+    if (!rules.members.voters.some(({ node }) => node === this.#options.node) && !executor.opensEpoch) return undefined
     if (this.wantsBlock) {
       const { data, block } = executor.activate(index, term, BigInt(clock.nowMs()))
-      return { data, transactions: [], block, change: block.change }
+      return { data, transactions: [], block, change: block.changes[0] }
     }
     const candidates = [...mempool.peek(rules.limits.blockTransactionsMax, rules.limits.blockBytesMax)]
     const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
@@ -143,7 +144,7 @@ export class BlockExecution implements Execution {
     }
   }
 
-  commit(entry: Entry): ChangeSet | undefined {
+  commit(entry: Entry): readonly ChangeSet[] | undefined {
     const { executor, applier, mempool, book, onCommitted } = this.#ports
     // The core passes over no-ops behind an executed block by itself, so it may commit one that has not come through the queue yet.
     if (entry.kind === 'noop' && entry.index === executor.executedIndex + 1) executor.execute(entry)
@@ -156,7 +157,7 @@ export class BlockExecution implements Execution {
     book.committed(block)
     this.#expire(block.header.timeMs)
     onCommitted(block)
-    return block.change
+    return block.changes
   }
 }
 

@@ -63,7 +63,9 @@ export class ChainRules implements HeaderRules {
   /** Takes over what a state says: at the start, and after a change was committed. */
   load(reader: Reader): void {
     this.#periods = readMemberSets(reader).map(({ from, set }) => ({ from, set, hash: memberSetHash(this.chain, set) }))
-    this.#changeHeights = this.#periods.slice(1).map(({ from }) => Number(from) - 1)
+    // What an earlier epoch left without a certificate is settled by the recovery that ended it (DESIGN §5.7).
+    const { epoch } = this.#periods.at(-1)!.set
+    this.#changeHeights = this.#periods.filter(({ set }) => set.epoch === epoch).slice(1).map(({ from }) => Number(from) - 1)
     const limits = readParameters(reader)
     if (limits === this.#limits) return
     this.#limits = limits
@@ -71,8 +73,8 @@ export class ChainRules implements HeaderRules {
   }
 
   /** Moves on with a committed block, whose state `layer` shows. */
-  follow({ rules: { limits }, change, layer }: Pick<ExecutedBlock, 'rules' | 'change' | 'layer'>): boolean {
-    const moved = change !== undefined || limits !== this.#limits
+  follow({ rules: { limits }, changes, layer }: Pick<ExecutedBlock, 'rules' | 'changes' | 'layer'>): boolean {
+    const moved = changes.length > 0 || limits !== this.#limits
     if (moved) this.load(readerOf(layer))
     return moved
   }

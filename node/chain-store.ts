@@ -8,6 +8,7 @@ import { SteleError } from '../primitives/error.ts'
 import type { MemberPeriod, MemberSetLink } from '../primitives/member-history.ts'
 import { inclusionPath, inclusionPathOf } from '../primitives/merkle.ts'
 import type { Finality, ReceiptBundle } from '../primitives/receipt.ts'
+import { recoveryIn } from './block-check.ts'
 import { historySubtree } from './block-index.ts'
 import { findReceipt, findTransaction, receiptsOf } from '../state/indexes.ts'
 import type { Location } from '../state/keyspace.ts'
@@ -119,6 +120,12 @@ export class ChainStore {
     const links: MemberSetLink[] = []
     for (const { from, set } of periods.slice(1)) {
       const at = Number(from) - 1
+      const opening = this.block(at + 1)
+      const recovery = opening === undefined ? undefined : recoveryIn(opening.envelope, opening.header)
+      if (recovery !== undefined) {
+        links.push({ kind: 'recovery', value: recovery })
+        continue
+      }
       const stored = at < height ? this.#ledger.certificateCovering(at) : undefined
       const block = this.block(at)
       if (stored?.height !== at || block === undefined) break

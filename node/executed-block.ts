@@ -28,8 +28,8 @@ export interface ExecutedBlock {
   readonly historyNodes: readonly HistoryNode[]
   /** What the next block stands under. */
   readonly rules: NextRules
-  /** What an activation block changes in consensus; undefined for every other block. */
-  readonly change: VoterChange | undefined
+  /** What a change of members or a recovery changes in consensus, in order; empty for every other block. */
+  readonly changes: readonly VoterChange[]
 }
 
 /** What the next block stands on: the newest executed block, or what the durable state stands at. */

@@ -6,14 +6,17 @@ import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
 import { activationRoot } from '../primitives/member-history.ts'
 import { leafHash, merkleRoot } from '../primitives/merkle.ts'
+import { memberSetHash } from '../primitives/member-set.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
+import { signedRecovery, verifyRecovery } from '../primitives/recovery.ts'
+import type { SignedRecovery } from '../primitives/recovery.ts'
 import { receiptSchema } from '../primitives/receipt.ts'
 import type { Receipt } from '../primitives/receipt.ts'
 import { verify } from '../primitives/signature.ts'
 import type { SignatureItem, Signer } from '../primitives/signature.ts'
 import { signatureItems } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
-import { executeActivation, executeBlock, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
+import { executeActivation, executeBlock, executeRecovery, proofsOf, proposeBlock } from '../contracts/runtime/execute.ts'
 import type { BlockOutcome, VoterChange } from '../contracts/index.ts'
 import type { AuthorisationCode } from '../contracts/runtime/codes.ts'
 import type { ExecutionBlock } from '../contracts/index.ts'
@@ -27,6 +30,7 @@ import type { ReadBlock } from './block-check.ts'
 import { nextRules } from './chain-rules.ts'
 import { tracing } from './trace.ts'
 import type { TracedWrite } from './trace.ts'
+import type { NextRules } from './chain-rules.ts'
 import type { ExecutedBlock, Tip } from './executed-block.ts'
 import type { TransactionReader } from './transaction-reader.ts'
 
@@ -39,7 +43,7 @@ export interface ExecutorPorts {
   readonly verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
 }
 
-export interface ExecutorOptions { readonly chain: Uint8Array; readonly node: number; readonly signer: Signer }
+export interface ExecutorOptions { readonly chain: Uint8Array; readonly node: number; readonly signer: Signer; readonly recovery?: SignedRecovery | undefined }
 
 /** An entry as the log hands it over, in the words of consensus or of the ledger. A `reconfiguration` (`change`) carries an activation block. */
 export interface LogEntry { readonly index: number; readonly term: number; readonly kind?: 'noop' | 'block' | 'reconfiguration' | 'normal' | 'change'; readonly data: Uint8Array }
@@ -47,8 +51,8 @@ export interface LogEntry { readonly index: number; readonly term: number; reado
 /** Why this node will not vouch for an entry. `root`: the state root it got itself, or zeros when it never came so far. */
 export interface Refused { readonly code: string; readonly root: Uint8Array; readonly error: SteleError }
 
-/** What executing a block came to. `set` and `change` for activations only. */
-interface Outcome { readonly receipts: readonly Receipt[]; readonly set?: MemberSet; readonly change?: VoterChange | undefined }
+/** What executing a block came to. `set` and `changes` for activations and recoveries only. */
+interface Outcome { readonly receipts: readonly Receipt[]; readonly set?: MemberSet; readonly changes?: readonly VoterChange[] }
 
 const NO_ROOT = new Uint8Array(32)
 
@@ -65,10 +69,12 @@ export class Executor {
   readonly #read = new WeakMap<Uint8Array, ReadBlock>()
   #base: Tip
   #executedIndex: number
+  readonly #recovery: SignedRecovery | undefined
 
   /** `base`: what the durable state stands at; `appliedIndex`: the entry it has applied. */
   constructor(options: ExecutorOptions, ports: ExecutorPorts, base: Tip, appliedIndex: number) {
     this.#options = options
+    this.#recovery = options.recovery
     this.#ports = ports
     this.#base = base
     this.#executedIndex = appliedIndex
@@ -136,7 +142,7 @@ export class Executor {
     const tip = this.tip
     const read = this.#readOnce(entry.data)
     const { envelope, header, transactions } = read
-    const { rules } = tip
+    const rules = this.#rulesFor(read, entry)
     checkHeader(header, tip, entry.term, rules)
     const height = Number(header.height)
     const proposal = proposalItem(read, proposerKey(header, rules.members))
@@ -145,7 +151,7 @@ export class Executor {
       throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: 'every signature verifies', height } })
     }
     const window = this.#newWindow(tip)
-    const outcome = this.#run(entry.kind === 'reconfiguration' || entry.kind === 'change', layer, window, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
+    const outcome = this.#run(isChange(entry), read.recovery, layer, window, { height: header.height, timeMs: header.timeMs, parentTimeMs: tip.timeMs, chainId: header.chain }, transactions)
     if ('refused' in outcome) {
       throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: outcome.refused.code, height, position: outcome.refused.position } })
     }
@@ -155,18 +161,36 @@ export class Executor {
     if (!equalBytes(root, header.stateRoot) || !equalBytes(eventRoot, header.eventRoot)) {
       throw new SteleError({ code: 'ROOT_MISMATCH', message: 're-execution gives another root than the proposer signed', details: { height, proposer: header.proposer, ours: toHex(root), theirs: toHex(header.stateRoot), eventsAgree: equalBytes(eventRoot, header.eventRoot) } })
     }
-    return this.#executed(entry.index, entry.term, header, envelope.header, transactions, outcome.receipts, receiptBytes, layer, window, outcome.change)
+    return this.#executed(entry.index, entry.term, header, envelope.header, transactions, outcome.receipts, receiptBytes, layer, window, outcome.changes)
+  }
+
+  /** The rules a block stands under: those of the state below it, or of the recovery statement it carries, which must hold and name its parent. */
+  #rulesFor({ recovery }: ReadBlock, entry: LogEntry): NextRules {
+    const { rules, height, hash } = this.tip
+    if (recovery === undefined) return rules
+    const { statement } = recovery
+    const fault = !isChange(entry) ? 'a recovery stands alone in a change of the configuration' : statement.height !== BigInt(height) || !equalBytes(statement.block, hash) ? 'a recovery goes on from the block it names' : undefined
+    if (fault !== undefined) throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: fault, height: height + 1 } })
+    verifyRecovery(this.#options.chain, rules.members, recovery)
+    return rulesOf(rules, recovery)
+  }
+
+  /** True while the next block has to open the epoch of a recovery that this node was given. */
+  get opensEpoch(): boolean {
+    const { rules, height, hash } = this.tip
+    const statement = this.#recovery?.statement
+    return statement !== undefined && statement.set.epoch === rules.members.epoch + 1 && statement.height === BigInt(height) && equalBytes(statement.block, hash)
   }
 
   /** Executes a block of transactions, or an activation, which holds none. */
-  #run(activates: boolean, layer: Layer, window: WindowLayer, block: ExecutionBlock, transactions: readonly Transaction[]): Outcome | Extract<BlockOutcome, { refused: unknown }> {
+  #run(activates: boolean, recovery: SignedRecovery | undefined, layer: Layer, window: WindowLayer, block: ExecutionBlock, transactions: readonly Transaction[]): Outcome | Extract<BlockOutcome, { refused: unknown }> {
     const ports = { state: this.store(layer), window, registry: this.#ports.registry, verified: (item: SignatureItem) => this.#verified(item) }
     if (!activates) {
       const outcome = executeBlock(ports, block, transactions)
       return 'refused' in outcome ? outcome : { receipts: outcome.receipts }
     }
     if (transactions.length > 0) return { refused: { position: 0, code: 'BLOCK_CHANGE_DUE' } }
-    const outcome = executeActivation(ports, block)
+    const outcome = recovery === undefined ? executeActivation(ports, block) : executeRecovery(ports, block, recovery.statement.set)
     return 'refused' in outcome ? outcome : { receipts: [], ...outcome }
   }
 
@@ -193,25 +217,27 @@ export class Executor {
     const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs
     const layer = this.#ports.world.newLayer(tip.layer)
     const window = this.#newWindow(tip)
-    const outcome = this.#run(true, layer, window, { height: BigInt(tip.height + 1), timeMs, parentTimeMs: tip.timeMs, chainId: this.#options.chain }, [])
+    const recovery = this.opensEpoch ? this.#recovery : undefined
+    const outcome = this.#run(true, recovery, layer, window, { height: BigInt(tip.height + 1), timeMs, parentTimeMs: tip.timeMs, chainId: this.#options.chain }, [])
     invariant(!('refused' in outcome), 'a leader activates only what stands out')
-    return this.#cut(index, term, timeMs, [], outcome, layer, window)
+    return this.#cut(index, term, timeMs, [], outcome, layer, window, recovery)
   }
 
-  #cut(index: number, term: number, timeMs: bigint, transactions: readonly Transaction[], outcome: Outcome, layer: Layer, window: WindowLayer): { readonly data: Uint8Array; readonly block: ExecutedBlock } {
+  #cut(index: number, term: number, timeMs: bigint, transactions: readonly Transaction[], outcome: Outcome, layer: Layer, window: WindowLayer, recovery?: SignedRecovery): { readonly data: Uint8Array; readonly block: ExecutedBlock } {
     const tip = this.tip
     const { chain, node, signer } = this.#options
-    const { rules } = tip
+    const rules = recovery === undefined ? tip.rules : rulesOf(tip.rules, recovery)
+    const contents = recovery === undefined ? transactions.map(({ bytes }) => bytes) : [encode(signedRecovery, recovery)]
     const { root } = layer.seal()
     const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
     const header: BlockHeader = {
-      v: 1, chain, epoch: rules.members.epoch, height: BigInt(tip.height + 1), term, parent: tip.hash, txRoot: merkleRoot(transactions.map(({ bytes }) => bytes)),
+      v: 1, chain, epoch: rules.members.epoch, height: BigInt(tip.height + 1), term, parent: tip.hash, txRoot: merkleRoot(contents),
       eventRoot: outcome.set === undefined ? merkleRoot(receiptBytes) : activationRoot(outcome.set), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters,
-      timeMs, proposer: node, count: transactions.length,
+      timeMs, proposer: node, count: contents.length,
     }
     const headerBytes = encodeHeader(header)
-    const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(chain, headerBytes)), transactions: transactions.map(({ bytes }) => bytes) })
-    return { data, block: this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window, outcome.change) }
+    const data = encodeBlock({ header: headerBytes, signature: signer.sign(headerSigningBytes(chain, headerBytes)), transactions: contents })
+    return { data, block: this.#executed(index, term, header, headerBytes, transactions, outcome.receipts, receiptBytes, layer, window, outcome.changes) }
   }
 
   /** Hash of an executed block that is not durable in the database yet. */
@@ -292,17 +318,26 @@ export class Executor {
     return this.#ports.knows(item) || verify(item.publicKey, item.message, item.signature)
   }
 
-  #executed(index: number, term: number, header: BlockHeader, headerBytes: Uint8Array, transactions: readonly Transaction[], receipts: readonly Receipt[], receiptBytes: readonly Uint8Array[], layer: Layer, window: WindowLayer, change: VoterChange | undefined): ExecutedBlock {
+  #executed(index: number, term: number, header: BlockHeader, headerBytes: Uint8Array, transactions: readonly Transaction[], receipts: readonly Receipt[], receiptBytes: readonly Uint8Array[], layer: Layer, window: WindowLayer, changes: readonly VoterChange[] = []): ExecutedBlock {
     const hash = blockHashOf(header.chain, headerBytes)
     const history = this.tip.history.clone()
     const historyNodes = history.appendHash(leafHash(hash))
-    const rules = nextRules(header.chain, readerOf(layer), this.tip.rules, change !== undefined)
-    return { index, term, height: Number(header.height), hash, header, headerBytes, transactions, receipts, receiptBytes, layer, window, history, historyNodes, rules, change }
+    const rules = nextRules(header.chain, readerOf(layer), this.tip.rules, changes.length > 0)
+    return { index, term, height: Number(header.height), hash, header, headerBytes, transactions, receipts, receiptBytes, layer, window, history, historyNodes, rules, changes }
   }
+}
+
+function isChange({ kind }: LogEntry): boolean {
+  return kind === 'reconfiguration' || kind === 'change'
+}
+
+/** Voters and proposer of the first block of an epoch are those of the statement. */
+function rulesOf(rules: NextRules, { statement: { set, chain } }: SignedRecovery): NextRules {
+  return { ...rules, members: set, memberSet: memberSetHash(chain, set) }
 }
 
 /** Faults of the block, as against faults of this node. */
 function isRefusal(code: string | undefined): boolean {
-  return code === 'ROOT_MISMATCH' || code === 'BLOCK_INVALID' || code?.startsWith('CODEC_') === true || code?.startsWith('TX_') === true
+  return code === 'ROOT_MISMATCH' || code === 'BLOCK_INVALID' || code?.startsWith('CODEC_') === true || code?.startsWith('TX_') === true || code?.startsWith('RECOVERY_') === true
 }
 

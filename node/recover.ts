@@ -10,6 +10,7 @@ import { ReplayWindow } from '../contracts/index.ts'
 import { worldError } from '../state/world-errors.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { historyPeaks, historyRows } from './block-index.ts'
+import { recoveryIn } from './block-check.ts'
 import { nextRules } from './chain-rules.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Tip } from './executed-block.ts'
@@ -45,6 +46,7 @@ export async function recoverWindow(store: ChainStore, chain: Uint8Array, regist
     const block = store.block(height)!
     if (block.header.timeMs + BigInt(lifetimeMsMax) < tip.timeMs) break
     const receipts = (await store.receipts(height)).map((bytes) => decode(receiptSchema, bytes))
+    if (recoveryIn(block.envelope, block.header) !== undefined) continue
     if (receipts.length !== block.envelope.transactions.length) throw worldError('STATE_DAMAGED', { row: `receipts of height ${height}` })
     blocks.push({ height: BigInt(height), timeMs: block.header.timeMs, transactions: block.envelope.transactions.map((bytes) => decodeTransaction(bytes, chain)), receipts })
   }

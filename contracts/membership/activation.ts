@@ -7,7 +7,7 @@ import { ed25519KeyId } from '../../primitives/signature.ts'
 import { accounts } from '../identity/accounts.ts'
 import type { Reader, Writer } from '../runtime/table.ts'
 import { readMemberSet } from './members.ts'
-import { governanceTable, members, memberSets, nodes, rosterTable } from './tables.ts'
+import { governanceTable, members, memberSets, nodes, proposals, rosterTable } from './tables.ts'
 import type { Governance, Roster, Stage } from './tables.ts'
 
 type UnderWay = NonNullable<Governance['change']>
@@ -52,6 +52,30 @@ export function activate(writer: Writer, chain: Uint8Array, height: bigint): { r
   if (grown) writer.put(memberSets, [after.sets], { from: height + 1n, set })
   writer.put(governanceTable, [], { ...after, sets: after.sets + Number(grown), change: next === undefined ? null : { ...change!, ...next, since: height } })
   return { set, change: voterChange }
+}
+
+/**
+ * Opens the epoch of a recovery: its voters and nobody else take part, whatever was under way before is void. The caller has verified the statement against the
+ * set before. Returns what consensus drops: every node that is not in the set.
+ */
+export function openEpoch(writer: Writer, chain: Uint8Array, height: bigint, set: MemberSet): readonly VoterChange[] {
+  const roster = writer.get(rosterTable)!
+  const governance = writer.get(governanceTable)!
+  const kept = set.voters.map(({ node }) => node)
+  const dropped = [...new Set([...roster.nodes, ...roster.learners, ...roster.outgoing])].filter((node) => !kept.includes(node)).sort((a, b) => a - b)
+  for (const node of dropped) {
+    const { member } = writer.get(nodes, node)!
+    const found = writer.get(members, member)!
+    writer.delete(nodes, node)
+    if (set.voters.some((voter) => voter.member === member)) continue
+    writer.put(members, [member], { ...found, nodes: [] })
+    suspend(writer, chain, member)
+  }
+  if (governance.open !== null) writer.put(proposals, [governance.open], { ...writer.get(proposals, governance.open)!, state: 'expired' })
+  writer.put(rosterTable, [], { epoch: set.epoch, members: set.voters.map(({ member }) => member).sort((a, b) => a - b), nodes: kept, learners: [], outgoing: [] })
+  writer.put(memberSets, [governance.sets], { from: height, set })
+  writer.put(governanceTable, [], { ...governance, sets: governance.sets + 1, open: null, change: null })
+  return [{ transition: 'explicit', changes: dropped.map((node) => ({ kind: 'remove' as const, node })) }, { transition: 'auto', changes: [] }]
 }
 
 interface Step { readonly next: { readonly stage: Stage; readonly node: number } | undefined; readonly voterChange: VoterChange }

@@ -6,7 +6,7 @@ import type { Receipt } from '../../primitives/receipt.ts'
 import type { SignatureItem } from '../../primitives/signature.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Account } from '../identity/accounts.ts'
-import { activate, pendingStep } from '../membership/activation.ts'
+import { activate, openEpoch, pendingStep } from '../membership/activation.ts'
 import type { VoterChange } from '../membership/activation.ts'
 import { readParameters } from '../membership/members.ts'
 import type { MemberSet } from '../../primitives/member-set.ts'
@@ -158,16 +158,25 @@ export function executeBlock(ports: ExecutionPorts, block: ExecutionBlock, trans
 
 /**
  * Executes an activation block: the step of an accepted change of members that stands out, and nothing else. `set`: who votes from the next block on;
- * `change`: what consensus changes once the block is committed.
+ * `changes`: what consensus changes once the block is committed.
  */
-export function executeActivation(ports: ExecutionPorts, block: ExecutionBlock): { readonly set: MemberSet; readonly change: VoterChange } | { readonly refused: { readonly position: number; readonly code: BlockCode } } {
+export function executeActivation(ports: ExecutionPorts, block: ExecutionBlock): { readonly set: MemberSet; readonly changes: readonly VoterChange[] } | { readonly refused: { readonly position: number; readonly code: BlockCode } } {
   if (block.timeMs < block.parentTimeMs) return { refused: { position: 0, code: 'BLOCK_TIME_BEFORE_PARENT' } }
   const writer = writerOf(ports.state)
   if (pendingStep(writer) === undefined) return { refused: { position: 0, code: 'BLOCK_CHANGE_MISSING' } }
   const execution = new BlockExecution(ports, block)
   const outcome = activate(writer, block.chainId, block.height)
   execution.finish()
-  return outcome
+  return { set: outcome.set, changes: [outcome.change] }
+}
+
+/** Executes the block that opens the epoch of a recovery. The caller has verified the statement, and that it names the parent. */
+export function executeRecovery(ports: ExecutionPorts, block: ExecutionBlock, set: MemberSet): { readonly set: MemberSet; readonly changes: readonly VoterChange[] } | { readonly refused: { readonly position: number; readonly code: BlockCode } } {
+  if (block.timeMs < block.parentTimeMs) return { refused: { position: 0, code: 'BLOCK_TIME_BEFORE_PARENT' } }
+  const execution = new BlockExecution(ports, block)
+  const changes = openEpoch(writerOf(ports.state), block.chainId, block.height, set)
+  execution.finish()
+  return { set, changes }
 }
 
 /** Executes candidates for a block of one's own: leaves out what is not includable and stops where the cost limit is reached. */

@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { verifyReceipt } from '../../client/index.ts'
+import { readGenesis } from '../../node/genesis-file.ts'
+import { readKeys } from '../../node/keys.ts'
+import { toHex } from '../../primitives/bytes.ts'
+import { run } from './cli.ts'
+import { clientOf, enrol, Load } from './load.ts'
+import { Town } from './town.ts'
+
+/**
+ * Grows a network of real processes from three nodes to five and shrinks it to four, rotates keys of a node and of a member, replaces a dead node and recovers from
+ * a lost majority, all under load; receipts from before still verify offline. Exit code 1 when anything of it does not hold.
+ */
+const say = (text: string): void => { process.stdout.write(`${text}\n`) }
+const mustBe = (holds: boolean, claim: string): void => {
+  if (!holds) throw new Error(`does not hold: ${claim}`)
+  say(`   ok  ${claim}`)
+}
+
+const directory = await mkdtemp(join(tmpdir(), 'stele-reconfigure-'))
+const town = new Town(directory)
+let load: Load | undefined
+try {
+  say('1  three institutions')
+  await town.start(3)
+  const genesis = readGenesis(town.genesis)
+  const passphrase = readFileSync(join(town.post(1).folder, 'passphrase'), 'utf8').trim()
+  const operator = await readKeys(join(town.post(1).folder, 'operator.json'), 'operator', passphrase)
+  const client = (): ReturnType<typeof clientOf> => clientOf(genesis, 1, operator, town.urls)
+  const before = await enrol(client(), 'final')
+  const receipt = await run('tx', 'receipt', toHex(before.id), '--rpc', town.urls[0]!)
+  load = new Load(client())
+
+  say('2  two more join by vote: 3 → 5')
+  await town.join(4, 4, [1, 2])
+  mustBe(String(await town.settled()) === '1,2,3,4', 'node 4 caught up as a learner and votes')
+  load.use(client())
+  await town.join(5, 5, [1, 2, 4])
+  mustBe(String(await town.settled()) === '1,2,3,4,5', 'node 5 caught up and votes; the fourth member\'s vote counted')
+  load.use(client())
+
+  say('3  one leaves: 5 → 4')
+  const removing = run('member', 'remove', '--member', '2', '--config', town.post(1).custodian, '--governance', town.post(1).governance)
+  const open = await waitOpen(town)
+  for (const member of [3, 4, 5]) await run('member', 'vote', open, '--config', town.post(member).custodian, '--governance', town.post(member).governance)
+  mustBe((await removing)['stoppable'] === true, 'the command waited until the node may be stopped')
+  await town.retire(2)
+  load.use(client())
+  mustBe(String(await town.settled()) === '1,3,4,5', 'four voters are left')
+
+  say('4  keys are rotated')
+  await town.rotateNode(4, [1, 3, 5])
+  mustBe((await enrol(client(), 'final')).height > 0, 'the chain goes on with new keys of node 4')
+  await town.rotateMember(5, [1, 3, 4])
+  await town.settled()
+  load.use(client())
+
+  say('5  a node dies and is replaced')
+  await town.kill(3)
+  load.use(client())
+  await town.replace(3, 6, [1, 4, 5])
+  mustBe(String(await town.settled()) === '1,4,5,6', 'node 6 took the place of node 3')
+  load.use(client())
+  const late = await enrol(client(), 'final')
+
+  await load.stop()
+  const { confirmed, failures } = load
+  load = undefined
+  mustBe(confirmed.length > 20, `${confirmed.length} writes were confirmed under load, ${failures.length} attempts failed${failures.length === 0 ? '' : ` (${[...new Set(failures)].join(', ')})`}`)
+  const newest = clientOf(genesis, 1, operator, town.urls.slice(-1))
+  let lost = 0
+  for (const { id } of confirmed) if (['unknown', 'pending'].includes((await newest.call('tx_status', { id: toHex(id) })).status)) lost++
+  mustBe(lost === 0, 'none of them is lost: the newest node has them all')
+  mustBe(verifyReceipt(Buffer.from(String(receipt['bundle']), 'hex'), { genesis }).code === 'OK', 'the receipt from before any change verifies against genesis alone')
+  const proof = join(directory, 'proof.json')
+  await run('proof', '--transaction', toHex(late.id), '--out', proof, '--rpc', town.urls[0]!, '--genesis', town.genesis)
+  await run('verify', 'proof', proof, '--genesis', town.genesis)
+  say('   ok  a proof of the newest write verifies offline through every change of members')
+  say('done')
+} finally {
+  await load?.stop()
+  await town.stop()
+  await rm(directory, { recursive: true, force: true })
+}
+
+async function waitOpen(of: Town): Promise<string> {
+  for (;;) {
+    const { open } = await of.membership()
+    if (typeof open === 'string') return open
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}

@@ -1,0 +1,147 @@
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePorts } from '../../node/free-ports.ts'
+import { startChild } from '../../node/children.ts'
+import { startDevNetwork } from '../../node/dev-network.ts'
+import type { DevNetwork } from '../../node/dev-network.ts'
+import type { Child } from '../../node/children.ts'
+import { run } from './cli.ts'
+
+/** A running node of an institution: its folder, the way to it. */
+export interface Post { readonly member: number; node: number; readonly name: string; readonly folder: string; custodian: string; governance: string; config: string; rpc: string; child: Child | undefined }
+
+/** A network of real processes that members join and leave; every change goes through the command line. */
+export class Town {
+  readonly directory: string
+  readonly posts: Post[] = []
+  #network: DevNetwork | undefined
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  get genesis(): string { return join(this.directory, 'genesis.json') }
+  get running(): readonly Post[] { return this.posts.filter(({ child }) => child !== undefined) }
+  get urls(): string[] { return this.running.map(({ rpc }) => rpc) }
+
+  async start(count: number): Promise<void> {
+    this.#network = await startDevNetwork({ nodes: count, directory: this.directory })
+    for (const { id, name, rpc, child, folder } of this.#network.nodes) {
+      this.posts.push({ member: id, node: id, name, folder, custodian: join(folder, 'custodian.yaml'), governance: join(folder, 'governance.json'), config: join(folder, 'config.yaml'), rpc, child })
+    }
+  }
+
+  post(member: number): Post {
+    return this.posts.find((each) => each.member === member)!
+  }
+
+  membership(): Promise<Record<string, unknown>> {
+    return run('member', 'list', '--rpc', this.urls[0]!)
+  }
+
+  /** One member proposes and votes, the others vote until it is decided. Returns the id. */
+  async decide(by: readonly number[], ...args: readonly string[]): Promise<string> {
+    const [first, ...others] = by.map((member) => this.post(member))
+    const { proposal, state } = await run('member', 'propose', ...args, '--config', first!.custodian, '--governance', first!.governance)
+    let now = state
+    for (const { custodian, governance } of others) {
+      if (now !== 'open') break
+      now = (await run('member', 'vote', String(proposal), '--config', custodian, '--governance', governance)).state
+    }
+    if (now !== 'passed') throw new Error(`the proposal is ${String(now)}`)
+    return String(proposal)
+  }
+
+  async settled(): Promise<number[]> {
+    return (await run('member', 'wait', '--rpc', this.urls[0]!, '--seconds', '120'))['voters'] as number[]
+  }
+
+  /** A new institution makes its keys, is proposed and accepted, starts its node, which catches up and is promoted. */
+  async join(member: number, node: number, by: readonly number[]): Promise<void> {
+    const name = `newcomer-${member}`
+    const folder = join(this.directory, name)
+    const [p2p, rpc] = await freePorts(2)
+    mkdirSync(folder, { mode: 0o700 })
+    copyFileSync(join(this.post(1).folder, 'passphrase'), join(folder, 'passphrase'))
+    await run('keygen', '--member', name, '--number', String(member), '--node', String(node), '--address', `/ip4/127.0.0.1/tcp/${p2p}`, '--rpc-port', String(rpc), '--out', folder, '--passphrase-file', join(folder, 'passphrase'), '--join')
+    copyFileSync(this.genesis, join(folder, 'genesis.json'))
+    await this.decide(by, 'add', '--card', join(folder, 'member.json'))
+    await this.#peers(folder)
+    const post: Post = { member, node, name, folder, custodian: join(folder, 'custodian.yaml'), governance: join(folder, 'governance.json'), config: join(folder, 'config.yaml'), rpc: '', child: undefined }
+    this.posts.push(post)
+    await this.boot(post)
+  }
+
+  async #peers(folder: string): Promise<void> {
+    const { writeFileSync } = await import('node:fs')
+    const { peersFileText } = await import('../../node/node-roster.ts')
+    const { fromHex } = await import('../../primitives/bytes.ts')
+    const { nodes } = await this.membership() as { readonly nodes: readonly { readonly node: number; readonly member: number; readonly transportKey: string; readonly addresses: readonly string[] }[] }
+    writeFileSync(join(folder, 'peers.json'), peersFileText(nodes.map(({ node, member, transportKey, addresses }) => ({ node, member, transportKey: fromHex(transportKey), addresses }))))
+  }
+
+  /** Another node for a member whose node is dead: new keys and number, fresh data. */
+  async replace(member: number, node: number, by: readonly number[]): Promise<void> {
+    const post = this.post(member)
+    const folder = join(post.folder, `node-${node}`)
+    const [p2p, rpc, admin] = await freePorts(3)
+    const address = `/ip4/127.0.0.1/tcp/${p2p}`
+    await run('member', 'card', '--from', post.folder, '--out', folder, '--renew', 'node', '--member', String(member), '--name', post.name, '--node', String(node), '--address', address, '--passphrase-file', join(post.folder, 'passphrase'))
+    copyFileSync(join(post.folder, 'passphrase'), join(folder, 'passphrase'))
+    await this.decide(by, 'replace', '--card', join(folder, 'member.json'))
+    await this.#peers(folder)
+    const { writeMemberConfigs } = await import('../../node/member-keys.ts')
+    const { config } = writeMemberConfigs({ folder, member, node, genesis: this.genesis, passphraseFile: 'passphrase', listen: [address], rpc: { host: '127.0.0.1', port: rpc! }, admin: { host: '127.0.0.1', port: admin! }, peers: 'peers.json' })
+    post.node = node
+    post.config = config
+    await this.boot(post)
+  }
+
+  /** New transport and attestation keys for a member's node: the old process ends by itself once the change is in force, the new keystore takes its place. */
+  async rotateNode(member: number, by: readonly number[]): Promise<void> {
+    const post = this.post(member)
+    const folder = join(post.folder, 'rotated-node')
+    const card = JSON.parse(readFileSync(join(post.folder, 'member.json'), 'utf8')) as { readonly member: { readonly nodes: readonly { readonly addresses: readonly string[] }[] } }
+    const addresses = card.member.nodes[0]!.addresses
+    await run('member', 'card', '--from', post.folder, '--out', folder, '--renew', 'node', '--member', String(member), '--name', post.name, '--node', String(post.node), '--address', ...addresses, '--passphrase-file', join(post.folder, 'passphrase'))
+    await this.decide(by, 'rotate', '--card', join(folder, 'member.json'))
+    await post.child!.stop()
+    copyFileSync(join(folder, 'node.json'), join(post.folder, 'node.json'))
+    await this.boot(post)
+  }
+
+  /** New governance and operator keys for a member. */
+  async rotateMember(member: number, by: readonly number[]): Promise<void> {
+    const post = this.post(member)
+    const folder = join(post.folder, 'rotated-member')
+    const { nodes } = await this.membership() as { readonly nodes: readonly { readonly node: number; readonly addresses: readonly string[] }[] }
+    const addresses = nodes.find(({ node }) => node === post.node)!.addresses
+    await run('member', 'card', '--from', post.folder, '--out', folder, '--renew', 'member', '--member', String(member), '--name', post.name, '--node', String(post.node), '--address', ...addresses, '--passphrase-file', join(post.folder, 'passphrase'))
+    await this.decide(by, 'rotate', '--card', join(folder, 'member.json'))
+    copyFileSync(join(folder, 'governance.json'), post.governance)
+    copyFileSync(join(folder, 'operator.json'), join(post.folder, 'operator.json'))
+  }
+
+  async boot(post: Post): Promise<void> {
+    post.child = await startChild('node', ['start', '--config', post.config, '--json'], post.folder)
+    post.rpc = String(post.child.ready['rpc'])
+  }
+
+  /** Without a word, as when the power fails. */
+  async kill(member: number): Promise<void> {
+    const post = this.post(member)
+    post.child!.process.kill('SIGKILL')
+    await post.child!.exited
+    post.child = undefined
+  }
+
+  async retire(member: number): Promise<void> {
+    const post = this.post(member)
+    await post.child!.stop()
+    post.child = undefined
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.running.map(({ child }) => child!.stop()))
+  }
+}
