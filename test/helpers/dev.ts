@@ -4,7 +4,9 @@ import { chainIdOf } from '../../primitives/genesis.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import type { Block } from '../../rpc/shapes/chain.ts'
-import type { ClusterStatus } from '../../rpc/shapes/cluster.ts'
+import type { ClusterStatus, NodeInfo } from '../../rpc/shapes/cluster.ts'
+import type { Consent } from '../../rpc/shapes/consent.ts'
+import type { Account } from '../../rpc/shapes/identity.ts'
 import type { TxReceipt, TxStatus } from '../../rpc/shapes/transaction.ts'
 import { startDevNetwork, startNode } from '../../node/dev-network.ts'
 import type { DevNode } from '../../node/dev-network.ts'
@@ -14,7 +16,7 @@ import { institution } from './calls.ts'
 import type { Party } from './calls.ts'
 
 /** Results of the methods that end-to-end tests call. */
-interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus }
+interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus; node_info: NodeInfo; identity_account: Account; consent_list: { readonly items: readonly Consent[] } }
 
 /** Calls one method over HTTP. A JSON-RPC error becomes a SteleError with its code; an unreachable node throws what `fetch` throws. */
 export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 20_000): Promise<Results[M]> {
