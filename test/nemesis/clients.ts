@@ -6,7 +6,7 @@ import type { Register, Workload } from './workload.ts'
 const REGISTERS = 6
 const OPERATIONS_PER_REGISTER = 250
 /** Longest time a client thinks between two operations, in ms. */
-const THINK_MS_MAX = 30
+const THINK_MS_MAX = 20
 
 /** Clients that use the same registers at once until told to stop. */
 export class Clients {

@@ -96,7 +96,7 @@ export class FaultRunner {
 
 function disturbanceOf(fault: Fault, victim: number | undefined): Disturbance {
   const id = (place: number | undefined): number => (place ?? 0) + 1
-  const cut = (manner: Manner): ReturnType<Disturbance> => (manner === 'reset' ? { refused: true } : { blocked: true })
+  const cut = (manner: Manner): ReturnType<Disturbance> => (manner === 'closed' ? { refused: true } : { blocked: true })
   switch (fault.name) {
     case 'isolate': return (from, to) => (from === id(victim) || to === id(victim) ? cut(fault.manner) : undefined)
     case 'halves': return (from, to) => (fault.side.includes(from - 1) !== fault.side.includes(to - 1) ? cut(fault.manner) : undefined)

@@ -1,7 +1,7 @@
 import { CLEAR, TcpLink } from './tcp-link.ts'
 import type { Weather } from './tcp-link.ts'
 
-/** What is done to the bytes from one node to another, whoever dialled; `refused`: connections between the two are reset, whichever way. */
+/** What is done to the bytes from one node to another, whoever dialled; `refused`: connections between the two are closed, whichever way. */
 export type Disturbance = (from: number, to: number) => (Partial<Weather> & { readonly refused?: boolean }) | undefined
 
 /** Every ordered pair of nodes has a link of its own. Nodes are named by their ids. */

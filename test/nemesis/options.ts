@@ -12,7 +12,7 @@ ledger sound and equal, and all of it again at work within a minute.
   --nodes N     3 to 7 (4 unless told)
   --seed S      fixes what is done when and what clients ask for, not what the machine makes of it (drawn unless told)
   --faults A,B  some of ${FAULTS.join(', ')} (all unless told)
-  --clients C   8 unless told
+  --clients C   16 unless told
   --out DIR     where history, logs and ledgers lie afterwards; else they are removed unless something is wrong
   --json        the report as one JSON document on standard output
 
@@ -36,7 +36,7 @@ export function readOptions(args: readonly string[], drawSeed: () => number): Op
     return known
   })
   return {
-    minutes: numberOf('minutes', values.minutes ?? '1', 0.05, 24 * 60), nodes: whole('nodes', values.nodes ?? '4', 3, 7), clients: whole('clients', values.clients ?? '8', 1, 64),
+    minutes: numberOf('minutes', values.minutes ?? '1', 0.05, 24 * 60), nodes: whole('nodes', values.nodes ?? '4', 3, 7), clients: whole('clients', values.clients ?? '16', 1, 64),
     seed: values.seed === undefined ? drawSeed() : whole('seed', values.seed, 0, 0xffff_ffff), faults: FAULTS.filter((name) => faults?.includes(name) ?? true), out: values.out, json: values.json,
   }
 }

@@ -1,4 +1,4 @@
-import { chooser } from '../helpers/load.ts'
+import { chooser } from '../helpers/choose.ts'
 
 export const FAULTS = ['kill', 'pause', 'isolate', 'halves', 'pair', 'one-way', 'delay', 'bandwidth', 'disk'] as const
 export type FaultName = typeof FAULTS[number]
@@ -19,8 +19,8 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly name: 'disk' }
 )
 
-/** `silent`: bytes stop and come late; `reset`: connections break and are refused. */
-export type Manner = 'silent' | 'reset'
+/** `silent`: bytes stop and come late; `closed`: connections end and are refused. */
+export type Manner = 'silent' | 'closed'
 
 const QUIET_START_MS = 2000
 
@@ -43,7 +43,7 @@ export function createSchedule({ seed, nodes, durationMs, faults }: { readonly s
 
 function draw(name: FaultName, time: { readonly atMs: number; readonly forMs: number }, nodes: number, choose: (below: number) => number): Fault {
   const victim: Victim = choose(2) === 0 ? 'leader' : choose(nodes)
-  const manner: Manner = choose(3) === 0 ? 'reset' : 'silent'
+  const manner: Manner = choose(3) === 0 ? 'closed' : 'silent'
   const first = choose(nodes)
   const other = (first + 1 + choose(nodes - 1)) % nodes
   switch (name) {

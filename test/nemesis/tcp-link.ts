@@ -70,7 +70,7 @@ interface Pair { readonly near: Socket; readonly far: Socket; readonly out: Pipe
 
 /**
  * A TCP proxy on loopback that one node dials to reach another: the only way between the two that begins at the dialler. `out` is the weather of bytes
- * from the dialler, `back` of those to it. A new connection waits for its far side while `out` is blocked; while `refusing` it is reset.
+ * from the dialler, `back` of those to it. A new connection waits for its far side while `out` is blocked; while `refusing` it is closed.
  */
 export class TcpLink {
   readonly #target: number
@@ -102,9 +102,9 @@ export class TcpLink {
     if (!this.#out.blocked) for (const near of this.#take(this.#held)) this.#join(near)
   }
 
-  /** While true, what is open is reset and whatever comes is refused. */
+  /** While true, what is open is closed, with whatever waits in it, and so is whatever comes. */
   set refusing(refusing: boolean) {
-    if (refusing && !this.#refusing) this.#reset()
+    if (refusing && !this.#refusing) this.#closeAll()
     this.#refusing = refusing
   }
 
@@ -113,11 +113,11 @@ export class TcpLink {
     await new Promise((done) => this.#server.close(done))
   }
 
-  #reset(): void {
-    for (const near of this.#take(this.#held)) near.resetAndDestroy()
+  #closeAll(): void {
+    for (const near of this.#take(this.#held)) near.destroy()
     for (const { near, far } of [...this.#pairs]) {
-      near.resetAndDestroy()
-      far.resetAndDestroy()
+      near.destroy()
+      far.destroy()
     }
   }
 
@@ -129,7 +129,7 @@ export class TcpLink {
 
   #opened(near: Socket): void {
     near.on('error', () => near.destroy())
-    if (this.#refusing) near.resetAndDestroy()
+    if (this.#refusing) near.destroy()
     else if (!this.#out.blocked) this.#join(near)
     else {
       near.pause()
@@ -141,10 +141,11 @@ export class TcpLink {
   #join(near: Socket): void {
     const far = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     near.setNoDelay(true)
+    near.resume()
     const pair: Pair = { near, far, out: new Pipe(near, far, this.#out), back: new Pipe(far, near, this.#back) }
     this.#pairs.add(pair)
     const end = (): void => {
-      // A side that is gone ends the other at once, also through a cut: simpler than what a network does, and no milder than a reset.
+      // A side that is gone ends the other at once, also through a cut: simpler than what a network does.
       if (!this.#pairs.delete(pair)) return
       pair.out.stop()
       pair.back.stop()
