@@ -16,7 +16,7 @@ import { SnapshotInstall, checkStateChunk } from '../../state/snapshot-install.t
 import { writeSnapshot } from '../../state/snapshot-write.ts'
 import type { WriteOptions } from '../../state/snapshot-write.ts'
 import { openWorldState } from '../../state/world-state.ts'
-import { chooser } from '../helpers/load.ts'
+import { chooser } from '../helpers/choose.ts'
 
 const CHAIN = new Uint8Array(32).fill(1)
 const HEIGHT = 5
