@@ -5,8 +5,9 @@ import { decode, encode } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
 import { certificateQuorum } from '../primitives/member-set.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
-import type { Logger } from '../primitives/ports.ts'
+import type { Logger, Timers } from '../primitives/ports.ts'
 import type { SignatureItem, Signer } from '../primitives/signature.ts'
+import { processTimers } from './timers.ts'
 
 /** How many heights beside the newest committed one may gather attestations at a time, and how far ahead of it. */
 const GATHERED_HEIGHTS_MAX = 512
@@ -17,6 +18,8 @@ const EARLY_MAX = 128
 const PAST_HEIGHTS_MAX = 128
 /** Misdeeds remembered, so that a node's further attestations at that height cost no check. */
 const TOLD_MAX = 4096
+/** Rest between two attestations, in ms. Each costs a sync and a round of messages, which would compete with the commits they follow; one attestation covers all blocks before it. */
+const REST_MS = 5
 
 export interface FinalityPorts {
   /** Durable before the signature leaves: resolves after the sync that covers the record. */
@@ -33,6 +36,8 @@ export interface FinalityPorts {
   readonly onForeignCertificate?: (certificate: Certificate, own: AttestationContent | undefined) => void
   readonly onFailure: (error: unknown) => void
   readonly logger: Logger
+  /** The event loop's own unless given. */
+  readonly timers?: Timers
 }
 
 /** The member sets of the chain, as far as this node has committed it. Above that it answers with the newest set. */
@@ -55,6 +60,8 @@ export interface FinalityOptions {
   /** The newest attestation this node ever made durable, from its ledger. */
   readonly lastAttested: Attestation | undefined
   readonly newestCertificate: Certificate | undefined
+  /** Rest between two attestations, in ms; `REST_MS` unless given. */
+  readonly restMs?: number
 }
 
 /** `second`: the other word of whoever signed two; it counts for the block it names, or a liar could hide a certificate from its victim. */
@@ -275,7 +282,11 @@ export class Finality {
     if (this.#attesting || this.#stopped) return
     this.#attesting = true
     try {
-      for (let next = this.#nextToAttest(); next !== undefined && !this.#stopped; next = this.#nextToAttest()) await this.#attestTo(next)
+      for (let next = this.#nextToAttest(); next !== undefined && !this.#stopped; next = this.#nextToAttest()) {
+        await this.#attestTo(next)
+        const { restMs = REST_MS } = this.#options
+        if (restMs > 0) await new Promise<void>((resolve) => { (this.#ports.timers ?? processTimers).after(resolve, restMs) })
+      }
     } catch (error) {
       this.#ports.onFailure(error)
     } finally {

@@ -10,7 +10,7 @@ import type { Admission } from './admission.ts'
 const RELAY = { transactionsMax: 256, batchBytesMax: 384 * 1024, delayMs: 5 } as const
 const batchSchema = struct({ transactions: array(bytes({ max: TRANSACTION_LIMITS.transactionBytesMax }), { min: 1, max: RELAY.transactionsMax }) })
 
-/** A waiting transaction is sent straight to the leader again after this long: gossip may have been lost. */
+/** A waiting transaction is sent straight to the leader again after this long: gossip may have been lost. A leader gossips then what it could not put into a block. */
 const STALE_MS = 1_000
 
 export interface RelayPorts {
@@ -51,8 +51,12 @@ export class Relay {
     this.#batch = []
   }
 
-  /** Queues a transaction that this node admitted for all others. The first after a pause leaves at once. */
+  /**
+   * Queues a transaction that this node admitted for all others. The first after a pause leaves at once. A leader keeps its own: they are about to
+   * reach everybody inside a block, and when that fails the round of stale ones takes them.
+   */
   relay(transaction: Transaction): void {
+    if (this.#ports.leader() === this.#ports.self) return
     if (this.#batchBytes + transaction.bytes.length > RELAY.batchBytesMax) this.#flush()
     this.#batch.push(transaction.bytes)
     this.#batchBytes += transaction.bytes.length
@@ -96,10 +100,14 @@ export class Relay {
     this.#batch = []
     this.#batchBytes = 0
     this.#lastSentMs = this.#ports.clock.monotonicMs()
+    this.#publish(data)
+  }
+
+  #publish(data: Uint8Array): void {
     this.#ports.publish(data).catch((error: unknown) => this.#ports.logger.debug({ error }, 'transactions could not be relayed'))
   }
 
-  /** What waited here for a whole round goes straight to the leader: it may never have heard of it. */
+  /** What waited here for a whole round goes straight to the leader, which may never have heard of it; a leader tells everybody, for it may soon be another. */
   #forwardStale(): void {
     const { leader, self, waiting, forward, clock, logger } = this.#ports
     const to = leader()
@@ -119,7 +127,8 @@ export class Relay {
       }
     }
     for (const key of this.#seenMs.keys()) if (!present.has(key)) this.#seenMs.delete(key)
-    if (stale.length === 0 || to === 0 || to === self) return
+    if (stale.length === 0 || to === 0) return
+    if (to === self) return this.#publish(encode(batchSchema, { transactions: stale }))
     forward(to, encode(batchSchema, { transactions: stale })).catch((error: unknown) => logger.debug({ error, to }, 'waiting transactions could not be forwarded'))
   }
 }

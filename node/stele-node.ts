@@ -205,7 +205,7 @@ export class SteleNode {
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
     const registry = builtInRegistry()
     const verifyBatch = verifier.verifyBatch.bind(verifier)
-    const reader = new TransactionReader(rules.chain, verifyBatch)
+    const reader = new TransactionReader(rules.chain, (items) => verifier.verifyUnseen(items))
     const createGround = async (upon: Ledger, world: WorldState): Promise<Ground> => {
       const store = new ChainStore(rules.chain, upon, world)
       const tip = recoverTip(world, store, genesis)

@@ -1,3 +1,4 @@
+import { RecentCache } from '../state/recent-cache.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 
 /** What this node saw happen to a transaction since it started. What is older is found in the indexes. */
@@ -6,14 +7,14 @@ export type SeenStatus =
   | { readonly status: 'included' | 'committed' | 'failed'; readonly height: number; readonly position: number; readonly code: string }
   | { readonly status: 'expired' }
 
-/** Transactions remembered, by order of arrival; older committed ones are in the index. */
+/** Transactions remembered; older committed ones are in the index. */
 const REMEMBERED_MAX = 50_000
 
 type Listener = () => void
 
 /** Follows transactions, named by the hex of their id, from the door to finality and wakes whoever waits for one. */
 export class TransactionBook {
-  readonly #seen = new Map<string, SeenStatus>()
+  readonly #seen = new RecentCache<SeenStatus>(REMEMBERED_MAX, () => 1)
   readonly #listeners = new Map<string, Set<Listener>>()
   /** Committed blocks that are not final yet, ascending. */
   #unfinal: { readonly height: number; readonly keys: readonly string[] }[] = []
@@ -64,7 +65,6 @@ export class TransactionBook {
 
   #set(key: string, status: SeenStatus): void {
     this.#seen.set(key, status)
-    if (this.#seen.size > REMEMBERED_MAX) this.#seen.delete(this.#seen.keys().next().value!)
     this.#wake(key)
   }
 

@@ -2,9 +2,10 @@ import { sha256Hex } from '../primitives/hash.ts'
 import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
+import { RecentCache } from '../state/recent-cache.ts'
 
-/** Transactions remembered by their complete bytes, oldest first: about as many as wait and stand in blocks on their way. */
-const REMEMBERED_MAX = 20_000
+/** Transactions remembered by their complete bytes: twice as many as wait and stand in blocks on their way. */
+const REMEMBERED_MAX = 10_000
 
 /**
  * Decodes each transaction once and has its signatures verified once, though its bytes arrive up to three times: at the door, by gossip, in a block.
@@ -13,7 +14,7 @@ const REMEMBERED_MAX = 20_000
 export class TransactionReader {
   readonly #chain: Uint8Array
   readonly #verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
-  readonly #known = new Map<string, Transaction>()
+  readonly #known = new RecentCache<Transaction>(REMEMBERED_MAX, () => 1)
   readonly #verified = new WeakSet<Transaction>()
 
   constructor(chain: Uint8Array, verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>) {
@@ -28,7 +29,6 @@ export class TransactionReader {
     if (transaction === undefined) {
       transaction = decodeTransaction(bytes, this.#chain)
       this.#known.set(key, transaction)
-      if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.keys().next().value!)
     }
     return transaction
   }

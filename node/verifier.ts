@@ -4,6 +4,7 @@ import { SteleError } from '../primitives/error.ts'
 import { sha256Hex } from '../primitives/hash.ts'
 import { verify } from '../primitives/signature.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
+import { RecentCache } from '../state/recent-cache.ts'
 import { packItems } from './verify-packing.ts'
 
 /** Threads that verify, signatures per message to a thread, and positive verdicts remembered. */
@@ -24,14 +25,15 @@ export class VerifierPool {
   readonly #options: VerifierOptions
   readonly #workers: Worker[] = []
   readonly #waiting = new Map<number, Waiting>()
-  /** Keys of signatures found valid, oldest first. */
-  readonly #verdicts = new Set<string>()
+  /** Keys of signatures found valid. */
+  readonly #verdicts: RecentCache<true>
   #asked: Asked[] = []
   #next = 0
   #stopped = false
 
   constructor(options: VerifierOptions = DEFAULT_VERIFIER) {
     this.#options = options
+    this.#verdicts = new RecentCache(options.verdictsMax, () => 1)
   }
 
   /** Threads are started when a batch first needs them: an idle node does without their memory. */
@@ -58,31 +60,37 @@ export class VerifierPool {
 
   /** True when this very signature was found valid before. Synchronous: execution asks this first. */
   knows(item: SignatureItem): boolean {
-    return this.#verdicts.has(verdictKey(item))
+    return this.#verdicts.get(verdictKey(item)) === true
   }
 
   /** One verdict per item, in order. Known ones cost a hash; what several callers ask within one turn of the event loop travels together. */
   async verifyBatch(items: readonly SignatureItem[]): Promise<boolean[]> {
     const keys = items.map(verdictKey)
-    const verdicts = keys.map((key) => this.#verdicts.has(key))
-    await Promise.all(items.map(async (item, i) => {
-      if (verdicts[i] === true) return
-      verdicts[i] = await this.#ask(item)
-      if (verdicts[i]) this.#remember(keys[i]!)
-    }))
-    return verdicts
+    const known = keys.map((key) => this.#verdicts.get(key) === true)
+    if (known.every(Boolean)) return known
+    const fresh = await this.verifyUnseen(items.filter((_, i) => !known[i]))
+    let next = 0
+    return keys.map((key, i) => {
+      if (known[i] === true) return true
+      const valid = fresh[next++] === true
+      if (valid) this.#verdicts.set(key, true)
+      return valid
+    })
   }
 
-  #remember(key: string): void {
-    this.#verdicts.add(key)
-    if (this.#verdicts.size > this.#options.verdictsMax) this.#verdicts.delete(this.#verdicts.keys().next().value!)
-  }
-
-  #ask(item: SignatureItem): Promise<boolean> {
+  /** The same without the memory of verdicts, for callers that remember by themselves. */
+  verifyUnseen(items: readonly SignatureItem[]): Promise<boolean[]> {
+    if (items.length === 0) return Promise.resolve([])
     if (this.#stopped) return Promise.reject(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
     return new Promise((resolve, reject) => {
-      this.#asked.push({ item, resolve, reject })
-      if (this.#asked.length === 1) setImmediate(() => this.#dispatch())
+      const verdicts: boolean[] = []
+      let missing = items.length
+      const settle = (i: number, valid: boolean): void => {
+        verdicts[i] = valid
+        if (--missing === 0) resolve(verdicts)
+      }
+      if (this.#asked.length === 0) setImmediate(() => this.#dispatch())
+      items.forEach((item, i) => this.#asked.push({ item, resolve: (valid) => settle(i, valid), reject }))
     })
   }
 

@@ -14,12 +14,15 @@ import { gossipSettings } from './gossip-settings.ts'
 import { transportKeyPair } from './identity.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { noiseCrypto } from './noise-crypto.ts'
+import { withoutFrameErrors } from './noise-frames.ts'
 import { oneWritePerMessage } from './one-write.ts'
 import type { P2pOptions } from './options.ts'
+import { updateWindowsRarely } from './yamux-windows.ts'
 
 /** Both ends of a stream start with this window, so a whole block travels without waiting for a window update. */
 const STREAM_WINDOW_BYTES = 2 * 1024 * 1024
 
+type NoiseComponents = Parameters<ReturnType<typeof noise>>[0]
 export type Libp2pHost = Libp2p<{ identify: Identify; pubsub: GossipSub }>
 
 export interface HostOptions {
@@ -42,6 +45,7 @@ export interface Host {
 }
 
 export async function createHost(options: HostOptions, { gate, logger }: { readonly gate: ConnectionGater; readonly logger: Logger }): Promise<Host> {
+  updateWindowsRarely(STREAM_WINDOW_BYTES)
   const listen = options.p2p.listen.map(parseAddress)
   const libp2p = await createLibp2p(libp2pInit(await transportKeyPair(options.secret), options, gate, logger))
   let state: 'stopped' | 'started' = 'stopped'
@@ -77,7 +81,7 @@ function libp2pInit(privateKey: PrivateKey, { chain, p2p }: HostOptions, gate: C
     nodeInfo: { name: 'stele', version: '1', userAgent: 'stele/1' },
     transports: [tcp({ maxConnections: p2p.connectionsMax })],
     connectionProtector: oneWritePerMessage,
-    connectionEncrypters: [noise({ crypto: noiseCrypto })],
+    connectionEncrypters: [(components: NoiseComponents) => withoutFrameErrors(noise({ crypto: noiseCrypto })(components))],
     streamMuxers: [yamux({
       maxInboundStreams: 128,
       maxOutboundStreams: 128,

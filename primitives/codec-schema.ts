@@ -1,14 +1,20 @@
 import { maybeFromHex, toHex } from './bytes.ts'
-import type { Fault, JsonValue, Parsed, Schema, SchemaShape, Value } from './codec-types.ts'
+import { MISS, asciiBytes, readAscii, readBigInteger, readBoolean, readBytes, readCount, readNil, readU32, readWord, take, wireName } from './codec-read.ts'
+import type { Miss } from './codec-read.ts'
+import type { Cursor, Fault, JsonValue, Parsed, Schema, SchemaShape, Value } from './codec-types.ts'
 
 const wrong = (rule: string): Fault => ({ path: '', rule })
 const at = (step: string, fault: Fault): Fault => ({ path: fault.path === '' ? step : fault.path.startsWith('[') ? `${step}${fault.path}` : `${step}.${fault.path}`, rule: fault.rule })
 const asIs = <T extends Value>(value: T): Value => value
 
-function leaf<T extends Value>(shape: SchemaShape, fits: (value: unknown) => boolean, rule: string): Schema<T> {
+function leaf<T extends Value>(shape: SchemaShape, read: (cursor: Cursor) => Value | Miss, fits: (value: unknown) => boolean, rule: string): Schema<T> {
   const fault = wrong(rule)
   return {
     shape,
+    read: (cursor) => {
+      const value = read(cursor)
+      return value !== MISS && fits(value) ? (value as T) : MISS
+    },
     check: (value) => (fits(value) ? undefined : fault),
     toWire: asIs,
     toJson: (value) => value as JsonValue,
@@ -16,15 +22,19 @@ function leaf<T extends Value>(shape: SchemaShape, fits: (value: unknown) => boo
   }
 }
 
-export const boolean: Schema<boolean> = leaf({ kind: 'boolean' }, (v) => typeof v === 'boolean', 'must be true or false')
+export const boolean: Schema<boolean> = leaf({ kind: 'boolean' }, readBoolean, (v) => typeof v === 'boolean', 'must be true or false')
 /** Integer in [0, 2^32), a number in code. */
-export const u32: Schema<number> = leaf({ kind: 'u32' }, (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 0xffffffff && !Object.is(v, -0), 'must be an integer from 0 to 4294967295')
+export const u32: Schema<number> = leaf({ kind: 'u32' }, readU32, (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 0xffffffff && !Object.is(v, -0), 'must be an integer from 0 to 4294967295')
 
 function bigInteger(kind: 'u64' | 'i64', min: bigint, max: bigint): Schema<bigint> {
   const fault = wrong(`must be an integer from ${min} to ${max}`)
   const fits = (value: unknown): value is bigint => typeof value === 'bigint' && value >= min && value <= max
   return {
     shape: { kind },
+    read: (cursor) => {
+      const value = readBigInteger(cursor)
+      return value !== MISS && fits(value) ? value : MISS
+    },
     check: (value) => (fits(value) ? undefined : fault),
     toWire: asIs,
     toJson: (value) => value.toString(),
@@ -43,6 +53,10 @@ function byteString(shape: SchemaShape, fits: (length: number) => boolean, rule:
   const fault = wrong(rule)
   return {
     shape,
+    read: (cursor) => {
+      const value = readBytes(cursor)
+      return value !== MISS && fits(value.length) ? value : MISS
+    },
     check: (value) => (value instanceof Uint8Array && fits(value.length) ? undefined : fault),
     toWire: asIs,
     toJson: (value) => toHex(value),
@@ -60,18 +74,21 @@ export const bytes = ({ max }: { readonly max: number }): Schema<Uint8Array> => 
 
 /** Well-formed text of at most `max` UTF-16 units, without a byte order mark in front: decoders of browsers drop one. Never in a call's arguments (DESIGN §5.12). */
 export function text({ max, pattern }: { readonly max: number; readonly pattern?: RegExp }): Schema<string> {
-  return leaf({ kind: 'text', max }, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && !v.startsWith('\ufeff') && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
+  return leaf({ kind: 'text', max }, readAscii, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && !v.startsWith('\ufeff') && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
 }
 
 /** One of a closed list of words. */
 export function oneOf<const W extends readonly string[]>(...values: W): Schema<W[number]> {
   const known = new Set<unknown>(values)
-  return leaf<W[number]>({ kind: 'oneOf', values }, (v) => typeof v === 'string' && known.has(v), `must be one of ${values.join(', ')}`)
+  const words = values.map(asciiBytes)
+  const read = (cursor: Cursor): string | Miss => values[readWord(cursor, words)] ?? MISS
+  return leaf<W[number]>({ kind: 'oneOf', values }, read, (v) => typeof v === 'string' && known.has(v), `must be one of ${values.join(', ')}`)
 }
 
 export function optional<T>(of: Schema<T>): Schema<T | null> {
   return {
     shape: { kind: 'optional', of: of.shape },
+    read: (cursor) => (readNil(cursor) ? null : of.read(cursor)),
     check: (value) => (value === null ? undefined : of.check(value)),
     toWire: (value) => (value === null ? null : of.toWire(value)),
     toJson: (value) => (value === null ? null : of.toJson(value)),
@@ -84,6 +101,17 @@ export function array<T>(of: Schema<T>, { max, min = 0 }: { readonly max: number
   const fits = (value: unknown): value is unknown[] => Array.isArray(value) && value.length >= min && value.length <= max
   return {
     shape: { kind: 'array', of: of.shape, min, max },
+    read: (cursor) => {
+      const count = readCount(cursor, 0x90, 0xdc)
+      if (count < min || count > max) return MISS
+      const value: T[] = []
+      for (let i = 0; i < count; i++) {
+        const item = of.read(cursor)
+        if (item === MISS) return MISS
+        value.push(item)
+      }
+      return value
+    },
     check: (value) => {
       if (!fits(value)) return outOfRange
       for (let i = 0; i < value.length; i++) {
@@ -117,6 +145,9 @@ export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
   const names = Object.keys(fields).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
   const members = names.map((name) => [name, fields[name]!] as const)
   const known = new Set(names)
+  const wireNames = names.map(wireName)
+  // A copy has its final shape from the start, which stores into it find fast.
+  const blank: Record<string, unknown> = Object.fromEntries(names.map((name) => [name, null]))
   const checkNames = (value: unknown): Fault | undefined => {
     if (!isPlainObject(value)) return wrong('must be a map')
     for (const name of Object.keys(value)) if (!known.has(name)) return at(name.slice(0, 64), wrong('is not a member of this map'))
@@ -124,6 +155,19 @@ export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
   }
   return {
     shape: { kind: 'struct', fields: Object.fromEntries(members.map(([name, schema]) => [name, schema.shape])) },
+    read: (cursor) => {
+      if (readCount(cursor, 0x80, 0xde) !== members.length) return MISS
+      const out = { ...blank }
+      for (let i = 0; i < members.length; i++) {
+        const wire = wireNames[i]
+        if (wire === undefined || !take(cursor, wire)) return MISS
+        const [name, schema] = members[i]!
+        const value = schema.read(cursor)
+        if (value === MISS) return MISS
+        out[name] = value
+      }
+      return out as StructOf<F>
+    },
     check: (value) => {
       const fault = checkNames(value)
       if (fault !== undefined) return fault
@@ -153,11 +197,15 @@ export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
   }
 }
 
+const KIND = wireName('kind')!
+const VALUE = wireName('value')!
+
 type VariantOf<F extends Fields> = { [K in keyof F & string]: { readonly kind: K; readonly value: F[K] extends Schema<infer T> ? T : never } }[keyof F & string]
 
 /** One of several named forms: `{kind, value}`. */
 export function variant<F extends Fields>(options: F): Schema<VariantOf<F>> {
   const kinds = Object.keys(options)
+  const words = kinds.map(asciiBytes)
   const rule = wrong(`must be {kind, value} with kind one of ${kinds.join(', ')}`)
   const pick = (value: unknown): Schema<unknown> | undefined => {
     if (!isPlainObject(value) || typeof value['kind'] !== 'string' || Object.keys(value).length !== 2 || !('value' in value)) return undefined
@@ -165,6 +213,13 @@ export function variant<F extends Fields>(options: F): Schema<VariantOf<F>> {
   }
   return {
     shape: { kind: 'variant', options: Object.fromEntries(kinds.map((kind) => [kind, options[kind]!.shape])) },
+    read: (cursor) => {
+      if (readCount(cursor, 0x80, 0xde) !== 2 || !take(cursor, KIND)) return MISS
+      const kind = kinds[readWord(cursor, words)]
+      if (kind === undefined || !take(cursor, VALUE)) return MISS
+      const value = options[kind]!.read(cursor)
+      return value === MISS ? MISS : ({ kind, value } as VariantOf<F>)
+    },
     check: (value) => {
       const schema = pick(value)
       if (schema === undefined) return rule

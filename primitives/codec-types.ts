@@ -1,3 +1,5 @@
+import type { Miss } from './codec-read.ts'
+
 /** What msgpack is handed: plain values only. */
 export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | { readonly [key: string]: Value }
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
@@ -18,11 +20,16 @@ export type SchemaShape =
   | { readonly kind: 'text'; readonly max: number }
   | { readonly kind: 'u32' | 'u64' | 'i64' | 'boolean' }
 
+/** Where a reader stands; `at` is anywhere after a miss. */
+export interface Cursor { readonly bytes: Uint8Array; at: number }
+
 /** One type of the codec. `check` first; `toWire` may rely on a checked value. Decoded values have the same shape as encoded ones. */
 export interface Schema<T> {
   readonly shape: SchemaShape
   check(value: unknown): Fault | undefined
   toWire(value: T): Value
+  /** The value whose canonical bytes come next, or `MISS` when they do not, or when only the slow way can tell (codec-read.ts). */
+  read(cursor: Cursor): T | Miss
   toJson(value: T): JsonValue
   fromJson(json: unknown): Parsed<T>
 }

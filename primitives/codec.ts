@@ -1,6 +1,7 @@
 import { Packr } from 'msgpackr'
 import { compareBytes, maybeFromHex, toHex } from './bytes.ts'
 import { SteleError } from './error.ts'
+import { MISS } from './codec-read.ts'
 import type { Fault, JsonValue, Schema, Value } from './codec-types.ts'
 
 export * from './codec-types.ts'
@@ -44,6 +45,14 @@ export function decode<T>(schema: Schema<T>, bytes: Uint8Array, limits: { readon
   if (bytes.length > bytesMax) {
     throw new SteleError({ code: 'CODEC_TOO_LARGE', message: 'more bytes than allowed here', details: { bytes: bytes.length, bytesMax } })
   }
+  const cursor = { bytes, at: 0 }
+  const read = schema.read(cursor)
+  if (read !== MISS && cursor.at === bytes.length) return read
+  return decodeSlowly(schema, bytes)
+}
+
+/** Judges what was not read in one go: finds the fault and names it. */
+function decodeSlowly<T>(schema: Schema<T>, bytes: Uint8Array): T {
   const wire = unpack(bytes)
   const fault = schema.check(wire)
   if (fault !== undefined) refuse('CODEC_VALUE_INVALID', 'the bytes do not fit their schema', fault)

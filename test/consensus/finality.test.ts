@@ -23,7 +23,7 @@ function bench(options: { readonly lastAttested?: Attestation; readonly attested
   const self: Bench = {
     written, sent, certificates, evidence, contradictions, foreign, failures, hold: undefined,
     settle: async () => { for (let i = 0; i < 50; i++) await Promise.resolve() },
-    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined }, {
+    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined, restMs: 0 }, {
       persistAttestation: async (bytes) => {
         written.push(decode(attestationSchema, bytes))
         await self.hold

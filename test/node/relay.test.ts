@@ -13,7 +13,7 @@ const enrolment = (): Transaction => enrolmentOf(chain, { account: new Uint8Arra
 const batchOf = (...transactions: readonly Uint8Array[]): Uint8Array => encode(struct({ transactions: array(bytes({ max: 65_536 }), { max: 300 }) }), { transactions })
 
 /** A relay whose door answers by code: undefined takes, `known` has it already, anything else refuses. */
-function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefined) {
+function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefined, { leader = 2, waiting = [] }: { leader?: number; waiting?: readonly Transaction[] } = {}) {
   const published: Uint8Array[] = []
   let admitted = 0
   const door = {
@@ -24,7 +24,7 @@ function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefin
     },
   } as unknown as Admission
   const relay = new Relay({
-    admission: door, self: 1, leader: () => 2, waiting: () => [], onAdmitted: () => { admitted++ }, publish: (data) => {
+    admission: door, self: 1, leader: () => leader, waiting: () => waiting, onAdmitted: () => { admitted++ }, publish: (data) => {
       published.push(data)
       return Promise.resolve()
     },
@@ -61,4 +61,15 @@ t.test('transactions admitted close together leave as one batch', async (t) => {
   for (const transaction of transactions) relay.relay(transaction)
   await new Promise((resolve) => { setTimeout(resolve, 20) })
   t.same(published, [batchOf(...transactions.map(({ bytes: envelope }) => envelope))])
+})
+
+t.test('a leader does not gossip what it is about to put into a block, but tells everybody what is stuck', async (t) => {
+  const stuck = enrolment()
+  const { relay, published } = bench(undefined, { leader: 1, waiting: [stuck] })
+  relay.relay(stuck)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(published.length, 0, 'nothing at once')
+  relay.start()
+  while (published.length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.strictSame(published[0], batchOf(stuck.bytes))
 })
