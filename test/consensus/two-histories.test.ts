@@ -17,7 +17,7 @@ async function outcome(n: number, block: number, signing: readonly number[], oth
   const content = (of: number): AttestationContent => ({ v: 1, epoch: 0, height: 1n, term: 1, block: new Uint8Array(32).fill(of), stateRoot: new Uint8Array(32).fill(of), memberSet: memberSetHash(chain, members) })
   const attest = (node: number, of: number): Uint8Array => encode(attestationSchema, { content: content(of), node, signature: signers[node - 1]!.sign(attestationBytes(chain, content(of))) })
   let [told, accused] = [false, 0]
-  const finality = new Finality({ chain, sets: { membersAt: () => members, isSetOf: () => true, changeHeights: [] }, node: signing[0]!, signer: signers[signing[0]! - 1]!, attestedFloor: 1, lastAttested: undefined, newestCertificate: undefined }, {
+  const finality = new Finality({ chain, sets: { membersAt: () => members, isSetOf: () => true, changeHeights: [] }, node: signing[0]!, signer: signers[signing[0]! - 1]!, attestedFloor: 1, lastAttested: undefined, newestCertificate: undefined, restMs: 0 }, {
     persistAttestation: async () => undefined, broadcast: () => undefined, verifyBatch: async (items) => items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature)),
     onCertificate: () => undefined, onEvidence: () => { accused++ }, onForeignCertificate: () => { told = true }, onFailure: (error) => { throw error }, logger: silentLogger,
   })

@@ -177,7 +177,7 @@ export class SimNode {
       onCommitted: (_index, entry, block) => this.#committed(entry, block, finality),
       onLeaderAhead: () => driver.forgetLeader(),
     })
-    const finality = this.#createFinality(ledger, transport, failed)
+    const finality = this.#createFinality(ledger, transport, timers, failed)
     const hardState = ledger.hardState()
     const log = new WatchedLogStore(ledger, (data) => this.#describe(data), this.id, invariants, life)
     const options = { ...DEFAULT_RAFT_OPTIONS, ...world.raft }
@@ -195,7 +195,7 @@ export class SimNode {
     driver.start(ledger.lastIndex() > applied ? ledger.entries(applied + 1, ledger.lastIndex() + 1, Number.MAX_SAFE_INTEGER).map(toRaftEntry) : [])
   }
 
-  #createFinality(ledger: Ledger, transport: { broadcast(attestation: Uint8Array): void }, failed: (error: unknown) => void): Finality {
+  #createFinality(ledger: Ledger, transport: { broadcast(attestation: Uint8Array): void }, timers: Timers, failed: (error: unknown) => void): Finality {
     const { invariants, nodes } = this.#world
     const set = memberSetOf(nodes)
     const sets = { membersAt: () => set, isSetOf: (_height: bigint, hash: Uint8Array) => equalBytes(hash, this.#memberSet), changeHeights: [] }
@@ -214,7 +214,7 @@ export class SimNode {
         invariants.certified(this.id, made)
       },
       onEvidence: () => { this.evidence++ },
-      onFailure: failed, logger: silentLogger,
+      onFailure: failed, logger: silentLogger, timers,
     })
   }
 
