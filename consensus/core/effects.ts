@@ -34,7 +34,7 @@ export type Input =
   | { readonly type: 'forgetLeader' }
   /** Messages to this peer were lost. */
   | { readonly type: 'unreachable'; readonly peer: NodeId }
-  /** Hands the leadership over; aborted after an election timeout. */
+  /** Hands the leadership over; aborted after an election timeout, or by a transfer to the leader itself. */
   | { readonly type: 'transferLeader'; readonly to: NodeId }
   /** Sets the running election timeout to `electionTicks` + `jitter`. */
   | { readonly type: 'electionJitter'; readonly jitter: number }

@@ -24,12 +24,16 @@ function dropOldReads(state: RaftState): void {
   }
 }
 
-/** A follower that heard nothing for its timeout campaigns; one that must not at least forgets the leader, so that others get its vote. */
+/**
+ * A voter that heard nothing for its timeout campaigns; one that is behind with execution, or fenced, at least forgets the leader, so that others get its vote. For a
+ * learner the time runs on: it will not campaign, but it may be asked.
+ */
 function tickElection(state: RaftState): void {
   state.electionElapsed++
-  if (state.electionElapsed < state.electionTimeout) return
+  if (state.electionElapsed < state.electionTimeout || !state.promotable) return
   state.electionElapsed = 0
-  if (campaignAsConfigured(state) !== undefined) forgetLeader(state)
+  const refusal = campaignAsConfigured(state)
+  if (refusal !== undefined && refusal.code !== 'NOT_PROMOTABLE') forgetLeader(state)
 }
 
 export function campaignAsConfigured(state: RaftState): StepRefusal | undefined {

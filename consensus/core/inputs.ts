@@ -33,7 +33,7 @@ export function proposeReconfiguration(state: RaftState, { term, change, data }:
 function propose(state: RaftState, term: number, contents: readonly Pick<Entry, 'kind' | 'data'>[], change?: ChangeSet): StepRefusal | undefined {
   const { config, log } = state
   if (state.fence !== undefined) return state.refuse('LEADER_FENCED', 'a majority refused entries of this node')
-  if (state.role !== 'leader' || term !== state.term || !state.tracker.isVoter(state.id)) return state.refuse('NOT_LEADER', 'this node does not lead in the term of the block')
+  if (state.role !== 'leader' || term !== state.term || state.tracker.progress(state.id) === undefined) return state.refuse('NOT_LEADER', 'this node does not lead in the term of the block')
   if (state.transferringTo !== NOBODY) return state.refuse('CONSENSUS_BUSY', 'the leadership is being handed over')
   if (contents.length === 0) return undefined
   const waiting = state.uncommittedBytes.length
@@ -136,12 +136,14 @@ export function unreachable(state: RaftState, { peer }: InputOf<'unreachable'>):
   if (state.role === 'leader' && progress?.state === 'replicate') progress.becomeProbe()
 }
 
-/** Hands over to a voter as soon as it has the whole log (thesis §3.10). */
+/** Hands over to a voter as soon as it has the whole log (thesis §3.10); to itself: calls off a transfer under way. */
 export function transferLeader(state: RaftState, { to }: InputOf<'transferLeader'>): StepRefusal | undefined {
   if (state.role !== 'leader') return state.refuse('NOT_LEADER', 'only the leader hands over')
   const peer = state.tracker.progress(to)
   if (peer === undefined || peer.learner) return state.refuse('NOT_PROMOTABLE', 'only a voter can take over')
-  if (to === state.id || to === state.transferringTo) return undefined
+  if (to === state.transferringTo) return undefined
+  state.transferringTo = NOBODY
+  if (to === state.id) return undefined
   state.electionElapsed = 0
   state.transferringTo = to
   if (peer.match === state.log.lastIndex) sendTimeoutNow(state, to)

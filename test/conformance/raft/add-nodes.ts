@@ -49,5 +49,8 @@ export function readAddNodes(directive: Directive): NewNodes {
   }
   hasStart ||= voters.length > 0 || learners.length > 0 || index > 0
   if (hasStart && index <= 1) throw new CommandError('index must be specified as > 1 due to bootstrap')
+  // What etcd's own check of its configuration says.
+  if (options.maxInflightMessages === 0) throw new CommandError('max inflight messages must be greater than 0')
+  if (options.leaseReads === true && options.checkQuorum !== true) throw new CommandError('CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased')
   return { count, start: { index, term: hasStart ? FIRST_TERM : 0, configuration: configurationOf(voters, learners) }, options, async }
 }

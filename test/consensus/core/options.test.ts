@@ -55,3 +55,27 @@ t.test('committed entries that the limit cut off wait until what was handed out 
   raft.step({ type: 'applied', index: 1 })
   t.same(raft.takeEffects().committed.map(({ index }) => index), [2])
 })
+
+t.test('a learner that hears nothing neither campaigns nor forgets, and votes for others once the lease is over', async (t) => {
+  const configuration = { voters: [2, 3], outgoing: [], learners: [1], learnersNext: [], autoLeave: false }
+  const node = new BareNode({ terms: [1], configuration })
+  node.receive('heartbeat', { from: 2, term: 1, commit: 0, read: 0 })
+  for (let tick = 0; tick < 9; tick++) node.step({ type: 'tick' })
+  node.receive('preVoteRequest', { from: 3, term: 2, lastIndex: 1, lastTerm: 1 })
+  t.same(node.take('preVoteAnswer'), [], 'the lease of node 2 holds')
+  for (let tick = 0; tick < 30; tick++) node.step({ type: 'tick' })
+  t.match(node.status, { role: 'follower', leader: 2, term: 1 })
+  node.receive('preVoteRequest', { from: 3, term: 2, lastIndex: 1, lastTerm: 1 })
+  t.match(node.take('preVoteAnswer'), [{ granted: true }])
+})
+
+t.test('a transfer to the leader itself calls off the one under way', async (t) => {
+  const node = new BareNode({ terms: [1] })
+  node.lead(2)
+  node.receive('appendAck', { from: 2, term: 2, index: 2 })
+  node.step({ type: 'transferLeader', to: 3 })
+  t.match(node.step({ type: 'submit', term: 2, data: [new Uint8Array(1)] }), { code: 'CONSENSUS_BUSY' })
+  t.equal(node.step({ type: 'transferLeader', to: 1 }), undefined)
+  t.equal(node.status.transferringTo, 0)
+  t.equal(node.step({ type: 'submit', term: 2, data: [new Uint8Array(1)] }), undefined)
+})
