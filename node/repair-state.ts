@@ -85,8 +85,7 @@ async function openFresh(directory: string, { ledger, chain, genesis, limits, sn
     // The first blocks are gone: the snapshot they ended with, and the ledger from there on, are the whole state.
     const height = await groundSnapshot(snapshots, ledger)
     logger.info({ height }, 'the state is restored from this node\'s snapshot')
-    await restoreState(directory, snapshots, height, limits.lifetimeMsMax, signal)
-    return openWorldState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
+    return restoreState(watchDatabase(await openDatabase(directory), onDamaged), snapshots, height, limits.lifetimeMsMax, signal)
   }
   const world = openWorldState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
   await writeGenesisState(world, genesis, chain)

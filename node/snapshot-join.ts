@@ -21,6 +21,7 @@ import { fetchParts } from './snapshot-fetch.ts'
 import type { FetchPorts } from './snapshot-fetch.ts'
 import { chooseSnapshot } from './snapshot-offers.ts'
 import type { ChosenSnapshot, OfferPorts } from './snapshot-offers.ts'
+import { openWorldState } from '../state/world-state.ts'
 import { finishRestoredState, snapshotBlock } from './snapshot-restore.ts'
 
 export interface JoinPorts extends Omit<OfferPorts, 'signal'>, Pick<FetchPorts, 'onProgress'> {
@@ -52,7 +53,8 @@ export async function joinBySnapshot(ports: JoinPorts): Promise<number | undefin
     await installParts(chosen, ports)
     signal.throwIfAborted()
     const folder = joinFolder(dataDir)
-    await finishRestoredState(join(folder, STAGED.state), join(folder, STAGED.parts), chosen.read, ports.lifetimeMsMax)
+    const world = openWorldState(await openDatabase(join(folder, STAGED.state)), { chain })
+    await finishRestoredState(world, join(folder, STAGED.parts), chosen.read, ports.lifetimeMsMax).finally(() => world.close())
     await createOwnLedger(chosen, past, ports)
   } catch (error) {
     // A manifest that enough members vouch for and that does not hold together: nothing of it is kept.

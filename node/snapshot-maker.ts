@@ -58,7 +58,9 @@ export class SnapshotMaker {
     const { folder } = this.#ports
     await folder.sweep()
     for (const height of await folder.heights()) {
-      if (await folder.proof(height) === undefined) this.#waiting.push(height)
+      // Below the first block kept here nothing can be proved any more, nor gone on from.
+      if (height < this.#ports.store.floor) await folder.remove(height)
+      else if (await folder.proof(height) === undefined) this.#waiting.push(height)
       else this.#newest = height
     }
     this.certify()

@@ -5,7 +5,7 @@ import { decodeBlock } from '../primitives/block.ts'
 import { decode } from '../primitives/codec.ts'
 import { leafHash, MerkleAccumulator, merkleRoot } from '../primitives/merkle.ts'
 import type { WindowContent } from '../contracts/index.ts'
-import { openDatabase } from '../state/database.ts'
+import type { Database } from '../state/database.ts'
 import { blockWrites, receiptWrite, transactionWrite } from '../state/indexes.ts'
 import { checkChunk, chunkName } from '../state/snapshot-folder.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
@@ -13,6 +13,7 @@ import { SNAPSHOT_LIMITS, blockChunkSchema, invalidSnapshot } from '../state/sna
 import type { ReadManifest } from '../state/snapshot-format.ts'
 import { SnapshotInstall } from '../state/snapshot-install.ts'
 import { openWorldState } from '../state/world-state.ts'
+import type { WorldState } from '../state/world-state.ts'
 import { readBlock } from './block-check.ts'
 import { historyPeakRows, historyRows } from './block-index.ts'
 import { checkWindow, unpackWindow } from './snapshot-window.ts'
@@ -43,38 +44,30 @@ export async function snapshotBlock(folder: string, read: ReadManifest): Promise
   return part
 }
 
-/** Completes a state database whose parts are all installed: checks what the state alone does not prove, and adds the rows a node has of its newest block. `parts`: the folder of the snapshot's files. */
-export async function finishRestoredState(stateDirectory: string, parts: string, read: ReadManifest, lifetimeMsMax: number): Promise<void> {
+/** Completes a state whose parts are all installed: checks what the state alone does not prove, and adds the rows a node has of its newest block. `parts`: the folder of the snapshot's files. */
+export async function finishRestoredState(world: WorldState, parts: string, read: ReadManifest, lifetimeMsMax: number): Promise<void> {
   const { manifest, header, block } = read
   const height = Number(manifest.height)
-  const world = openWorldState(await openDatabase(stateDirectory), { chain: manifest.chain })
-  try {
-    checkWindow(unpackWindow(await partsOf(parts, read, 'window')), world.view(), header.timeMs, lifetimeMsMax)
-    const { data, receipts } = await snapshotBlock(parts, read)
-    const history = MerkleAccumulator.restore(height, manifest.peaks)
-    const rows = [...historyPeakRows(height, manifest.peaks), ...historyRows(history.appendHash(leafHash(block))), ...blockWrites(height, block, Number(manifest.index))]
-    // The lists came with the snapshot; what is left is how the block itself is found.
-    readBlock(data, manifest.chain).transactions.forEach(({ id }, position) => rows.push(transactionWrite(id, { height, position }), receiptWrite({ height, position }, receipts[position]!)))
-    await world.flush([], world.position, rows)
-    await world.setFloor(height)
-  } finally {
-    await world.close()
-  }
+  checkWindow(unpackWindow(await partsOf(parts, read, 'window')), world.view(), header.timeMs, lifetimeMsMax)
+  const { data, receipts } = await snapshotBlock(parts, read)
+  const history = MerkleAccumulator.restore(height, manifest.peaks)
+  const rows = [...historyPeakRows(height, manifest.peaks), ...historyRows(history.appendHash(leafHash(block))), ...blockWrites(height, block, Number(manifest.index))]
+  // The lists came with the snapshot; what is left is how the block itself is found.
+  readBlock(data, manifest.chain).transactions.forEach(({ id }, position) => rows.push(transactionWrite(id, { height, position }), receiptWrite({ height, position }, receipts[position]!)))
+  await world.flush([], world.position, rows)
+  await world.setFloor(height)
 }
 
-/** Builds a state database in `stateDirectory`, which is empty, from a snapshot in this node's own folder. */
-export async function restoreState(stateDirectory: string, snapshots: SnapshotFolder, height: number, lifetimeMsMax: number, signal: AbortSignal): Promise<void> {
+/** Builds a state in an empty database from a snapshot in this node's own folder. The world owns the database from then on. SNAPSHOT_*, or `signal`'s reason. */
+export async function restoreState(database: Database, snapshots: SnapshotFolder, height: number, lifetimeMsMax: number, signal: AbortSignal | undefined): Promise<WorldState> {
   const read = await snapshots.manifest(height)
-  const database = await openDatabase(stateDirectory)
-  try {
-    const install = await SnapshotInstall.open(database, read)
-    for (const [n, entry] of read.manifest.chunks.entries()) {
-      signal.throwIfAborted()
-      await install.take(n, await snapshots.chunk(height, n, entry))
-    }
-    await install.finish()
-  } finally {
-    await database.close()
+  const install = await SnapshotInstall.open(database, read)
+  for (const [n, entry] of read.manifest.chunks.entries()) {
+    signal?.throwIfAborted()
+    await install.take(n, await snapshots.chunk(height, n, entry))
   }
-  await finishRestoredState(stateDirectory, snapshots.of(height), read, lifetimeMsMax)
+  await install.finish()
+  const world = openWorldState(database, { chain: read.manifest.chain })
+  await finishRestoredState(world, snapshots.of(height), read, lifetimeMsMax)
+  return world
 }

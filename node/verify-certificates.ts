@@ -59,7 +59,7 @@ function checkCertificate(rules: ChainRules, ledger: ScannedLedger, contents: Co
   const height = Number(certificate.content.height)
   verifyCertificate(rules.chain, rules.membersAt(height), certificate)
   if (height !== record.certificate.height) journal.find({ part: 'certificates', code: 'LEDGER_DAMAGED', rule: 'the record names the height of its certificate', height, segment: place.segment, offset: place.offset })
-  judge(contents.agrees(certificate.content), 'certificate', height, place, journal)
+  judge(contents.agrees(certificate.content), 'certificate', height, place, journal, ledger)
   return height
 }
 
@@ -74,12 +74,15 @@ function checkAttestation(rules: ChainRules, ledger: ScannedLedger, contents: Co
   if (voter === undefined) find('CERTIFICATE_SIGNER_UNKNOWN', 'the attesting node is a voter')
   else if (!verify(voter.attestationKey, attestationBytes(rules.chain, content), signature)) find('CERTIFICATE_SIGNATURE_INVALID', 'the attestation\'s signature verifies')
   if (last !== undefined && (last.node !== node || content.epoch < last.content.epoch || (content.epoch === last.content.epoch && content.height <= last.content.height))) find('EQUIVOCATION', 'a node attests once to a height, and heights ascend')
-  judge(contents.agrees(content), 'attestation', height, place, journal)
+  judge(contents.agrees(content), 'attestation', height, place, journal, ledger)
   return attestation
 }
 
-function judge(agrees: boolean | undefined, what: 'certificate' | 'attestation', height: number, { segment, offset }: RecordPlace, journal: VerifyJournal): void {
+function judge(agrees: boolean | undefined, what: 'certificate' | 'attestation', height: number, { segment, offset }: RecordPlace, journal: VerifyJournal, ledger: ScannedLedger): void {
   if (agrees === true) return
+  // Blocks below the base were pruned, and a ledger that began with a snapshot may hold the certificate of a block it has not come to.
+  const { base, lastHeight } = ledger.image.state.index
+  if (agrees === undefined && base.index > 0 && (height <= base.height || height > lastHeight)) return
   const rule = agrees === undefined ? `the ledger holds the block of its ${what}` : `the ${what} is for the block this ledger holds at that height`
   journal.find({ part: 'certificates', code: 'CERTIFICATE_OTHER_BLOCK', rule, height, segment, offset })
 }

@@ -9,13 +9,16 @@ import type { SignatureItem } from '../primitives/signature.ts'
 import { signatureItems } from '../primitives/transaction.ts'
 import { builtInRegistry, readerOf, ReplayWindow } from '../contracts/index.ts'
 import { openWorldState } from '../state/world-state.ts'
+import type { Database } from '../state/database.ts'
 import type { WorldState } from '../state/world-state.ts'
+import { restoreState, snapshotWindow } from './snapshot-restore.ts'
+import type { Ground } from './verify-ground.ts'
 import { TransactionReader } from './transaction-reader.ts'
 import { proposalItem, readBlock } from './block-check.ts'
 import type { ReadBlock } from './block-check.ts'
 import { nextRules } from './chain-rules.ts'
 import type { ChainRules } from './chain-rules.ts'
-import type { ExecutedBlock } from './executed-block.ts'
+import type { ExecutedBlock, Tip } from './executed-block.ts'
 import { Executor } from './executor.ts'
 import type { LogEntry } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
@@ -49,6 +52,7 @@ export class ChainCheck {
   readonly #journal: VerifyJournal
   readonly #index: IndexComparison | undefined
   readonly #custody: CustodyCheck | undefined
+  readonly #ground: Ground | undefined
   readonly #contents = new ContentDigests()
   #world: WorldState | undefined
   #executor: Executor | undefined
@@ -60,7 +64,10 @@ export class ChainCheck {
   #signatures = 0
   #executedHeight = 0
 
-  constructor(genesis: Genesis, rules: ChainRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, also: { readonly index: IndexComparison | undefined; readonly custody: CustodyCheck | undefined }) {
+  /** Last entry whose effects the state that execution begins with holds already. */
+  get #groundIndex(): number { return this.#ground === undefined ? 0 : Number(this.#ground.read.manifest.index) }
+
+  constructor(genesis: Genesis, rules: ChainRules, ledger: ScannedLedger, verifier: VerifierPool, journal: VerifyJournal, also: { readonly index: IndexComparison | undefined; readonly custody: CustodyCheck | undefined; readonly ground: Ground | undefined }) {
     this.#genesis = genesis
     this.#rules = rules
     this.#ledger = ledger
@@ -68,6 +75,7 @@ export class ChainCheck {
     this.#journal = journal
     this.#index = also.index
     this.#custody = also.custody
+    this.#ground = also.ground
   }
 
   async run(signal: AbortSignal | undefined): Promise<ChainResult> {
@@ -84,7 +92,7 @@ export class ChainCheck {
 
   async #walk(signal: AbortSignal | undefined): Promise<void> {
     const { index } = this.#ledger.image.state
-    for (let from = 1; from <= index.lastIndex; from += AHEAD) {
+    for (let from = index.firstIndex; from <= index.lastIndex; from += AHEAD) {
       signal?.throwIfAborted()
       const entries = Array.from({ length: Math.min(AHEAD, index.lastIndex + 1 - from) }, (_, i) => this.#read(from + i))
       await Promise.all(entries.map((entry) => this.#prepare(entry)))
@@ -96,19 +104,45 @@ export class ChainCheck {
 
   async #begin({ database }: Scratch): Promise<void> {
     const { chain } = this.#rules
+    if (this.#ledger.image.state.index.base.index > 0) return this.#beginAbove(database)
     const world = openWorldState(database, { chain, sync: false })
     this.#world = world
     await writeGenesisState(world, this.#genesis, chain)
     const history = new MerkleAccumulator()
     history.appendHash(leafHash(chain))
     this.#previous = { height: 0, hash: chain }
+    this.#executor = this.#createExecutor(world, new ReplayWindow(), { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined, rules: nextRules(chain, readerOf(world.view())) }, 0)
+  }
+
+  /** The first blocks are not kept here: what they left is in a snapshot, which was proved, and execution goes on from it. */
+  async #beginAbove(database: Database): Promise<void> {
+    const ground = this.#ground
+    if (ground === undefined) {
+      await database.close()
+      return this.#journal.skip('chain', 'no snapshot is left that the first kept block goes on from: blocks are checked for their links, transaction roots and signatures, not executed')
+    }
+    const { read: { manifest, block, header }, folder } = ground
+    const height = Number(manifest.height)
+    const world = await restoreState(database, folder, height, this.#rules.limits.lifetimeMsMax, undefined)
+    this.#world = world
+    this.#rules.load(readerOf(world.view()))
+    const window = new ReplayWindow()
+    window.restore(await snapshotWindow(folder, height))
+    const history = MerkleAccumulator.restore(height, manifest.peaks)
+    history.appendHash(leafHash(block))
+    this.#executor = this.#createExecutor(world, window, { height, hash: block, timeMs: header.timeMs, history, layer: undefined, window: undefined, rules: nextRules(manifest.chain, readerOf(world.view())) }, Number(manifest.index))
+    this.#journal.skip('chain', `execution begins above height ${height}, with a snapshot that a certificate covers: the blocks before are not kept here`)
+  }
+
+  #createExecutor(world: WorldState, window: ReplayWindow, tip: Tip, appliedIndex: number): Executor {
+    const { chain } = this.#rules
     const sign = (): never => {
       invariant(false, 'verification signs nothing')
     }
     const signer = { publicKey: new Uint8Array(32), sign }
-    this.#executor = new Executor({ chain, node: 0, signer }, {
-      world, window: new ReplayWindow(), registry: builtInRegistry(), reader: new TransactionReader(chain, (items) => this.#verifier.verifyBatch(items)), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
-    }, { height: 0, hash: chain, timeMs: this.#genesis.timeMs, history, layer: undefined, window: undefined, rules: nextRules(chain, readerOf(world.view())) }, 0)
+    return new Executor({ chain, node: 0, signer }, {
+      world, window, registry: builtInRegistry(), reader: new TransactionReader(chain, (items) => this.#verifier.verifyBatch(items)), knows: (item) => this.#verifier.knows(item), verifyBatch: (items) => this.#verifier.verifyBatch(items),
+    }, tip, appliedIndex)
   }
 
   /** The proposer's signature under each key it had as a voter: which one it must be, execution tells. */
@@ -146,7 +180,7 @@ export class ChainCheck {
       this.#previous = undefined
       return
     }
-    if (this.#executor === undefined) return this.#checkAlone(entry, false)
+    if (this.#executor === undefined || entry.index <= this.#groundIndex) return this.#checkAlone(entry, false)
     const refused = this.#executor.execute(entry)
     if (refused !== undefined) {
       this.#refuse(entry, refused.code, refused.error)

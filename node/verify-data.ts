@@ -5,6 +5,7 @@ import { VerifierPool } from './verifier.ts'
 import { checkCertificates } from './verify-certificates.ts'
 import { ChainCheck } from './verify-chain.ts'
 import { CustodyCheck, nodeOf } from './verify-custody.ts'
+import { findGround } from './verify-ground.ts'
 import { checkEvidence } from './verify-evidence.ts'
 import { IndexComparison } from './verify-index.ts'
 import { ledgerFolder, scanLedgerFiles } from './verify-ledger.ts'
@@ -53,11 +54,13 @@ export async function verifyData({ dataDir, genesis, parts = VERIFY_PARTS, tornT
   // Verification threads alone do not keep a process alive.
   const alive = setInterval(() => {}, 60_000)
   try {
+    const base = ledger?.image.state.index.base.index ?? 0
+    const ground = ledger === undefined || base === 0 || !wanted('chain') ? undefined : await findGround(dataDir, ledger, rules, journal, signal)
     const view = state === undefined ? undefined : state.world.rows()
-    const index = view === undefined ? undefined : new IndexComparison(view, state!.world.height, rules.chain, journal)
+    const index = view === undefined ? undefined : new IndexComparison(view, state!.world.height, rules.chain, journal, base === 0)
     const node = ledger === undefined ? undefined : nodeOf(ledger)
     const custody = node === undefined || !wanted('vault') ? undefined : new CustodyCheck(dataDir, node, journal)
-    const chain = ledger === undefined || !wanted('chain') ? undefined : await new ChainCheck(genesis, rules, ledger, verifier, journal, { index, custody }).run(signal)
+    const chain = ledger === undefined || !wanted('chain') ? undefined : await new ChainCheck(genesis, rules, ledger, verifier, journal, { index, custody, ground }).run(signal)
     const certificates = ledger === undefined || chain === undefined || !wanted('certificates') ? undefined : await checkCertificates(rules, ledger, chain.contents, journal, signal)
     const evidence = wanted('certificates') ? await checkEvidence(dataDir, rules, journal) : []
     if (chain !== undefined) await index?.finish(signal)

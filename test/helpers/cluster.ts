@@ -34,7 +34,7 @@ export interface TestCluster {
   /** A node that leads, once there is one. */
   leader(): Promise<SteleNode>
   /** A transaction of member `i` that enrols a fresh account. */
-  enrolment(i?: number): Transaction
+  enrolment(i?: number, lifetimeMs?: number): Transaction
 }
 
 export const FAST = { tickMs: 40, electionTicks: 10 } as const
@@ -83,10 +83,10 @@ export async function createCluster(directory: string, count: number, options: {
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
     },
-    enrolment(i = 0) {
+    enrolment(i = 0, lifetimeMs = 300_000) {
       const account = createSigner(systemRandom.bytes(32))
       const args = encode(identityCalls.enroll, { kind: 'service', signKey: ed25519KeyId(account.publicKey), sealKey: systemRandom.bytes(32) })
-      return createTransaction({ chain: files.chain, account: genesisAccountId(files.chain, i + 1), contract: 'identity', call: 'enroll', args, validUntil: BigInt(Date.now() + 300_000), salt: systemRandom.bytes(16) }, operators[i]!)
+      return createTransaction({ chain: files.chain, account: genesisAccountId(files.chain, i + 1), contract: 'identity', call: 'enroll', args, validUntil: BigInt(Date.now() + lifetimeMs), salt: systemRandom.bytes(16) }, operators[i]!)
     },
   }
   return cluster

@@ -1,13 +1,16 @@
 // Goal: a node that comes late joins by a snapshot while the others go on, and is then as good as any.
 // Method: whole nodes in this process with a snapshot every few blocks; the last one starts when the others are far ahead.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { verifyData } from '../../node/verify-data.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { SteleNode } from '../../node/stele-node.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import type { TestCluster } from '../helpers/cluster.ts'
+
+t.setTimeout(120_000)
 
 const PARAMETERS = { snapshotBlocks: 8 }
 const CONFIG = { snapshots: { joinBehindBlocks: 12 } }
@@ -20,12 +23,12 @@ async function send(node: SteleNode, transaction: Transaction): Promise<void> {
 }
 
 /** One block after the other, until the leader stands at `height`. */
-async function grow(cluster: TestCluster, height: number): Promise<void> {
+async function grow(cluster: TestCluster, height: number, lifetimeMs?: number): Promise<void> {
   await cluster.leader()
   const node = cluster.nodes[0]!
   while (node.parts.store.height < height) {
     const before = node.parts.store.height
-    await send(node, cluster.enrolment())
+    await send(node, cluster.enrolment(0, lifetimeMs))
     await until(() => node.parts.store.height > before)
     // A machine under load may be slower at writing a snapshot than at cutting eight blocks.
     const boundary = Math.floor(node.parts.store.height / PARAMETERS.snapshotBlocks) * PARAMETERS.snapshotBlocks
@@ -85,4 +88,73 @@ t.test('a node that replays notices by itself that a snapshot is far ahead', asy
   await until(() => late.parts.store.height >= 30)
   const id = toHex(late.parts.rules.chain)
   t.equal(id, toHex(cluster.files.chain))
+})
+
+t.test('a folder that began with a snapshot verifies, and a damaged snapshot in it is found', async (t) => {
+  const cluster = await createCluster(t.testdir(), 3, { parameters: PARAMETERS, config: CONFIG })
+  t.teardown(() => cluster.stop())
+  await Promise.all([cluster.startNode(0), cluster.startNode(1)])
+  await grow(cluster, 20)
+  await cluster.startNode(2, 'behind')
+  await grow(cluster, 22)
+  const { dataDir } = cluster.nodes[2]!.parts.config
+  await until(() => cluster.nodes[2]!.parts.store.finalHeight === 22)
+  await cluster.stopNode(2)
+  const verify = () => verifyData({ dataDir, genesis: cluster.files.genesis, threads: 0 })
+  const report = await verify()
+  t.same(report.findings, [])
+  t.match(report, { sound: true, blocks: { checked: 7, executedHeight: 22 }, state: { height: 22 } })
+  t.ok(report.skipped.some(({ why }) => why.includes('above height 16')))
+  // The state is lost: it comes back from the node's own snapshot and ledger, with no one to ask.
+  rmSync(join(dataDir, 'state'), { recursive: true })
+  const again = await cluster.startNode(2)
+  t.equal(again.parts.world.height, 22)
+  t.same(again.parts.world.root, cluster.nodes[0]!.parts.world.root)
+  await cluster.stopNode(2)
+  const part = join(dataDir, 'snapshots', '0000000000000016', '000000.part')
+  const bytes = readFileSync(part)
+  bytes[100]! ^= 1
+  writeFileSync(part, bytes)
+  t.match((await verify()).findings, [{ code: 'SNAPSHOT_CHUNK_CORRUPT', height: 16 }])
+})
+
+t.test('below what was pruned a node answers by name, and who needs more is sent to a snapshot', async (t) => {
+  const lifetimeMsMax = 1_500
+  // Segments of a few blocks, so that whole ones go.
+  const config = { snapshots: { joinBehindBlocks: 1_000_000 }, prune: { keepBlocks: 4 }, ledger: { segmentBytes: 16_384 + 8_192 } }
+  const cluster = await createCluster(t.testdir(), 3, { parameters: { ...PARAMETERS, lifetimeMsMax, permitMsMax: lifetimeMsMax }, config })
+  t.teardown(() => cluster.stop())
+  await Promise.all([cluster.startNode(0), cluster.startNode(1), cluster.startNode(2)])
+  await grow(cluster, 4, 1_000)
+  await until(() => cluster.nodes[2]!.parts.store.height === 4)
+  await cluster.stopNode(2)
+  await grow(cluster, 16, 1_000)
+  await new Promise((resolve) => setTimeout(resolve, lifetimeMsMax + 100))
+  await grow(cluster, 24, 1_000)
+  await until(() => [0, 1].every((i) => cluster.nodes[i]!.parts.ledger.firstHeight() > 4))
+  const { store, world, ledger } = cluster.nodes[0]!.parts
+  t.equal(store.floor, 16)
+  t.throws(() => store.block(15), { code: 'BLOCK_PRUNED', details: { height: 15, firstHeight: 16 } })
+  t.throws(() => store.finality(15), { code: 'BLOCK_PRUNED' })
+  t.equal((await store.receipts(16)).length, 1)
+  t.ok(ledger.firstHeight() > 4, `the first block in the files is ${ledger.firstHeight()}`)
+  t.equal((await world.verifyAll()).height, store.height, 'the state is whole')
+  t.same(await cluster.nodes[0]!.parts.snapshots.heights(), [16, 24], 'with the snapshot that the kept blocks go on from')
+
+  // The node that was away needs block 5. Nobody has it any more.
+  await cluster.startNode(2)
+  await until(() => cluster.nodes[2]?.mode === 'normal' && (cluster.nodes[2]?.parts.store.height ?? 0) >= 24, 30_000)
+  t.equal(cluster.nodes[2]!.parts.ledger.firstHeight(), 24)
+  await grow(cluster, 26, 1_000)
+  await until(() => cluster.nodes[2]!.parts.store.height >= 26)
+  t.same(cluster.nodes[2]!.parts.world.root, world.root)
+
+  // A view of the database shows deleted rows until the next block is in it.
+  t.same(await store.receipts(15), [], 'receipts are gone')
+
+  // And a pruned folder verifies.
+  const { dataDir } = cluster.nodes[1]!.parts.config
+  await until(() => cluster.nodes[1]!.parts.store.finalHeight === 26)
+  await cluster.stopNode(1)
+  t.match(await verifyData({ dataDir, genesis: cluster.files.genesis, threads: 0 }), { sound: true, findings: [], blocks: { executedHeight: 26 } })
 })
