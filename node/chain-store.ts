@@ -4,7 +4,7 @@ import type { BlockEnvelope, BlockHeader } from '../primitives/block.ts'
 import { certificateSchema } from '../primitives/certificate.ts'
 import type { Certificate } from '../primitives/certificate.ts'
 import { decode } from '../primitives/codec.ts'
-import { SteleError } from '../primitives/error.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
 import type { MemberPeriod, MemberSetLink } from '../primitives/member-history.ts'
 import { inclusionPath, inclusionPathOf } from '../primitives/merkle.ts'
 import type { Finality, ReceiptBundle } from '../primitives/receipt.ts'
@@ -12,6 +12,7 @@ import { recoveryIn } from './block-check.ts'
 import { historySubtree } from './block-index.ts'
 import { findReceipt, findTransaction, receiptsOf } from '../state/indexes.ts'
 import type { Location } from '../state/keyspace.ts'
+import type { ArchiveShelf } from './archive-shelf.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { WorldState } from '../state/world-state.ts'
 
@@ -26,9 +27,11 @@ export class ChainStore {
   readonly #chain: Uint8Array
   readonly #ledger: Ledger
   readonly #world: WorldState
+  readonly #archive: Pick<ArchiveShelf, 'block'> | undefined
   readonly #recent = new Map<number, StoredBlock>()
 
-  constructor(chain: Uint8Array, ledger: Ledger, world: WorldState) {
+  constructor(chain: Uint8Array, ledger: Ledger, world: WorldState, archive?: Pick<ArchiveShelf, 'block'>) {
+    this.#archive = archive
     this.#chain = chain
     this.#ledger = ledger
     this.#world = world
@@ -59,12 +62,21 @@ export class ChainStore {
   /** The committed block at a height; undefined above the durable height and for 0 (genesis has no block). */
   #read(height: number): StoredBlock | undefined {
     if (height < 1 || height > this.#world.height) return undefined
+    const envelope = decodeBlock(this.data(height))
+    return { height, hash: blockHashOf(this.#chain, envelope.header), header: decodeHeader(envelope.header), envelope }
+  }
+
+  /** Bytes of the block as they stand in the log; 1 ≤ `height` ≤ the durable height. Looks into archives for what is not kept any more; `BLOCK_PRUNED`. */
+  data(height: number): Uint8Array {
+    if (height < this.floor) {
+      const archived = this.#archive?.block(height)
+      if (archived !== undefined) return archived.data
+    }
     this.#mustKeep(height)
     const index = this.#ledger.indexOfHeight(height)
     const entry = index === undefined ? undefined : this.#ledger.entry(index)
     if (entry === undefined) throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a committed block is missing from the ledger', details: { height } })
-    const envelope = decodeBlock(entry.data)
-    return { height, hash: blockHashOf(this.#chain, envelope.header), header: decodeHeader(envelope.header), envelope }
+    return entry.data
   }
 
   /** Throws `BLOCK_PRUNED`. */
@@ -77,11 +89,16 @@ export class ChainStore {
     return findTransaction(this.#world.rows(), transaction)
   }
 
+  /** `BLOCK_PRUNED` when the receipt was here once. */
   receipt(location: Location): Uint8Array | undefined {
+    const archived = location.height < this.floor ? this.#archive?.block(location.height)?.receipts[location.position] : undefined
+    if (archived !== undefined) return archived
+    this.#mustKeep(location.height)
     return findReceipt(this.#world.rows(), location)
   }
 
-  receipts(height: number): Promise<Uint8Array[]> {
+  receipts(height: number): Promise<readonly Uint8Array[]> {
+    if (height < this.floor) return Promise.resolve(this.#archive?.block(height)?.receipts ?? [])
     return receiptsOf(this.#world.rows(), height)
   }
 
@@ -90,13 +107,14 @@ export class ChainStore {
     const covering = this.certifiedAt(height)
     if (covering === undefined) return undefined
     const { certificate, block } = covering
+    if (block.height !== height && height < this.floor && !this.#hasHistory(height, block.height)) return undefined
     return { certificate, descendant: block.height === height ? null : { header: block.envelope.header, path: this.historyPath(height, block.height) } }
   }
 
   /** The oldest certificate at or above `height`, with its block. Undefined until there is one. */
   certifiedAt(height: number): { readonly certificate: Certificate; readonly block: StoredBlock } | undefined {
     if (height < 1 || height > this.finalHeight) return undefined
-    this.#mustKeep(height)
+    if (this.#archive?.block(height) === undefined) this.#mustKeep(height)
     const stored = this.#ledger.certificateCovering(height)
     if (stored === undefined || stored.height > this.#world.height) return undefined
     const certificate = decode(certificateSchema, stored.bytes)
@@ -105,6 +123,17 @@ export class ChainStore {
       throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a stored certificate names another block', details: { height: stored.height, block: toHex(block.hash) } })
     }
     return { certificate, block }
+  }
+
+  /** A node that began with a snapshot has no paths for the blocks before it, though an archive may have brought their bodies. */
+  #hasHistory(height: number, descendant: number): boolean {
+    try {
+      this.historyPath(height, descendant)
+      return true
+    } catch (error) {
+      if (errorCode(error) !== 'STATE_DAMAGED') throw error
+      return false
+    }
   }
 
   /** Inclusion path of the block at `height` in the history of a later one at `descendant`. */

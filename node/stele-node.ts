@@ -58,6 +58,7 @@ import { completeJoin, isJoinBegun, snapshotsFolder } from './join-swap.ts'
 import { blame, joinWithNetwork } from './join-network.ts'
 import { JoinWatch } from './join-watch.ts'
 import { pruneBlocks } from './pruner.ts'
+import { ArchiveShelf } from './archive-shelf.ts'
 import { SnapshotMaker } from './snapshot-maker.ts'
 import { snapshotWindow } from './snapshot-restore.ts'
 import { SnapshotSchedule } from './snapshot-schedule.ts'
@@ -144,6 +145,7 @@ export class SteleNode {
   #stopped = false
   #leaderChanges = 0
   #finalWaitsSinceMs: number | undefined
+  #archives: ArchiveShelf | undefined
   #freeBytes = 0
   #databaseBytes = 0
   #ledgerBytes = 0
@@ -202,12 +204,14 @@ export class SteleNode {
     await this.#readFreeBytes()
     const snapshots = new SnapshotFolder(snapshotsFolder(config.dataDir), rules.chain)
     await this.#join(rules)
+    const archives = await ArchiveShelf.open(config.dataDir, rules.chain, logger)
+    this.#archives = archives
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
     const registry = builtInRegistry()
     const verifyBatch = verifier.verifyBatch.bind(verifier)
     const reader = new TransactionReader(rules.chain, (items) => verifier.verifyUnseen(items))
     const createGround = async (upon: Ledger, world: WorldState): Promise<Ground> => {
-      const store = new ChainStore(rules.chain, upon, world)
+      const store = new ChainStore(rules.chain, upon, world, archives)
       const tip = recoverTip(world, store, genesis)
       rules.load(readerOf(world.view()))
       const window = await recoverWindow(store, rules.chain, registry, tip, rules.limits.lifetimeMsMax, (height) => snapshotWindow(snapshots, height))
@@ -316,6 +320,7 @@ export class SteleNode {
     await verifier.stop()
     await ledger.close()
     await world.close()
+    this.#archives?.close()
     this.#with.logger.info({}, 'node stopped')
   }
 

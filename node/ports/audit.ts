@@ -74,8 +74,10 @@ export class NodeAudit implements AuditReader {
     if (account === undefined || caller.kind !== 'auditor' || account.member !== caller.member) throw new SteleError({ code: 'RPC_NOT_FOUND', message: 'there is no such thing, or it is not for the caller to know' })
   }
 
-  async #permitsAfter(after: { readonly height: number; readonly position: number }, limit: number, member: number): Promise<Permits> {
+  async #permitsAfter(asked: { readonly height: number; readonly position: number }, limit: number, member: number): Promise<Permits> {
     const { store, world } = this.#node.parts
+    // Blocks are pruned long after their permits have ended.
+    const after = asked.height < store.floor - 1 ? { height: store.floor - 1, position: 0xffff_ffff } : asked
     const finalHeight = store.finalHeight
     const cursor = toHex(concatBytes(u64Bytes(after.height), u32Bytes(after.position), Uint8Array.of(255, 255)))
     const { rows, next } = await readPage(world.rows(), { space: 'permitByCustodian', owner: u32Bytes(member), order: 'oldest', atHeight: finalHeight, after: cursor, limit })
