@@ -26,6 +26,8 @@ export interface DriverPorts {
   readonly execution: Execution
   /** Without it votes are neither signed nor checked: for tests of the driver alone. */
   readonly votes?: VoteBook
+  /** False while this node is not to campaign: its clock is off the others'. */
+  readonly mayLead?: () => boolean
   /** Transactions that wait for a block. */
   readonly waiting: () => number
   readonly clock: Clock
@@ -65,6 +67,8 @@ export class Driver {
   #kicked = false
   #cancelLinger: (() => void) | undefined
   #stopped = true
+  /** Whom this node hands over to, while it can be reached. */
+  #successor: number | undefined
   #fencedTold = false
   #applied: number
   #hardState: HardState
@@ -120,7 +124,7 @@ export class Driver {
     const unasked = this.#unasked
     this.#unasked = []
     for (const read of unasked) this.#ask(read)
-    this.#input({ type: 'tick', jitter: this.#ports.random.jitter(this.#options.electionTicks) })
+    this.#input({ type: 'tick', jitter: this.#ports.random.jitter(this.#options.electionTicks), passive: this.#ports.mayLead?.() === false })
   }
 
   /** Something waits to be cut into a block. */
@@ -132,6 +136,33 @@ export class Driver {
       this.#kicked = false
       this.#pump()
     })
+  }
+
+  /**
+   * Hands the leadership to a voter, the one that holds most unless `to` names it, and waits until it is gone. False when this node leads on: it does not lead, nobody could take over, or
+   * nobody did within an election timeout.
+   */
+  handOver(to = this.#bestSuccessor()): Promise<boolean> {
+    if (this.#stopped || to === undefined || this.#raft.step({ type: 'transferLeader', to }) !== undefined) return Promise.resolve(false)
+    this.#successor = to
+    this.#pump()
+    return new Promise((resolve) => {
+      let ticks = 0
+      const look = (): void => {
+        const { role, transferringTo } = this.#raft.status()
+        if (role === 'leader' && transferringTo === to && this.#successor === to && ++ticks <= this.#options.electionTicks && !this.#stopped) return
+        cancel()
+        resolve(role !== 'leader')
+      }
+      const cancel = this.#timers.every(look, this.#options.tickMs)
+    })
+  }
+
+  #bestSuccessor(): number | undefined {
+    const { role, id, peers } = this.#raft.status()
+    if (role !== 'leader') return undefined
+    const able = peers.filter((peer) => peer.id !== id && !peer.learner && peer.recentlyActive && peer.refusedIndex === undefined && peer.state !== 'snapshot')
+    return able.sort((a, b) => b.match - a.match || a.id - b.id)[0]?.id
   }
 
   /** Starts an election now, for operators and tests. */
@@ -194,6 +225,7 @@ export class Driver {
 
   #peerChanged(node: number, connected: boolean): void {
     if (connected) return
+    if (this.#successor === node) this.#successor = undefined
     // A lost connection to the leader frees this node to elect another at once, instead of waiting for the lease (DESIGN §5.6).
     if (this.#raft.status().leader === node) this.#input({ type: 'forgetLeader' })
     this.#input({ type: 'unreachable', peer: node })

@@ -82,6 +82,12 @@ export class Mempool {
     this.#held.clear()
   }
 
+  /** Whether something that is held has expired by `timeMs`. */
+  holdsExpired(timeMs: bigint): boolean {
+    for (const { body } of this.#held.values()) if (body.validUntil < timeMs) return true
+    return false
+  }
+
   /** Forgets a transaction: committed, expired or no longer includable. */
   remove(key: string): void {
     const transaction = this.#waiting.get(key) ?? this.#cut.get(key) ?? this.#held.get(key)

@@ -34,6 +34,8 @@ export interface BlockExecutionPorts {
 }
 
 const EXPIRY_INTERVAL_MS = 1000n
+/** An idle leader cuts at most one empty block in this time, only to expire something (DESIGN §5.5). */
+const EXPIRY_BLOCK_MS = 1000
 
 interface Cut extends CutBlock { readonly block: ExecutedBlock }
 
@@ -42,6 +44,7 @@ export class BlockExecution implements Execution {
   readonly #options: BlockExecutionOptions
   readonly #ports: BlockExecutionPorts
   #expiredMs = 0n
+  #expiryCutMs = 0
 
   constructor(options: BlockExecutionOptions, ports: BlockExecutionPorts) {
     this.#options = options
@@ -94,7 +97,7 @@ export class BlockExecution implements Execution {
   }
 
   cut(index: number, term: number): Cut | undefined {
-    const { executor, mempool, clock, book, logger, applier } = this.#ports
+    const { executor, mempool, clock, logger, applier } = this.#ports
     if (applier.isBehind) return undefined
     const { rules } = executor.tip
     // Blocks after an activation are for its voters to cut; a leader that is none any more waits for its commit, and steps down.
@@ -104,16 +107,17 @@ export class BlockExecution implements Execution {
       return { data, transactions: [], block, change: block.changes[0] }
     }
     const candidates = [...mempool.peek(rules.limits.blockTransactionsMax, rules.limits.blockBytesMax)]
-    const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates)
+    const outcome = executor.propose(index, term, BigInt(clock.nowMs()), candidates, clock.nowMs() - this.#expiryCutMs >= EXPIRY_BLOCK_MS)
     for (const { transaction, code } of outcome.dropped) {
-      if (isPassing(code)) {
+      // What expired is told so when a block's time has passed it, here as everywhere.
+      if (isPassing(code) || code === 'TX_EXPIRED') {
         mempool.hold(transaction.key)
         continue
       }
       mempool.remove(transaction.key)
-      if (code === 'TX_EXPIRED') book.expired(transaction.key)
-      else if (code !== 'TX_REPLAYED') logger.debug({ code, contract: transaction.body.contract }, 'waiting transaction can no longer be included')
+      if (code !== 'TX_REPLAYED') logger.debug({ code, contract: transaction.body.contract }, 'waiting transaction can no longer be included')
     }
+    if ('block' in outcome && outcome.block.transactions.length === 0) this.#expiryCutMs = clock.nowMs()
     return 'block' in outcome ? { data: outcome.data, transactions: outcome.block.transactions, block: outcome.block } : undefined
   }
 
@@ -127,6 +131,14 @@ export class BlockExecution implements Execution {
 
   discard(cut: CutBlock): void {
     this.#ports.executor.discard((cut as Cut).block)
+  }
+
+  /** Lets what was held back and has expired meanwhile be looked at again; true when there is some. Called now and then: without blocks nobody else would. */
+  releaseExpired(): boolean {
+    const { mempool, clock } = this.#ports
+    if (!mempool.holdsExpired(BigInt(clock.nowMs()))) return false
+    mempool.releaseHeld()
+    return true
   }
 
   /** Waiting transactions whose time has passed are dropped about once a second of block time. */

@@ -194,8 +194,8 @@ export class Executor {
     return 'refused' in outcome ? outcome : { receipts: [], ...outcome }
   }
 
-  /** Cuts the next block at (`index`, `term`) from `candidates`, which have verified signatures. Undefined when none of them can go in. `dropped` says which never will, as things stand. */
-  propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[]): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } {
+  /** Cuts the next block at (`index`, `term`) from `candidates`, which have verified signatures. Undefined when none of them can go in, unless `mayExpire` and one of them has expired: then the block is empty. `dropped` says which never will, as things stand. */
+  propose(index: number, term: number, nowMs: bigint, candidates: readonly Transaction[], mayExpire = false): { readonly data: Uint8Array; readonly block: ExecutedBlock; readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } | { readonly dropped: readonly { readonly transaction: Transaction; readonly code: AuthorisationCode }[] } {
     const tip = this.tip
     const timeMs = nowMs > tip.timeMs ? nowMs : tip.timeMs
     const layer = this.#ports.world.newLayer(tip.layer)
@@ -203,7 +203,9 @@ export class Executor {
     const height = BigInt(tip.height + 1)
     const outcome = proposeBlock({ state: this.store(layer), window, registry: this.#ports.registry, verified: (item) => this.#verified(item) }, { height, timeMs, parentTimeMs: tip.timeMs, chainId: this.#options.chain }, candidates)
     const dropped = outcome.dropped.map(({ position, code }) => ({ transaction: candidates[position]!, code }))
-    if (outcome.included.length === 0) {
+    // An empty block moves block time on, so that what expired while nothing happened is told so everywhere.
+    const expires = mayExpire && dropped.some(({ code }) => code === 'TX_EXPIRED')
+    if (outcome.included.length === 0 && !expires) {
       layer.drop()
       return { dropped }
     }

@@ -7,10 +7,13 @@ import type { RaftProtocol } from '../p2p/raft-protocol.ts'
 const ATTESTATION_FRAME = 0x40
 /** The same for a signed vote that its receiver passes on. */
 const VOTE_FRAME = 0x41
+/** The sender's wall clock, u64 ms. */
+const CLOCK_FRAME = 0x42
 
 export interface RaftLinesHandlers {
   readonly onAttestation: (from: number, bytes: Uint8Array) => void
   readonly onVote: (from: number, bytes: Uint8Array) => void
+  readonly onClock: (from: number, timeMs: number) => void
   readonly logger: Logger
 }
 
@@ -32,6 +35,7 @@ export class RaftLines implements Transport {
     this.#raft.onMessage((from, channel, frame) => {
       if (frame[0] === ATTESTATION_FRAME) this.#handlers.onAttestation(from, frame.subarray(1))
       else if (frame[0] === VOTE_FRAME) this.#handlers.onVote(from, frame.subarray(1))
+      else if (frame[0] === CLOCK_FRAME) this.#takeClock(from, frame)
       else handler(from, channel, frame)
     })
   }
@@ -62,6 +66,18 @@ export class RaftLines implements Transport {
   /** Tells every reachable node of a signed vote, so that two votes of one term meet somewhere. */
   broadcastVote(vote: Uint8Array): void {
     this.#broadcast(VOTE_FRAME, vote)
+  }
+
+  /** Tells every reachable node this node's wall clock. */
+  broadcastClock(timeMs: number): void {
+    const bytes = new Uint8Array(8)
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(timeMs))
+    this.#broadcast(CLOCK_FRAME, bytes)
+  }
+
+  #takeClock(from: number, frame: Uint8Array): void {
+    if (frame.length !== 9) return this.blame(from)
+    this.#handlers.onClock(from, Number(new DataView(frame.buffer, frame.byteOffset + 1, 8).getBigUint64(0)))
   }
 
   #broadcast(kind: number, bytes: Uint8Array): void {

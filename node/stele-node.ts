@@ -40,6 +40,7 @@ import type { Config } from './config.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 import { firstDifference, serveDigests } from './diagnose.ts'
 import type { FirstDifference } from './diagnose.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { EvidenceStore } from './evidence.ts'
 import { Votes } from './votes.ts'
 import { Witness } from './witness.ts'
@@ -113,6 +114,8 @@ export interface NodeParts {
   readonly evidence: EvidenceStore
   readonly votes: Votes
   readonly lines: RaftLines
+  readonly clocks: ClockWatch
+  readonly execution: BlockExecution
   readonly network: Network
   readonly admission: Admission
   readonly relay: Relay
@@ -127,6 +130,11 @@ export interface NodeParts {
 
 /** Committed blocks that are looked at again after a start; older ones become final with them. */
 const RECALLED_BLOCKS_MAX = 256
+
+/** A node whose clock is further off the members' median than this does not lead, in ms (DESIGN §5.5). */
+const CLOCK_TOLERANCE_MS = 500
+/** How often an idle node looks whether something it holds back has expired, in ms. */
+const EXPIRY_LOOK_MS = 1_000
 
 /** Composition root: opens what a node keeps, wires the parts, starts them in order and stops them in reverse. */
 export class SteleNode {
@@ -150,6 +158,7 @@ export class SteleNode {
   #databaseBytes = 0
   #ledgerBytes = 0
   #readingsTimer: NodeJS.Timeout | undefined
+  #expiryTimer: NodeJS.Timeout | undefined
   #pursuit: CertificatePursuit | undefined
 
   /** `executorClass` is a seam for the test that plants a wrong write. */
@@ -240,7 +249,11 @@ export class SteleNode {
       },
     })
     const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
-    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), logger })
+    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), onClock: (from, timeMs) => clocks.heard(from, timeMs), logger })
+    const clocks = new ClockWatch({ toleranceMs: CLOCK_TOLERANCE_MS, voters: () => rules.members.voters.map(({ node }) => node) }, {
+      broadcast: (timeMs) => lines.broadcastClock(timeMs), clock: this.#clock, logger,
+      onOff: () => { if (driver.status.role === 'leader') void driver.handOver() },
+    })
     const evidence = new EvidenceStore(config.dataDir, { id: rules.chain, sets: () => rules.periods.map(({ set }) => set) }, { logger, metrics, clock: this.#clock, publish: (data) => network.gossip.publish('alert', data) })
     await evidence.load()
     const witness = this.#createWitness(ledger, executor, network, evidence)
@@ -257,13 +270,13 @@ export class SteleNode {
         this.#with.rejoin?.(reason)
       },
     })
-    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness)
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound)
     const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { evidence, votes, lines, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
@@ -286,6 +299,8 @@ export class SteleNode {
     driver.start(ledger.lastIndex() > world.appliedIndex ? tailOf(ledger, world.appliedIndex) : [])
     if (this.#with.rejoin !== undefined) watch.start()
     await this.#readDisk()
+    clocks.start()
+    this.#expiryTimer = setInterval(() => { if (execution.releaseExpired()) driver.kick() }, EXPIRY_LOOK_MS).unref()
     this.#readingsTimer = setInterval(() => { void this.#readDisk() }, 10_000).unref()
     if (this.#stopping.signal.aborted) return
     this.#mode = 'normal'
@@ -307,9 +322,13 @@ export class SteleNode {
     // A start under way ends with its own error, which its caller gets; here only its end matters.
     await this.#starting?.catch((error: unknown) => this.#with.logger.debug({ code: errorCode(error) }, 'the start was ended'))
     if (this.#parts === undefined) return
-    const { driver, relay, finality, network, verifier, applier, world, ledger, maker, watch } = this.#parts
+    const { driver, relay, finality, network, verifier, applier, world, ledger, maker, watch, clocks } = this.#parts
     clearInterval(this.#readingsTimer)
+    clearInterval(this.#expiryTimer)
+    clocks.stop()
     watch.stop()
+    // Writes go on without an election when a leader is stopped in order.
+    if (await driver.handOver()) this.#with.logger.info({}, 'the leadership was handed over')
     relay.stop()
     this.#pursuit?.stop()
     driver.stop()
@@ -440,7 +459,7 @@ export class SteleNode {
     })
   }
 
-  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch, votes: Votes, witness: Witness): Driver {
+  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch, votes: Votes, witness: Witness, mayLead: () => boolean): Driver {
     const { config } = this.#settings
     const { logger } = this.#with
     const fatal = this.#failed
@@ -454,7 +473,7 @@ export class SteleNode {
       refusals: [], electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)
     return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
-      log, transport: lines, execution, votes, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
+      log, transport: lines, execution, votes, mayLead, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
       onRoleChange: ({ role, leader, term }) => {
         this.#leaderChanges++
         logger.info({ role, leader, term }, 'role changed')

@@ -6,8 +6,8 @@ import type { Refusal } from './refusals.ts'
 
 /** Everything that can happen to a node. */
 export type Input =
-  /** A tick of the clock has passed. `jitter` (0 … electionTicks − 1, drawn by the caller) is used when the next election timeout is set. */
-  | { readonly type: 'tick'; readonly jitter?: number }
+  /** A tick of the clock has passed. `jitter` (0 … electionTicks − 1, drawn by the caller) is used when the next election timeout is set. `passive`: this node is not to campaign now; at its timeout it forgets the leader instead, so that others get its vote. */
+  | { readonly type: 'tick'; readonly jitter?: number; readonly passive?: boolean }
   /** A message from another node, whose identity the caller has checked to be `message.from`. */
   | { readonly type: 'message'; readonly message: Message }
   /** Appends blocks in the leader's term; refused unless this node leads in `term`. All or none. They must be executed already or be reported by `executed`. */

@@ -7,12 +7,12 @@ import { becomeFollower } from './roles.ts'
 import type { RaftState } from './state.ts'
 
 /** One tick of the clock. */
-export function tick(state: RaftState, jitter: number | undefined): void {
+export function tick(state: RaftState, jitter: number | undefined, passive: boolean): void {
   if (jitter !== undefined) state.jitter = jitter
   state.ticks++
   dropOldReads(state)
   if (state.role === 'leader') tickLeader(state)
-  else tickElection(state)
+  else tickElection(state, passive)
 }
 
 /** A read whose answer was lost does not wait for ever. */
@@ -28,10 +28,11 @@ function dropOldReads(state: RaftState): void {
  * A voter that heard nothing for its timeout campaigns; one that is behind with execution, or fenced, at least forgets the leader, so that others get its vote. For a
  * learner the time runs on: it will not campaign, but it may be asked.
  */
-function tickElection(state: RaftState): void {
+function tickElection(state: RaftState, passive: boolean): void {
   state.electionElapsed++
   if (state.electionElapsed < state.electionTimeout || !state.promotable) return
   state.electionElapsed = 0
+  if (passive) return forgetLeader(state)
   const refusal = campaignAsConfigured(state)
   if (refusal !== undefined && refusal.code !== 'NOT_PROMOTABLE') forgetLeader(state)
 }

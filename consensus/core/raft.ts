@@ -72,7 +72,7 @@ export class Raft {
   #step(input: Input): StepRefusal | undefined {
     const state = this.#state
     switch (input.type) {
-      case 'tick': tick(state, input.jitter); return undefined
+      case 'tick': tick(state, input.jitter, input.passive === true); return undefined
       case 'message': return this.#receive(input.message)
       case 'submit': return inputs.submit(state, input)
       case 'reconfigure': return inputs.proposeReconfiguration(state, input)

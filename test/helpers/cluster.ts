@@ -92,23 +92,15 @@ export async function createCluster(directory: string, count: number, options: {
   return cluster
 }
 
-/** Makes node `i` the leader: whoever leads before is stopped for the moment of the election, so that nobody's lease is in the way. */
+/** Makes node `i` the leader: whoever leads hands over to it. */
 export async function lead(cluster: TestCluster, i: number): Promise<SteleNode> {
   for (;;) {
     const leader = await cluster.leader()
     const candidate = cluster.nodes[i]!
     if (leader === candidate) return candidate
-    const at = cluster.nodes.indexOf(leader)
-    const { term } = leader.parts.driver.status
-    await until(() => candidate.parts.driver.status.leader === leader.parts.config.node)
-    await cluster.stopNode(at)
-    candidate.parts.driver.campaign()
-    await until(() => {
-      const { status } = candidate.parts.driver
-      return status.leader !== 0 && status.term > term
-    })
-    await cluster.startNode(at)
-    await until(() => cluster.nodes[at]!.parts.driver.status.leader !== 0)
+    await until(() => candidate.parts.driver.status.leader === leader.parts.config.node || candidate.parts.driver.status.role === 'leader')
+    await leader.parts.driver.handOver(candidate.parts.config.node)
+    await until(() => cluster.nodes.some((node) => node?.parts.driver.status.role === 'leader'))
   }
 }
 
