@@ -14,5 +14,10 @@ export const COMMAND_ERRORS = {
   USAGE_MEMBERSHIP: 'The membership command lacks an option, or the card does not fit the present members; the message says what is needed.',
   PREFLIGHT_UNSAFE: 'The change would leave too few voters that answer, or another change is not complete; the details say why. Bring nodes up, or wait, and try again.',
   PROPOSAL_NOT_ACCEPTED: 'The members rejected the proposal, it was withdrawn, or its time passed. `stele member list` shows the votes.',
+  RECOVERY_UNREADABLE: 'A file is no recovery statement or exported certificate of this version; the details name it.',
+  RECOVERY_RIVAL: 'This node was given another statement of the same epoch before. Both are kept as evidence and this one opens nothing: inform all members.',
+  RECOVERY_SIGNED_BEFORE: 'This governance key has signed another statement of the same epoch; two would let rival recoveries proceed. The record beside the keystore says which.',
+  RECOVERY_BELOW_FINAL: 'A certificate, a committed block or an attestation stands above the recovery height. Propose again on the node that holds the highest block.',
+  RECOVERY_OTHER_BLOCK: 'This node holds another block at the recovery height. Its data belong to a line that the members gave up: start it with an empty data folder under a new number.',
   VERIFY_INTERRUPTED: 'The verification was interrupted; the folder is as it was.',
 } as const

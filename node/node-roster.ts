@@ -3,10 +3,12 @@ import { equalBytes, maybeFromHex, toHex } from '../primitives/bytes.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { createSigner } from '../primitives/signature.ts'
+import { configurationOf } from '../consensus/core/reconfiguration.ts'
 import type { Configuration } from '../consensus/core/reconfiguration.ts'
 import { readGovernance, readMember, readNode, readRoster } from '../contracts/index.ts'
 import type { PendingStep, Reader } from '../contracts/index.ts'
 import type { PeerRecord } from '../p2p/roster.ts'
+import { openedRecovery } from './recovery-file.ts'
 import type { Config } from './config.ts'
 import type { NodeKeys } from './keys.ts'
 import type { NodeParts } from './stele-node.ts'
@@ -33,6 +35,12 @@ export function genesisNodes(genesis: Genesis): PeerRecord[] {
 export function configurationIn(reader: Reader): Configuration {
   const { nodes, learners, outgoing } = readRoster(reader)
   return { voters: nodes, outgoing, learners: learners.filter((id) => !outgoing.includes(id)), learnersNext: learners.filter((id) => outgoing.includes(id)), autoLeave: false }
+}
+
+/** The same, or the voters of a recovery that this node was told to open and that the state has not come to yet. */
+export function configurationAtStart(reader: Reader, dataDir: string): Configuration {
+  const recovery = openedRecovery(dataDir, readRoster(reader).epoch + 1)
+  return recovery === undefined ? configurationIn(reader) : configurationOf(recovery.statement.set.voters.map(({ node }) => node))
 }
 
 /** The member that runs a node, by the state, and its name; `joining` while the state does not name the node yet. */

@@ -48,7 +48,8 @@ import type { RefusedBlock } from './witness.ts'
 import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
-import { checkKeys, configurationIn, genesisNodes, maySettle, nodesIn, withCards } from './node-roster.ts'
+import { openedRecovery } from './recovery-file.ts'
+import { checkKeys, configurationAtStart, genesisNodes, maySettle, nodesIn, withCards } from './node-roster.ts'
 import { LedgerLogStore, toRaftEntry } from './log-store.ts'
 import { recoverTip, recoverWindow } from './recover.ts'
 import { Relay } from './relay.ts'
@@ -224,7 +225,8 @@ export class SteleNode {
       const tip = recoverTip(world, store, genesis)
       rules.load(readerOf(world.view()))
       const window = await recoverWindow(store, rules.chain, registry, tip, rules.limits.lifetimeMsMax, (height) => snapshotWindow(snapshots, height))
-      const executor = new this.#executorClass({ chain: rules.chain, node: config.node, signer }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
+      const recovery = openedRecovery(config.dataDir, rules.members.epoch + 1)
+      const executor = new this.#executorClass({ chain: rules.chain, node: config.node, signer, recovery }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
       return { executor, window, store }
     }
     const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, snapshots, createGround).catch(async (error: unknown) => {
@@ -468,7 +470,7 @@ export class SteleNode {
     const log = new LedgerLogStore(ledger, (data) => executor.describe(data), () => maker.newestHeight)
     const { tickMs, electionTicks } = config.consensus
     const raft = new Raft({
-      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationIn(readerOf(world.view())), hardState, applied: executor.executedIndex,
+      ...DEFAULT_RAFT_OPTIONS, id: config.node, configuration: configurationAtStart(readerOf(world.view()), config.dataDir), hardState, applied: executor.executedIndex,
       // What an earlier run refused is judged again: a program that was wrong and is mended must not stay stuck on a block the others committed. Sound refusals cost one execution.
       refusals: [], electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)

@@ -6,6 +6,7 @@ import { verifyReceipt } from '../../client/index.ts'
 import { readGenesis } from '../../node/genesis-file.ts'
 import { readKeys } from '../../node/keys.ts'
 import { toHex } from '../../primitives/bytes.ts'
+import { errorCode } from '../../primitives/error.ts'
 import { run } from './cli.ts'
 import { clientOf, enrol, Load } from './load.ts'
 import { Town } from './town.ts'
@@ -79,11 +80,30 @@ try {
   await run('proof', '--transaction', toHex(late.id), '--out', proof, '--rpc', town.urls[0]!, '--genesis', town.genesis)
   await run('verify', 'proof', proof, '--genesis', town.genesis)
   say('   ok  a proof of the newest write verifies offline through every change of members')
+  say('6  a majority is lost for good')
+  await town.kill(4)
+  await town.kill(3)
+  const stuck = await enrol(client(), 'committed').then(() => 'committed', (error: unknown) => errorCode(error) ?? String(error))
+  mustBe(stuck !== 'committed', `two of four nodes write nothing (${stuck})`)
+  mustBe((await client().call('tx_status', { id: toHex(before.id) })).final, 'and still answer reads')
+  const { height, rival } = await town.recover([1, 5], [1, 4, 5])
+  mustBe(rival.includes('RECOVERY_SIGNED_BEFORE'), 'no governance key signs a second statement of one epoch')
+  const anew = await enrol(client(), 'final')
+  mustBe(anew.height > height, `the two survivors go on in a new epoch above block ${height}, and their blocks are final`)
+  mustBe(verifyReceipt(Buffer.from(String(receipt['bundle']), 'hex'), { genesis }).code === 'OK', 'the first receipt verifies as before')
+  await run('verify', 'proof', proof, '--genesis', town.genesis)
+  await run('proof', '--transaction', toHex(anew.id), '--out', join(directory, 'recovered.json'), '--rpc', town.urls[0]!, '--genesis', town.genesis)
+  await run('verify', 'proof', join(directory, 'recovered.json'), '--genesis', town.genesis)
+  say('   ok  a proof of the newest write verifies offline through the recovery')
+  await town.retire(5)
+  await run('verify', '--data', join(town.post(5).folder, 'data'), '--genesis', town.genesis)
+  say('   ok  the whole ledger of a survivor verifies from genesis, every change and the recovery included')
   say('done')
 } finally {
   await load?.stop()
   await town.stop()
-  await rm(directory, { recursive: true, force: true })
+  if (process.env['STELE_KEEP'] === undefined) await rm(directory, { recursive: true, force: true })
+  else say(`kept ${directory}`)
 }
 
 async function waitOpen(of: Town): Promise<string> {

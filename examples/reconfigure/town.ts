@@ -5,7 +5,8 @@ import { startChild } from '../../node/children.ts'
 import { startDevNetwork } from '../../node/dev-network.ts'
 import type { DevNetwork } from '../../node/dev-network.ts'
 import type { Child } from '../../node/children.ts'
-import { run } from './cli.ts'
+import { run, stele } from './cli.ts'
+import type { Outcome } from './cli.ts'
 
 /** A running node of an institution: its folder, the way to it. */
 export interface Post { readonly member: number; node: number; readonly name: string; readonly folder: string; custodian: string; governance: string; config: string; rpc: string; child: Child | undefined }
@@ -139,6 +140,33 @@ export class Town {
     const post = this.post(member)
     await post.child!.stop()
     post.child = undefined
+  }
+
+  /** A majority is gone for good: the survivors go on by a statement that a quorum of all members signs offline. Returns what the command said of a second, rival statement. */
+  async recover(survivors: readonly number[], signers: readonly number[]): Promise<{ readonly height: number; readonly rival: string }> {
+    const posts = survivors.map((member) => this.post(member))
+    for (const { member } of posts) await this.retire(member)
+    const exported = posts.map(({ member }) => join(this.directory, `certificate-${member}.json`))
+    const heights = []
+    for (const [i, { config }] of posts.entries()) heights.push(Number((await run('recovery', 'export', '--config', config, '--out', exported[i]!))['height']))
+    const highest = posts[heights.indexOf(Math.max(...heights))]!
+    const statement = join(this.directory, 'recovery.json')
+    const rival = join(this.directory, 'rival.json')
+    const members = survivors.flatMap((member) => ['--members', String(member)])
+    await run('recovery', 'propose', '--config', highest.config, ...members, '--out', statement, '--certificates', ...exported)
+    await run('recovery', 'propose', '--config', highest.config, '--members', String(survivors[0]), '--out', rival, '--certificates', ...exported)
+    const sign = (path: string, member: number): Promise<Outcome> => {
+      const { governance, folder } = this.post(member)
+      return stele(['recovery', 'sign', '--statement', path, '--member', String(member), '--governance', governance, '--passphrase-file', join(folder, 'passphrase')])
+    }
+    for (const member of signers.slice(1)) await sign(statement, member)
+    const early = await stele(['recovery', 'open', '--config', highest.config, '--statement', statement, '--certificates', ...exported])
+    if (!early.err.includes('RECOVERY_TOO_FEW')) throw new Error(`a statement with too few signatures was taken: ${early.out}${early.err}`)
+    await sign(statement, signers[0]!)
+    const second = await sign(rival, signers[0]!)
+    for (const { config } of posts) await run('recovery', 'open', '--config', config, '--statement', statement, '--certificates', ...exported)
+    await Promise.all(posts.map((post) => this.boot(post)))
+    return { height: Math.max(...heights), rival: second.err }
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { toHex } from '../../primitives/bytes.ts'
+import { certificateSchema } from '../../primitives/certificate.ts'
+import { encode } from '../../primitives/codec.ts'
+import { SteleError } from '../../primitives/error.ts'
+import { certificateQuorum } from '../../primitives/member-set.ts'
+import { recoveryBytes } from '../../primitives/recovery.ts'
+import type { SignedRecovery } from '../../primitives/recovery.ts'
+import { sha256 } from '../../primitives/hash.ts'
+import { createSigner } from '../../primitives/signature.ts'
+import { collect, integer, passphraseOf } from '../command-options.ts'
+import { print, printJson, say } from '../output.ts'
+import type { Holding } from '../recovery.ts'
+
+interface NodeData { readonly config: string; readonly certificates?: readonly string[]; readonly json?: boolean }
+
+const nodeOptions = (command: Command): Command => command
+  .requiredOption('--config <file>', 'configuration of the node, which must be stopped')
+  .option('--certificates <file...>', 'what every other node exported: all of it is looked at first', [])
+  .option('--json', 'print one line of JSON')
+
+export function register(program: Command): void {
+  const recovery = program.command('recovery').description('go on after a majority of the voters is lost for good, by a statement of the members\' governance keys')
+    .addHelpText('after', `
+Examples:
+  stele recovery export --config node.yaml --out certificate-1.json        each surviving node, stopped
+  stele recovery propose --config node.yaml --members 1 5 --certificates certificate-*.json --out recovery.json
+  stele recovery sign --statement recovery.json --member 1 --governance governance.json     each member, offline
+  stele recovery open --config node.yaml --statement recovery.json --certificates certificate-*.json     each surviving node; then start it
+
+Propose on the surviving node that holds the highest block (export tells). A quorum of all members signs, those whose node is lost too.`)
+  nodeOptions(recovery.command('export').description('what this node holds: height, block, newest certificate').requiredOption('--out <file>', 'file for the others')).action(exportCertificate)
+  nodeOptions(recovery.command('propose').description('write the statement, unsigned').requiredOption('--members <n...>', 'members that go on', collect(integer(1, 0xffff_ffff))).requiredOption('--out <file>', 'the statement')).action(propose)
+  recovery.command('sign').description('add a member\'s signature to a statement')
+    .requiredOption('--statement <file>', 'the statement; gets the signature')
+    .requiredOption('--member <n>', 'who signs', integer(1, 0xffff_ffff))
+    .requiredOption('--governance <file>', 'its governance keystore')
+    .option('--passphrase-file <file>', 'opens the keystore; else STELE_PASSPHRASE, else a prompt')
+    .option('--json', 'print one line of JSON')
+    .action(sign)
+  nodeOptions(recovery.command('open').description('make a node go on by a signed statement when it is started').requiredOption('--statement <file>', 'the statement')).action(open)
+}
+
+async function holding(path: string): Promise<{ readonly held: Holding; readonly dataDir: string }> {
+  const [{ loadConfig }, { readGenesis }, { openHolding }] = await Promise.all([import('../config.ts'), import('../genesis-file.ts'), import('../recovery.ts')])
+  const config = loadConfig(path)
+  return { held: await openHolding(config, readGenesis(config.genesis)), dataDir: config.dataDir }
+}
+
+async function exportCertificate({ config, out, json }: NodeData & { readonly out: string }): Promise<void> {
+  const { held } = await holding(config)
+  const { last, applied, certificate, rules } = held
+  await held.close()
+  if (certificate === undefined) throw new SteleError({ code: 'RECOVERY_UNREADABLE', message: 'this node holds no certificate', details: { applied } })
+  writeFileSync(out, `${JSON.stringify({ certificate: toHex(encode(certificateSchema, certificate)) })}\n`, { flag: 'wx' })
+  const facts = { height: last.height, block: toHex(last.block), applied, certified: Number(certificate.content.height), epoch: rules.members.epoch, voters: rules.members.voters.map(({ node, member }) => ({ node, member })) }
+  if (json === true) printJson(facts)
+  else print(`newest block ${facts.height}, applied ${applied}, certified ${facts.certified}, epoch ${facts.epoch}`)
+}
+
+async function propose({ config, members, certificates = [], out, json }: NodeData & { readonly members: readonly number[]; readonly out: string }): Promise<void> {
+  const [{ importCertificates, proposeRecovery }, { recoveryText }] = await Promise.all([import('../recovery.ts'), import('../recovery-file.ts')])
+  const { held } = await holding(config)
+  try {
+    const statement = proposeRecovery(held, members, importCertificates(certificates, held.rules))
+    writeFileSync(out, recoveryText({ statement, signatures: [] }), { flag: 'wx' })
+    const needed = certificateQuorum(held.rules.members.voters.length)
+    if (json === true) printJson({ statement: out, epoch: statement.set.epoch, height: Number(statement.height), needed })
+    else print(`epoch ${statement.set.epoch} from block ${statement.height} with members ${members.join(', ')}: ${needed} of ${held.rules.members.voters.length} members must sign ${out}`)
+  } finally {
+    await held.close()
+  }
+}
+
+/** One signature per key and epoch: what was signed stands beside the keystore, and another statement of that epoch is refused. */
+function remember(governance: string, { statement }: SignedRecovery, message: Uint8Array): void {
+  const path = `${governance}.epoch-${statement.set.epoch}`
+  const digest = toHex(sha256(message))
+  if (!existsSync(path)) writeFileSync(path, `${digest}\n`, { flag: 'wx', mode: 0o600 })
+  else if (readFileSync(path, 'utf8').trim() !== digest) throw new SteleError({ code: 'RECOVERY_SIGNED_BEFORE', message: 'this key has signed another statement of the same epoch', details: { epoch: statement.set.epoch, record: path } })
+}
+
+async function sign({ statement: path, member, governance, passphraseFile, json }: { readonly statement: string; readonly member: number; readonly governance: string; readonly passphraseFile?: string; readonly json?: boolean }): Promise<void> {
+  const [{ readRecoveryFile, recoveryText }, { readKeys }] = await Promise.all([import('../recovery-file.ts'), import('../keys.ts')])
+  const recovery = readRecoveryFile(path)
+  const signer = createSigner((await readKeys(governance, 'governance', await passphraseOf(passphraseFile))).governance)
+  const message = recoveryBytes(recovery.statement.chain, recovery.statement)
+  remember(governance, recovery, message)
+  const signatures = [...recovery.signatures.filter((each) => each.member !== member), { member, signature: signer.sign(message) }].sort((a, b) => a.member - b.member)
+  writeFileSync(path, recoveryText({ ...recovery, signatures }))
+  if (json === true) printJson({ statement: path, signatures: signatures.map((each) => each.member) })
+  else print(`signed by members ${signatures.map((each) => each.member).join(', ')}`)
+}
+
+async function open({ config, statement: path, certificates = [], json }: NodeData & { readonly statement: string }): Promise<void> {
+  const [{ importCertificates, openRecovery }, { readRecoveryFile }] = await Promise.all([import('../recovery.ts'), import('../recovery-file.ts')])
+  const recovery = readRecoveryFile(path)
+  const { held, dataDir } = await holding(config)
+  try {
+    const { cutFrom } = await openRecovery({ dataDir }, held, recovery, importCertificates(certificates, held.rules))
+    if (cutFrom !== undefined) say(`blocks from ${cutFrom} on, which nobody committed, were cut`)
+    if (json === true) printJson({ epoch: recovery.statement.set.epoch, height: Number(recovery.statement.height), cutFrom: cutFrom ?? null })
+    else print(`epoch ${recovery.statement.set.epoch} opens from block ${recovery.statement.height} when the node starts`)
+  } finally {
+    await held.close()
+  }
+}

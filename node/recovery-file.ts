@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { link, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { toHex } from '../primitives/bytes.ts'
+import { fromJson, toJson } from '../primitives/codec.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
+import { signedRecovery } from '../primitives/recovery.ts'
+import type { SignedRecovery } from '../primitives/recovery.ts'
+
+const FORMAT = 'stele-recovery'
+
+/** Text of a recovery statement with its signatures. Public. */
+export function recoveryText(recovery: SignedRecovery): string {
+  return `${JSON.stringify({ format: FORMAT, version: 1, recovery: toJson(signedRecovery, recovery) }, null, 2)}\n`
+}
+
+/** Reads a statement strictly; what it says is judged by `verifyRecovery`. `RECOVERY_UNREADABLE`. */
+export function readRecoveryFile(path: string): SignedRecovery {
+  try {
+    const { format, version, recovery } = JSON.parse(readFileSync(path, 'utf8')) as { readonly format?: unknown; readonly version?: unknown; readonly recovery?: unknown }
+    if (format === FORMAT && version === 1) return fromJson(signedRecovery, recovery as never)
+  } catch (cause) {
+    if (cause instanceof SteleError) throw new SteleError({ code: 'RECOVERY_UNREADABLE', message: 'the file is no recovery statement', details: { file: path, ...cause.details }, cause })
+    throw new SteleError({ code: 'RECOVERY_UNREADABLE', message: 'the file is no recovery statement', details: { file: path, reason: errorCode(cause) ?? 'not JSON' }, cause })
+  }
+  throw new SteleError({ code: 'RECOVERY_UNREADABLE', message: 'the file is no recovery statement', details: { file: path, reason: 'another format or version' } })
+}
+
+const pathOf = (dataDir: string, epoch: number): string => join(dataDir, `recovery-${epoch}.json`)
+
+/** The statement that opens `epoch` on this node; undefined when it was given none. */
+export function openedRecovery(dataDir: string, epoch: number): SignedRecovery | undefined {
+  try {
+    return readRecoveryFile(pathOf(dataDir, epoch))
+  } catch (error) {
+    if (error instanceof SteleError && error.details['reason'] === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/**
+ * Keeps a verified statement in a data folder, durably, so that the node opens the epoch with it. One statement per epoch: another one is a rival, kept as evidence beside it,
+ * and opens nothing. Throws `RECOVERY_RIVAL`.
+ */
+export async function keepRecovery(dataDir: string, recovery: SignedRecovery): Promise<void> {
+  const { epoch } = recovery.statement.set
+  const known = openedRecovery(dataDir, epoch)
+  if (known !== undefined) {
+    const same = JSON.stringify(toJson(signedRecovery, { ...known, signatures: [] })) === JSON.stringify(toJson(signedRecovery, { ...recovery, signatures: [] }))
+    if (same) return
+    await writeDurably(`${pathOf(dataDir, epoch)}.rival-${Date.now()}`, recoveryText(recovery))
+    throw new SteleError({ code: 'RECOVERY_RIVAL', message: 'another statement has opened this epoch here', details: { epoch, known: { height: Number(known.statement.height), block: toHex(known.statement.block) }, given: { height: Number(recovery.statement.height), block: toHex(recovery.statement.block) } } })
+  }
+  await writeDurably(pathOf(dataDir, epoch), recoveryText(recovery))
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`
+  const file = await open(temporary, 'w', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  // A link, not a rename: it never takes the place of a file that is there.
+  await link(temporary, path)
+  await rm(temporary)
+}
