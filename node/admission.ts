@@ -47,8 +47,7 @@ export class Admission {
     const [[valid]] = await Promise.all([this.#ports.reader.verify([transaction]), this.#warm(transaction)])
     if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
     if (this.#isKnown(transaction)) return { transaction, known: true }
-    this.#authorise(transaction)
-    this.#ports.mempool.add(transaction)
+    this.#ports.mempool.add(transaction, this.#authorise(transaction))
     this.#ports.book.pending(transaction.key)
     return { transaction, known: false }
   }
@@ -68,7 +67,8 @@ export class Admission {
     return (executor.tip.window ?? window).hasId(id, body.validUntil) || (Number(body.validUntil) < clock.nowMs() && store.locate(id) !== undefined)
   }
 
-  #authorise(transaction: Transaction): void {
+  /** The member whose relation the account belongs to: its share of the room is used. */
+  #authorise(transaction: Transaction): number {
     const { executor, world, window, registry, clock } = this.#ports
     const tip = executor.tip
     const now = BigInt(clock.nowMs())
@@ -77,5 +77,6 @@ export class Admission {
     if ('notIncludable' in verdict) {
       throw new SteleError({ code: verdict.notIncludable, message: AUTHORISATION_CODES[verdict.notIncludable], details: { path: 'body', atHeight: tip.height } })
     }
+    return verdict.account.member
   }
 }

@@ -235,7 +235,7 @@ export class SteleNode {
     })
     const { tip } = executor
     checkKeys(readerOf(world.view()), genesis, config, keys)
-    const mempool = new Mempool(config.mempool)
+    const mempool = new Mempool(config.mempool, () => rules.members.voters.length)
     const book = new TransactionBook()
     const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: fatal, onCertified: () => this.#prune(snapshots) })
     await maker.start()

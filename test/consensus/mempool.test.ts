@@ -86,3 +86,35 @@ t.test('what is held can be cut by another node, expire, or be removed', (t) => 
   t.equal(pool.waiting, 1)
   t.end()
 })
+
+t.test('a member that floods leaves the others their part of the room, and its own transactions their places in the block', (t) => {
+  const pool = new Mempool({ transactionsMax: 80, bytesMax: 1e6 }, () => 4)
+  let flooded = 0
+  t.throws(() => { for (let i = 0; ; i++, flooded++) pool.add(transaction(i), 1) }, { code: 'CONSENSUS_BUSY', details: { member: 1, waiting: 50 } })
+  t.equal(flooded, 50, 'half of all, and its own part of the other half')
+  for (const member of [2, 3, 4]) for (let i = 0; i < 10; i++) t.ok(pool.add(transaction(1000 * member + i), member))
+  t.throws(() => pool.add(transaction(5000), 2), { code: 'CONSENSUS_BUSY' }, 'full is full')
+  const block = [...pool.peek(20, 1e6)].map(({ key }) => key)
+  const of = (member: number): string[] => Array.from({ length: 10 }, (_, i) => transaction(1000 * member + i).key)
+  t.same([2, 3, 4].map((member) => of(member).filter((key) => block.includes(key)).length), [5, 5, 5], 'equal places, although the flood came first')
+  t.same(block.slice(0, 5), Array.from({ length: 5 }, (_, i) => transaction(i).key), 'in order of arrival')
+  t.equal([...pool.peek(100, 1e6)].length, 80, 'when all fit, all go')
+  for (const key of block) pool.remove(key)
+  t.ok(pool.add(transaction(6000), 1), 'what was cut makes room')
+  for (let i = 0; i < 50; i++) pool.remove(transaction(i).key)
+  t.equal([...pool.peek(20, 1e6)].length, 16)
+  t.end()
+})
+
+t.test('bytes are shared like places, and room that members of a smaller consortium had stays theirs', (t) => {
+  let members = 2
+  const { length } = transaction(1).bytes
+  const pool = new Mempool({ transactionsMax: 1000, bytesMax: 8 * length }, () => members)
+  for (let i = 0; i < 6; i++) pool.add(transaction(i), 1)
+  t.throws(() => pool.add(transaction(7), 1), { code: 'CONSENSUS_BUSY' })
+  members = 4
+  t.ok(pool.add(transaction(8), 2))
+  t.throws(() => pool.add(transaction(9), 1), { code: 'CONSENSUS_BUSY' })
+  t.ok(pool.add(transaction(10), 3))
+  t.end()
+})
