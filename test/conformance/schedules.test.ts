@@ -71,6 +71,15 @@ t.test('the invariants notice two leaders of a term and a lost committed entry',
   t.throws(() => invariants.checkAll(), /committed another entry at index 2/)
 })
 
+t.test('schedules of earlier formats run too: networks without a start node, no pre-vote, names of roles', async (t) => {
+  const folder = t.testdir({
+    nodes: 'nodes,0,1,2\nconnect,0,1\nconnect,1,2\nconnect,0,2\nperiodic_one,0,110\ndispatch_all\nperiodic_all,10\ndispatch_all\nassert_is_primary,0\nassert_isnot_backup,0\nreplicate,1,x\nemit_signature,1\nperiodic_all,10\ndispatch_all\nassert_is_backup,1\n',
+    candidate: `${START}periodic_one,1,100\nassert_is_candidate,1\nassert_missing_config,1,9\n`,
+  })
+  t.match(runSchedule(join(folder, 'nodes')), { outcome: 'passed', expectations: 3, held: 3 })
+  t.match(runSchedule(join(folder, 'candidate')), { outcome: 'passed', expectations: 2, held: 2 })
+})
+
 t.test('a difference to CCF excuses an expectation only after it has occurred', async (t) => {
   const folder = t.testdir({
     before: `${START}assert_detail,1,leadership_state,Leader\nperiodic_one,0,100\n`,

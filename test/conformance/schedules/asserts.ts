@@ -9,6 +9,8 @@ import type { Step } from './parse.ts'
 
 const ROLES: Readonly<Record<Role, string>> = { follower: 'Follower', preCandidate: 'PreVoteCandidate', candidate: 'Candidate', leader: 'Leader' }
 
+const OLD_NAMES: Readonly<Record<string, string>> = { primary: 'Leader', backup: 'Follower', candidate: 'Candidate' }
+
 /** What a schedule expects and what is; undefined when that is the same, or when the step expects nothing. */
 export function checkExpectation(cluster: ScheduleCluster, step: Step, node: (name: string | undefined) => ScheduleNode): string | undefined {
   const { args, verb } = step
@@ -20,6 +22,14 @@ export function checkExpectation(cluster: ScheduleCluster, step: Step, node: (na
     }
     case 'assert_detail': return expectDetail(cluster, node(args[0]), step)
     case 'assert_!detail': return detail(node(args[0]), step) === args[2] ? `${args[1]} of node ${args[0]}: must not be ${args[2]}` : undefined
+    case 'assert_is_primary':
+    case 'assert_is_backup':
+    case 'assert_is_candidate': return expectDetail(cluster, node(args[0]), { ...step, args: [args[0] ?? '', 'leadership_state', OLD_NAMES[verb.slice('assert_is_'.length)] ?? ''] })
+    case 'assert_isnot_primary':
+    case 'assert_isnot_backup':
+    case 'assert_isnot_candidate': return ROLES[node(args[0]).status.role] === OLD_NAMES[verb.slice('assert_isnot_'.length)] ? `node ${args[0]} must not be ${verb.slice('assert_isnot_'.length)}` : undefined
+    case 'assert_is_retired':
+    case 'assert_is_active': return differs(`membership of node ${args[0]}`, verb === 'assert_is_active' ? 'Active' : 'Retired', retirement(node(args[0])) === undefined ? 'Active' : 'Retired')
     case 'assert_last_txid': {
       const last = seenEntries(node(args[0]).log.entryList).at(-1)
       return differs(`last entry of node ${args[0]}`, args[1], last === undefined ? '0.0' : `${Math.max(last.entry.term, 2)}.${last.number}`)
@@ -28,8 +38,10 @@ export function checkExpectation(cluster: ScheduleCluster, step: Step, node: (na
       const wanted = args.slice(2).map((name) => node(name).id).sort((a, b) => a - b)
       return differs(`configuration at ${args[1]} of node ${args[0]}`, wanted.join(' '), [...configurationAt(node(args[0]), Number(args[1])) ?? []].sort((a, b) => a - b).join(' '))
     }
+    case 'assert_missing_config':
     case 'assert_absent_config': {
       const { log, status } = node(args[0])
+      if (verb === 'assert_missing_config' && configurationAt(node(args[0]), Number(args[1])) === undefined) return undefined
       const newer = seenEntries(log.entryList).some(({ content, entry, number }) => content.kind === 'configuration' && number > Number(args[1]) && entry.index <= status.appliedIndex)
       return newer ? undefined : `configuration at ${args[1]} of node ${args[0]}: still in force`
     }

@@ -1,6 +1,7 @@
 import type { RaftOptions } from '../../../consensus/core/config.ts'
 import { isJoint } from '../../../consensus/core/reconfiguration.ts'
 import type { Change, ChangeSet } from '../../../consensus/core/reconfiguration.ts'
+import { SeededRandom } from '../../helpers/raft-random.ts'
 import { decodeContent, encodeContent, hasUnsignedTail, seenEntries } from './content.ts'
 import type { Content } from './content.ts'
 import { ScheduleInvariants } from './invariants.ts'
@@ -37,6 +38,8 @@ export class ScheduleCluster {
   readonly #links = new Set<string>()
   /** Configuration that was asked for last. */
   #members: number[] = []
+  /** Configuration that the network started with. */
+  #first: readonly number[] = [1]
   /** Members before and after a change that not all of them know to be in force. */
   #changing: readonly number[] = []
   /** Periods of the leader until CCF's nodes know too, once all of ours do: its commit of the change takes a round trip, and the news of it another one. */
@@ -61,6 +64,26 @@ export class ScheduleCluster {
     const node = this.#add(name)
     this.#members = [node.id]
     node.act({ type: 'campaign' })
+  }
+
+  /** A network that starts with several nodes and no leader; its links are named one by one. */
+  startMany(names: readonly string[]): void {
+    this.#first = names.map((_, i) => i + 1)
+    this.#members = [...this.#first]
+    for (const name of names) this.#add(name)
+  }
+
+  /** A node that is no member yet. */
+  create(name: string): void {
+    if (this.find(name) === undefined) this.#add(name)
+  }
+
+  /** Asks for exactly these members. */
+  replaceMembers(term: string, names: readonly string[]): string | undefined {
+    for (const name of names) this.create(name)
+    const wanted = names.flatMap((name) => this.find(name)?.id ?? [])
+    const nameOf = (id: number): string => this.nodes.get(id)?.name ?? ''
+    return this.reconfigure(term, wanted.filter((id) => !this.#members.includes(id)).map(nameOf), this.#members.filter((id) => !wanted.includes(id)).map(nameOf))
   }
 
   /** Changes the members; nodes that join are made and connected. Why not, when it cannot be done now. */
@@ -172,9 +195,10 @@ export class ScheduleCluster {
   /** Heals the network and lets time pass until all members hold the same committed log, a fresh entry of the leader's term included; why not, when they never do. */
   sync(afterRound: () => void): string | undefined {
     for (const a of this.ordered) for (const b of this.ordered) if (a !== b) this.link(a, b, true)
+    const random = new SeededRandom(1)
     let written = 0
     for (let round = 0; round < SYNC_ROUNDS; round++) {
-      for (const node of this.ordered) node.period(1, (node.id * 3 + round) % ELECTION_TICKS)
+      for (const node of this.ordered) node.period(1, random.below(ELECTION_TICKS))
       this.dispatchAll()
       this.afterLine()
       const leader = this.ordered.filter(({ status }) => status.role === 'leader').sort((a, b) => b.status.term - a.status.term)[0]
@@ -199,7 +223,7 @@ export class ScheduleCluster {
 
   #add(name: string): ScheduleNode {
     const id = this.nodes.size + 1
-    const node = new ScheduleNode(id, name, 1, { ...this.#options, preVote: this.preVote }, (stepped) => this.invariants.stepped(stepped))
+    const node = new ScheduleNode(id, name, this.#first, { ...this.#options, preVote: this.preVote }, (stepped) => this.invariants.stepped(stepped))
     this.#names.set(name, id)
     this.nodes.set(id, node)
     return node
