@@ -1,0 +1,42 @@
+import t from 'tap'
+import { preflight, changeOfCard } from '../../node/membership-change.ts'
+import type { RpcClusterStatus, RpcMembership } from '../../primitives/rpc-types.ts'
+import { sampleGenesis } from '../../docs/spec/sample-chain.ts'
+import { toHex } from '../../primitives/bytes.ts'
+
+const genesis = sampleGenesis()
+const membership: RpcMembership = {
+  epoch: 0, voters: [1, 2, 3, 4], learners: [], outgoing: [], needed: 3, nextMember: 5, nextNode: 5, open: null, underWay: null, proposals: [], asOf: { height: 9, hash: '', term: 1 },
+  members: genesis.members.map(({ member, name, governanceKey }) => ({ member, name, active: true, node: member, governanceKey: toHex(governanceKey) })),
+  nodes: genesis.members.map(({ member, nodes: [node] }) => ({ node: member, member, role: 'voter', transportKey: toHex(node!.transportKey), attestationKey: toHex(node!.attestationKey), addresses: node!.addresses, connected: true, lag: 0, refused: null })),
+}
+const status = (...up: readonly number[]): RpcClusterStatus => ({
+  chain: '', leader: 1, term: 1, height: 9, finalHeight: 9, quorum: { voters: 4, reachable: up.length, writes: 3, finality: 3, failuresLeft: 0 }, asOf: membership.asOf,
+  nodes: [1, 2, 3, 4].map((node) => ({ node, member: node, name: '', role: 'follower', reachable: up.includes(node), term: 1, height: 9, finalHeight: 9, lag: 0, version: '', uptimeMs: 0, problems: [] })),
+})
+const remove = (member: number) => ({ kind: 'remove', value: { member } }) as const
+
+t.test('a change that would cost the quorum is called unsafe, with the sentence why', async (t) => {
+  t.match(preflight(remove(4), membership, status(1, 2)), { safe: false, reasons: [/cannot become final: 2 of 4/], down: [3, 4] })
+  t.match(preflight(remove(1), membership, status(1, 2, 3)), { safe: true, after: { voters: [2, 3, 4], reachable: 2, finality: 2 }, down: [4] })
+  t.match(preflight(remove(1), { ...membership, voters: [1, 2], members: membership.members.slice(0, 2) }, status(1)), { safe: false })
+  t.match(preflight(remove(1), { ...membership, voters: [1, 2] }, status(1, 2)), { safe: true, after: { voters: [2] } })
+  t.match(preflight(remove(1), { ...membership, voters: [1] }, status(1)), { safe: false, reasons: ['no voter would be left'] })
+  const three = { ...membership, voters: [1, 2, 3] }
+  t.match(preflight(remove(1), three, status(1, 2)), { safe: false, reasons: [/afterwards 1 of 2 voters would answer/] })
+  t.match(preflight(remove(4), { ...membership, open: 'ab' }, status(1, 2, 3, 4)), { safe: false, reasons: ['another proposal is open'] })
+  t.match(preflight(remove(4), { ...membership, underWay: { proposal: 'ab', stage: 'promote', node: 5, since: 1, change: {} } }, status(1, 2, 3, 4)), { safe: false, reasons: [/earlier change is not complete: promote of node 5/] })
+})
+
+t.test('a card asks for one change that fits the numbers of now', async (t) => {
+  const card = genesis.members[1]!
+  const [node] = card.nodes
+  t.throws(() => changeOfCard('add', card, membership), { code: 'USAGE_MEMBERSHIP', message: /number 5 and node 5/ })
+  t.throws(() => changeOfCard('replace', card, membership), { code: 'USAGE_MEMBERSHIP', message: /takes number 5/ })
+  t.throws(() => changeOfCard('rotate', { ...card, nodes: [{ ...node!, node: 5 }] }, membership), { code: 'USAGE_MEMBERSHIP' })
+  t.throws(() => changeOfCard('rotate', { ...card, governanceKey: new Uint8Array(32), nodes: [{ ...node!, attestationKey: new Uint8Array(32) }] }, membership), { code: 'USAGE_MEMBERSHIP', message: /one after the other/ })
+  t.match(changeOfCard('replace', { ...card, nodes: [{ ...node!, node: 5 }] }, membership), { kind: 'replace', value: { member: 2, old: 2 } })
+  t.equal(changeOfCard('rotate', { ...card, nodes: [{ ...node!, attestationKey: new Uint8Array(32) }] }, membership).kind, 'rotateNode')
+  t.equal(changeOfCard('rotate', { ...card, governanceKey: new Uint8Array(32) }, membership).kind, 'rotateMember')
+  t.equal(changeOfCard('add', { ...card, member: 5, nodes: [{ ...node!, node: 5 }] }, membership).kind, 'add')
+})
