@@ -14,6 +14,8 @@ const ASKED_HEIGHTS_MAX = 256
 const ASKED_PER_HEIGHT_MAX = 3
 /** Refused blocks remembered, newest last. */
 const REFUSED_MAX = 4
+/** Certificates of blocks not committed here that are remembered: one may be heard of before its block is executed and refused. */
+const CERTIFIED_MAX = 64
 
 /** A block this node would not vouch for, as execution found it. */
 export interface RefusedBlock { readonly index: number; readonly height: number; readonly block: Uint8Array; readonly code: string; readonly data: Uint8Array }
@@ -39,6 +41,7 @@ export class Witness {
   readonly #ports: WitnessPorts
   readonly #asked = new Map<number, number>()
   readonly #refused: RefusedBlock[] = []
+  readonly #certified: Certificate[] = []
 
   constructor(ports: WitnessPorts) {
     this.#ports = ports
@@ -52,6 +55,8 @@ export class Witness {
   refused(block: RefusedBlock): void {
     this.#refused.push(block)
     if (this.#refused.length > REFUSED_MAX) this.#refused.shift()
+    const certificate = this.#certified.find(({ content }) => equalBytes(content.block, block.block))
+    if (certificate !== undefined) this.#ports.onRefusedCertified(block, certificate)
   }
 
   /** A member attests to another block than the one committed here. Different terms accuse nobody: a block of an older term that was never committed may be cut anew. */
@@ -78,6 +83,8 @@ export class Witness {
   certifiedElsewhere(certificate: Certificate, own: AttestationContent | undefined): void {
     if (own !== undefined) return this.#ports.onDiverged(own, certificate)
     const refused = this.#refused.find(({ block }) => equalBytes(block, certificate.content.block))
-    if (refused !== undefined) this.#ports.onRefusedCertified(refused, certificate)
+    if (refused !== undefined) return this.#ports.onRefusedCertified(refused, certificate)
+    this.#certified.push(certificate)
+    if (this.#certified.length > CERTIFIED_MAX) this.#certified.shift()
   }
 }

@@ -31,6 +31,8 @@ for (const page of await pages()) {
       if (!existsSync(new URL(file, ROOT))) broken.push(target!)
       else if (anchor !== undefined && !(await anchors(file)).has(anchor)) broken.push(target!)
     }
+    // A claim that names its test names one that is there.
+    for (const [, test] of text.matchAll(/`(test\/[\w./-]*\.test\.ts)`/g)) if (!existsSync(new URL(test!, ROOT))) broken.push(test!)
     t.strictSame(broken, [])
     t.notMatch(text, /\/(?:home|root|Users)\/|\bTODO\b|\bFIXME\b/, 'no path of one machine, nothing left to do')
   })

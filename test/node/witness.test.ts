@@ -53,4 +53,8 @@ t.test('a certificate for what this node refused, or instead of what it committe
   t.match(refused, [{ height: 3, code: 'ROOT_MISMATCH' }])
   witness.certifiedElsewhere(certificate, { ...own, block: otherHash })
   t.equal(diverged.length, 1)
+  const early = scene(t.testdir({ a: {} }), undefined)
+  early.witness.certifiedElsewhere(certificate, undefined)
+  early.witness.refused({ index: 4, height: 3, block: sample.hashes[3]!, code: 'ROOT_MISMATCH', data: new Uint8Array(1) })
+  t.equal(early.refused.length, 1, 'a certificate may be heard of before its block is refused')
 })

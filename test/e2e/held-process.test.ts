@@ -1,0 +1,55 @@
+// Goal: a whole process whose program computes other roots than the cluster tries once more from its own disk, then serves nothing and says why on both listeners (DESIGN §5.6).
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { silentLogger } from '../../primitives/ports.ts'
+import { loadConfig } from '../../node/config.ts'
+import { Executor } from '../../node/executor.ts'
+import { readKeys } from '../../node/keys.ts'
+import { NodeProcess } from '../../node/node-process.ts'
+import type { Layer, TransactionStore } from '../../state/overlay.ts'
+import { createCluster, FAST, lead, until } from '../helpers/cluster.ts'
+
+t.setTimeout(60_000)
+const SICK = 2
+
+/** Another version of a contract, so to say: it writes other accounts. */
+class WrongExecutor extends Executor {
+  protected override store(layer: Layer): TransactionStore {
+    const store = super.store(layer)
+    return { ...store, put: (key, value) => store.put(key, key[0] === 2 && key[1] === 1 ? value.map((byte, i) => (i === value.length - 1 ? byte ^ 1 : byte)) : value) }
+  }
+}
+
+t.test('it is tried again once, then held: nothing is served, node_info and readyz say what is wrong, and it stops in order', async (t) => {
+  const cluster = await createCluster(t.testdir(), 4)
+  t.teardown(() => cluster.stop())
+  await Promise.all([0, 1, 3].map((i) => cluster.startNode(i)))
+  const leader = await lead(cluster, 0)
+  const { config: path, folder, passphraseFile } = cluster.files.members[SICK]!
+  const keys = await readKeys(`${folder}/node.json`, 'node', readFileSync(passphraseFile, 'utf8').trim())
+  const failures: unknown[] = []
+  const process = new NodeProcess({ config: { ...loadConfig(path), consensus: FAST }, genesis: cluster.files.genesis, keys }, silentLogger, (error) => { failures.push(error) }, WrongExecutor)
+  t.teardown(() => process.stop())
+  const { rpc, metrics } = await process.start()
+  const first = process.node
+  const ask = async (method: string): Promise<{ readonly result?: { readonly mode?: string }; readonly error?: { readonly data?: { readonly code?: string } } }> =>
+    (await (await fetch(`${rpc}/rpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method }) })).json()) as never
+  t.match(await ask('chain_head'), { result: {} }, 'at first it serves')
+  const transaction = cluster.enrolment()
+  await leader.parts.admission.admit(transaction.bytes)
+  leader.parts.driver.kick()
+  await until(() => process.node !== first)
+  const again = process.node
+  // The newest attestations are told again to who connects: then it hears once more that the others certify what it refuses, and is held.
+  await until(() => process.node !== again && process.node.repairReason?.includes('BLOCK_CERTIFIED_ELSEWHERE') === true, 30_000)
+  t.match(process.node.repairReason, new RegExp(`height 1, transaction ${transaction.key}, key 0201`))
+  const answer = await fetch(`${metrics}/readyz`)
+  t.equal(answer.status, 503)
+  t.match(await answer.text(), /BLOCK_CERTIFIED_ELSEWHERE: height 1/)
+  // Between two nodes the listener is closed for a moment.
+  let info: Awaited<ReturnType<typeof ask>> | undefined
+  while (info === undefined) info = await ask('node_info').catch(() => undefined)
+  t.match(info, { result: { mode: 'repair' } })
+  t.match(await ask('chain_head'), { error: { data: { code: 'NODE_REPAIR' } } })
+  t.same(failures, [])
+})
