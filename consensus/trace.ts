@@ -40,7 +40,7 @@ function tracedEvent(node: ObservedNode, event: CoreEvent): object | undefined {
     return changes.length === 0 ? undefined : { name: NAMES.changeProposed, ...stateOf(node), prop: { cc: { changes } } }
   }
   if (event.type === 'reconfigured') return { name: NAMES.reconfigured, ...stateOf(node), prop: { cc: { newconf: event.configuration.voters.map(String) } } }
-  return { name: NAMES[event.type], ...stateOf(node) }
+  return event.type === 'campaignStarted' || event.type === 'becamePreCandidate' ? undefined : { name: NAMES[event.type], ...stateOf(node) }
 }
 
 function stateOf({ id, log, role, term, tracker, vote }: ObservedNode): object {

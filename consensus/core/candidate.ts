@@ -15,6 +15,7 @@ export function campaign(state: RaftState, kind: Campaign): StepRefusal | undefi
   if (!state.promotable) return state.refuse('NOT_PROMOTABLE', 'only voters campaign')
   if (!state.log.fullyExecuted) return state.refuse('UNEXECUTED_TAIL', 'entries that were received are not executed yet')
   if (hasUnappliedReconfiguration(state)) return state.refuse('NOT_PROMOTABLE', 'a committed change of the configuration is not applied yet')
+  state.observer?.(state, { type: 'campaignStarted' })
   requestVotes(state, kind)
   return undefined
 }

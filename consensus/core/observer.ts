@@ -14,7 +14,7 @@ export interface ObservedNode {
 
 /** Transitions of the core in the order in which they happen. `received` and `appended` come before their effect, all others after it. */
 export type CoreEvent =
-  | { readonly type: 'started' | 'becameFollower' | 'becameCandidate' | 'becameLeader' | 'committed' | 'appended' | 'effectsTaken' }
+  | { readonly type: 'started' | 'campaignStarted' | 'becameFollower' | 'becamePreCandidate' | 'becameCandidate' | 'becameLeader' | 'committed' | 'appended' | 'effectsTaken' }
   | { readonly type: 'received' | 'sent'; readonly message: Message }
   /** A leader appends a change. */
   | { readonly type: 'changeProposed'; readonly change: ChangeSet }

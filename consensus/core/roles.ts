@@ -19,6 +19,7 @@ export function becomePreCandidate(state: RaftState): void {
   state.tracker.resetVotes()
   state.leader = NOBODY
   state.role = 'preCandidate'
+  state.observer?.(state, { type: 'becamePreCandidate' })
 }
 
 /** Enters the next term and votes for itself (§5.2). */

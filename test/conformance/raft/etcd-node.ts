@@ -9,6 +9,8 @@ import { MemoryLog } from '../../helpers/raft-disk.ts'
 import { HeldAnswers } from './held-answers.ts'
 import { FIRST_TERM, decodeChange, encodeChange, envelopeOf } from './messages.ts'
 import type { Envelope, Proposal, Snapshot } from './messages.ts'
+import { Narrator } from './narrator.ts'
+import type { Level } from './output.ts'
 
 /** etcd's unit of work for the caller. `batch`: the core's newest batch that is in it. */
 export interface Ready {
@@ -52,6 +54,7 @@ export class EtcdNode {
   readonly view: ServedLog
   readonly disk: MemoryLog
   readonly #answers = new HeldAnswers()
+  readonly #narrator: Narrator
   #outbox: Envelope[] = []
   #persists: Persist[] = []
   #committed: Entry[] = []
@@ -62,16 +65,26 @@ export class EtcdNode {
   #shown: { soft: { leader: number; role: Role }; hard: HardState }
   readonly #history: Snapshot[]
 
-  constructor(id: number, start: Snapshot, options: Partial<RaftOptions>, async: boolean, observer?: CoreObserver) {
+  constructor(id: number, start: Snapshot, options: Partial<RaftOptions>, async: boolean, log: (level: Level, text: string) => void, observer?: CoreObserver) {
     this.id = id
     this.async = async
+    const { checkQuorum = false, electionTicks = DEFAULT_RAFT_OPTIONS.electionTicks, leaseReads = false, preVote = false } = options
+    const termAt = (index: number): number => Number(this.view.term(index)) || 0
+    this.#narrator = new Narrator(log, { checkQuorum, electionTicks, leaseReads, preVote, termAt })
     this.view = new ServedLog(start)
     this.disk = new MemoryLog()
     this.disk.base = { ...this.view.base }
     this.#history = [start]
     const hard = { term: FIRST_TERM, vote: 0, commit: start.index }
     this.#shown = { soft: { leader: 0, role: 'follower' }, hard }
-    this.raft = new Raft({ ...DEFAULT_RAFT_OPTIONS, ...options, id, configuration: start.configuration, hardState: hard, applied: start.index, refusals: [], jitter: 0 }, this.view, { answers: this.#answers, observer })
+    this.raft = new Raft({ ...DEFAULT_RAFT_OPTIONS, ...options, id, configuration: start.configuration, hardState: hard, applied: start.index, refusals: [], jitter: 0 }, this.view, {
+      answers: this.#answers,
+      observer: (node, event) => {
+        observer?.(node, event)
+        if (event.type !== 'started') this.#narrator.observe(node, event, () => this.raft.status())
+      },
+    })
+    this.#narrator.started(this.raft.status())
   }
 
   get status(): RaftStatus { return this.raft.status() }
@@ -79,7 +92,10 @@ export class EtcdNode {
 
   /** Gives the core one input, and reports at once that what it holds now is executed. */
   step(input: Input): StepRefusal | undefined {
+    const status = (): RaftStatus => this.raft.status()
+    this.#narrator.before(input, status)
     const refusal = this.raft.step(input)
+    this.#narrator.after(input, refusal, status)
     const { lastIndex, lastTerm } = this.raft.status()
     this.raft.step({ type: 'executed', index: lastIndex, term: lastTerm })
     return refusal
@@ -201,6 +217,7 @@ export class EtcdNode {
   }
 
   #forward(leader: number, message: Omit<Envelope, 'to'>): string | undefined {
+    if (leader === 0 && message.type === 'MsgProp') this.#narrator.dropped(this.status)
     if (leader === 0 || leader === this.id) return message.type === 'MsgProp' ? 'raft proposal dropped' : undefined
     this.#gather()
     this.#outbox.push({ ...message, to: leader })

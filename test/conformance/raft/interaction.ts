@@ -1,4 +1,3 @@
-import type { PeerStatus } from '../../../consensus/core/effects.ts'
 import type { CoreObserver } from '../../../consensus/core/observer.ts'
 import { readAddNodes } from './add-nodes.ts'
 import { parseChanges } from './changes.ts'
@@ -7,9 +6,8 @@ import type { Directive } from './datadriven.ts'
 import { Environment } from './environment.ts'
 import { EtcdNode } from './etcd-node.ts'
 import { envelopeOf, printEntry, printMessage, shownTerm } from './messages.ts'
-import { LEVELS, STATES } from './output.ts'
+import { LEVELS, STATES, printProgress } from './output.ts'
 
-const PROGRESS = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' } as const
 const ELECTION_TICKS = 3
 const MESSAGE_TYPES: ReadonlySet<string> = new Set([
   'MsgHup', 'MsgBeat', 'MsgProp', 'MsgApp', 'MsgAppResp', 'MsgVote', 'MsgVoteResp', 'MsgSnap', 'MsgHeartbeat', 'MsgHeartbeatResp', 'MsgUnreachable', 'MsgSnapStatus', 'MsgCheckQuorum', 'MsgTransferLeader',
@@ -67,7 +65,7 @@ export class InteractionRunner {
       case 'send-snapshot': return this.#sendSnapshot(directive)
       case 'raft-log': return this.#printLog(this.#first(directive))
       case 'raft-state': return this.#printStates()
-      case 'status': for (const peer of this.#first(directive).status.peers) environment.out.print(printProgress(peer)); return
+      case 'status': for (const peer of this.#first(directive).status.peers) environment.out.print(`${peer.id}: ${printProgress(peer)}`); return
       default: throw new ConformanceFileError(directive.place, `unknown command ${directive.command}`)
     }
   }
@@ -97,7 +95,7 @@ export class InteractionRunner {
   #addNodes(directive: Directive): void {
     const { nodes } = this.#environment
     const { count, start, options, async } = readAddNodes(directive)
-    for (let i = 0; i < count; i++) nodes.push(new EtcdNode(nodes.length + 1, start, options, async, this.#observer))
+    for (let i = 0; i < count; i++) nodes.push(new EtcdNode(nodes.length + 1, start, options, async, (level, text) => this.#environment.out.log(level, text), this.#observer))
   }
 
   #each(directive: Directive, title: string, work: (node: EtcdNode) => void): void {
@@ -208,11 +206,4 @@ export class InteractionRunner {
 
 function fail(error: string | undefined): void {
   if (error !== undefined) throw new CommandError(error)
-}
-
-function printProgress(peer: PeerStatus): string {
-  return [
-    `${peer.id}: ${PROGRESS[peer.state]} match=${peer.match} next=${peer.next}`, peer.learner ? ' learner' : '', peer.paused ? ' paused' : '', peer.pendingSnapshot > 0 ? ` pendingSnap=${peer.pendingSnapshot}` : '',
-    peer.recentlyActive ? '' : ' inactive', peer.inflight > 0 ? ` inflight=${peer.inflight}${peer.inflightFull ? '[full]' : ''}` : '',
-  ].join('')
 }

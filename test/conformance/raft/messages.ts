@@ -44,7 +44,7 @@ export function shownTerm(term: number): number {
   return term === 0 ? 0 : term - FIRST_TERM
 }
 
-function shownLogTerm(term: number): number {
+export function shownLogTerm(term: number): number {
   return term === 0 ? 0 : Math.max(term - FIRST_TERM, 1)
 }
 

@@ -1,4 +1,4 @@
-import type { Role } from '../../../consensus/core/effects.ts'
+import type { PeerStatus, Role } from '../../../consensus/core/effects.ts'
 import { printEntry, printMessage, printSnapshot, shownTerm } from './messages.ts'
 import type { Ready } from './etcd-node.ts'
 import type { Envelope } from './messages.ts'
@@ -6,6 +6,7 @@ import type { Envelope } from './messages.ts'
 export const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL', 'NONE'] as const
 export type Level = typeof LEVELS[number]
 
+const PROGRESS = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' } as const
 export const STATES: Readonly<Record<Role, string>> = { follower: 'StateFollower', preCandidate: 'StatePreCandidate', candidate: 'StateCandidate', leader: 'StateLeader' }
 
 /** What one command prints. At level NONE nothing is kept, errors aside. */
@@ -53,4 +54,12 @@ export function printReady(ready: Ready, messages: readonly Envelope[]): string 
   if (committed.length > 0) lines.push('CommittedEntries:', ...committed.map(printEntry))
   if (messages.length > 0) lines.push('Messages:', ...messages.map((message) => printMessage(message)))
   return lines.length === 0 ? '<empty Ready>' : `Ready MustSync=${mustSync}:\n${lines.join('\n')}`
+}
+
+/** As etcd prints a follower's progress. */
+export function printProgress(peer: PeerStatus): string {
+  return [
+    `${PROGRESS[peer.state]} match=${peer.match} next=${peer.next}`, peer.learner ? ' learner' : '', peer.paused ? ' paused' : '', peer.pendingSnapshot > 0 ? ` pendingSnap=${peer.pendingSnapshot}` : '',
+    peer.recentlyActive ? '' : ' inactive', peer.inflight > 0 ? ` inflight=${peer.inflight}${peer.inflightFull ? '[full]' : ''}` : '',
+  ].join('')
 }

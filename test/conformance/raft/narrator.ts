@@ -1,0 +1,173 @@
+import type { Input, RaftStatus, StepRefusal } from '../../../consensus/core/effects.ts'
+import type { Message } from '../../../consensus/core/message.ts'
+import type { CoreEvent, ObservedNode } from '../../../consensus/core/observer.ts'
+import { printConfiguration } from './changes.ts'
+import { envelopeOf, shownLogTerm, shownTerm } from './messages.ts'
+import { printProgress } from './output.ts'
+import type { Level } from './output.ts'
+
+type VoteRequest = Extract<Message, { readonly type: 'voteRequest' | 'preVoteRequest' }>
+type VoteAnswer = Extract<Message, { readonly type: 'voteAnswer' | 'preVoteAnswer' }>
+
+export interface NarratorSettings { readonly checkQuorum: boolean; readonly preVote: boolean; readonly electionTicks: number; readonly leaseReads: boolean; readonly termAt: (index: number) => number }
+
+/**
+ * Writes the log lines that etcd writes, from what a core shows of itself: elections, terms and configurations. Compared in strict mode only. Lines about etcd's insides that have no counterpart
+ * here (its unstable log, restoring a snapshot, progress between two changes) are not written.
+ */
+export class Narrator {
+  readonly #log: (level: Level, text: string) => void
+  readonly #settings: NarratorSettings
+  readonly #votes = new Map<number, boolean>()
+  #ledAtTick = false
+  #before: RaftStatus | undefined
+  #append: Extract<Message, { readonly type: 'append' }> | undefined
+  /** The follower whose rejection is being answered. */
+  #rejectedBy = 0
+  #request: { readonly message: VoteRequest; readonly vote: number } | undefined
+
+  constructor(log: (level: Level, text: string) => void, settings: NarratorSettings) {
+    this.#log = log
+    this.#settings = settings
+  }
+
+  /** `status`: of the node at this moment. */
+  observe(node: ObservedNode, event: CoreEvent, status: () => RaftStatus): void {
+    const id = node.id.toString(16)
+    switch (event.type) {
+      case 'campaignStarted': return this.#info(`${id} is starting a new election at term ${shownTerm(node.term)}`)
+      case 'becameFollower':
+        if (this.#ledAtTick) this.#log('WARN', `${id} stepped down to follower since quorum is not active`)
+        this.#ledAtTick = false
+        return this.#info(`${id} became follower at term ${shownTerm(node.term)}`)
+      case 'becamePreCandidate':
+      case 'becameCandidate':
+        this.#votes.clear()
+        return this.#info(`${id} became ${event.type === 'becameCandidate' ? 'candidate' : 'pre-candidate'} at term ${shownTerm(node.term)}`)
+      case 'becameLeader': return this.#info(`${id} became leader at term ${shownTerm(node.term)}`)
+      case 'reconfigured': return this.#info(`${id} switched to configuration ${printConfiguration(event.configuration)}`)
+      case 'sent': return this.#sent(node, event.message, status)
+      case 'received': return this.#received(node, event.message, status)
+      default: return undefined
+    }
+  }
+
+  /** The lines of a new node. */
+  started({ id, configuration, term, committedIndex, appliedIndex, lastIndex, lastTerm }: RaftStatus): void {
+    this.#info(`${id} switched to configuration ${printConfiguration(configuration)}`)
+    this.#info(`${id} became follower at term ${shownTerm(term)}`)
+    this.#info(`newRaft ${id} [peers: [${configuration.voters.join(',')}], term: ${shownTerm(term)}, commit: ${committedIndex}, applied: ${appliedIndex}, lastindex: ${lastIndex}, lastterm: ${shownLogTerm(lastTerm)}]`)
+  }
+
+  /** An input is about to be given to the core. `status` is asked for only where a line needs it. */
+  before(input: Input, status: () => RaftStatus): void {
+    this.#ledAtTick = input.type === 'tick' && status().role === 'leader'
+    this.#before = input.type === 'applied' || input.type === 'transferLeader' ? status() : undefined
+    if (input.type !== 'forgetLeader') return
+    const { id, leader, role, term } = status()
+    if (role !== 'follower') return
+    if (this.#settings.leaseReads) this.#log('ERROR', 'ignoring MsgForgetLeader due to ReadOnlyLeaseBased')
+    else if (leader !== 0) this.#info(`${id} forgetting leader ${leader} at term ${shownTerm(term)}`)
+  }
+
+  /** The core has taken an input. */
+  after(input: Input, refusal: StepRefusal | undefined, status: () => RaftStatus): void {
+    if (input.type === 'campaign' && refusal?.code === 'NOT_PROMOTABLE' && !refusal.reason.includes('applied')) this.#log('WARN', `${status().id} is unpromotable and can not campaign`)
+    if (input.type === 'unreachable') {
+      const peer = status().peers.find(({ id }) => id === input.peer)
+      if (peer !== undefined) this.#log('DEBUG', `${status().id} failed to send message to ${peer.id} because it is unreachable [${printProgress(peer)}]`)
+    }
+    const before = this.#before
+    this.#before = undefined
+    if (before === undefined) return
+    const { configuration, id, lastIndex, peers, term, transferringTo } = status()
+    if (input.type === 'applied' && lastIndex > before.lastIndex) this.#info(`initiating automatic transition out of joint configuration ${printConfiguration(configuration)}`)
+    if (input.type !== 'transferLeader' || transferringTo !== input.to || before.transferringTo === input.to) return
+    this.#info(`${id} [term ${shownTerm(term)}] starts to transfer leadership to ${input.to}`)
+    if (peers.find((peer) => peer.id === input.to)?.match === lastIndex) this.#info(`${id} sends MsgTimeoutNow to ${input.to} immediately as ${input.to} already has up-to-date log`)
+  }
+
+  /** Nobody leads, so a proposal is dropped. */
+  dropped({ id, term }: RaftStatus): void {
+    this.#info(`${id} no leader at term ${shownTerm(term)}; dropping proposal`)
+  }
+
+  #info(text: string): void {
+    this.#log('INFO', text)
+  }
+
+  #sent(node: ObservedNode, message: Message, status: () => RaftStatus): void {
+    if (message.type === 'voteRequest' || message.type === 'preVoteRequest') {
+      this.#info(`${node.id} [logterm: ${shownLogTerm(message.lastTerm)}, index: ${message.lastIndex}] sent ${typeOf(message)} request to ${message.to} at term ${shownTerm(node.term)}`)
+    } else if (message.type === 'appendReject' && this.#append !== undefined) {
+      const { from, prevIndex, prevTerm } = this.#append
+      this.#log('DEBUG', `${node.id} [logterm: ${shownLogTerm(this.#settings.termAt(prevIndex))}, index: ${prevIndex}] rejected MsgApp [logterm: ${shownLogTerm(prevTerm)}, index: ${prevIndex}] from ${from}`)
+    } else if (message.type === 'append' && message.to === this.#rejectedBy) {
+      this.#rejectedBy = 0
+      const { match = 0, next = 0 } = node.tracker.progress(message.to) ?? {}
+      const learner = node.tracker.configuration.learners.includes(message.to) ? ' learner' : ''
+      this.#log('DEBUG', `${node.id} decreased progress of ${message.to} to [StateProbe match=${match} next=${next}${learner}]`)
+    } else if ((message.type === 'voteAnswer' || message.type === 'preVoteAnswer') && message.to !== node.id) this.#answered(node, message, status())
+  }
+
+  #answered(node: ObservedNode, { granted }: VoteAnswer, { lastIndex, lastTerm }: RaftStatus): void {
+    if (this.#request === undefined) return
+    const { message, vote } = this.#request
+    const own = `${node.id} [logterm: ${shownLogTerm(lastTerm)}, index: ${lastIndex}, vote: ${vote}]`
+    const theirs = `${message.from} [logterm: ${shownLogTerm(message.lastTerm)}, index: ${message.lastIndex}] at term ${shownTerm(node.term)}`
+    this.#info(granted ? `${own} cast ${typeOf(message)} for ${theirs}` : `${own} rejected ${typeOf(message)} from ${theirs}`)
+  }
+
+  #received(node: ObservedNode, message: Message, status: () => RaftStatus): void {
+    if (message.type === 'voteRequest' || message.type === 'preVoteRequest') {
+      // A real request of a later term begins with no vote.
+      this.#request = { message, vote: message.type === 'voteRequest' && message.term > node.term ? 0 : node.vote }
+    }
+    if (message.type === 'append') this.#append = message
+    this.#rejectedBy = 0
+    if (message.term < node.term) return this.#ignored(node, message)
+    if (message.type === 'appendReject' && node.role === 'leader' && message.term === node.term) {
+      this.#rejectedBy = message.from
+      this.#log('DEBUG', `${node.id} received MsgAppResp(rejected, hint: (index ${message.hintIndex}, term ${shownLogTerm(message.hintTerm)})) from ${message.from} for index ${message.index}`)
+    }
+    if (message.term > node.term) this.#laterTerm(node, message, status())
+    if (message.type === 'timeoutNow' && node.role === 'follower') {
+      this.#info(`${node.id} [term ${shownTerm(node.term)}] received MsgTimeoutNow from ${message.from} and starts an election to get leadership.`)
+    }
+    if (message.type === (node.role === 'candidate' ? 'voteAnswer' : 'preVoteAnswer')) this.#counted(node, message)
+  }
+
+  #laterTerm(node: ObservedNode, message: Message, { electionElapsed, lastIndex, lastTerm, leader }: RaftStatus): void {
+    const isRequest = message.type === 'voteRequest' || message.type === 'preVoteRequest'
+    const { checkQuorum, electionTicks } = this.#settings
+    if (isRequest && !(message.type === 'voteRequest' && message.transfer) && checkQuorum && leader !== 0 && electionElapsed < electionTicks) {
+      this.#info(`${node.id} [logterm: ${shownLogTerm(lastTerm)}, index: ${lastIndex}, vote: ${node.vote}] ignored ${typeOf(message)} from ${message.from} [logterm: ${shownLogTerm(message.lastTerm)}, index: ${message.lastIndex}] at term ${shownTerm(node.term)}: lease is not expired (remaining ticks: ${electionTicks - electionElapsed})`)
+      return
+    }
+    if (message.type === 'preVoteRequest' || (message.type === 'preVoteAnswer' && message.granted)) return
+    this.#info(`${node.id} [term: ${shownTerm(node.term)}] received a ${typeOf(message)} message with higher term from ${message.from} [term: ${shownTerm(message.term)}]`)
+  }
+
+  #ignored(node: ObservedNode, message: Message): void {
+    const { checkQuorum, preVote } = this.#settings
+    if (message.type === 'preVoteRequest' || ((message.type === 'append' || message.type === 'heartbeat') && (checkQuorum || preVote))) return
+    this.#info(`${node.id} [term: ${shownTerm(node.term)}] ignored a ${typeOf(message)} message with lower term from ${message.from} [term: ${shownTerm(message.term)}]`)
+  }
+
+  #counted(node: ObservedNode, message: Message): void {
+    if (message.type !== 'voteAnswer' && message.type !== 'preVoteAnswer') return
+    if (node.role !== 'candidate' && node.role !== 'preCandidate') return
+    // A refusal of a later term ends the candidacy instead.
+    if (message.term > node.term && !(message.type === 'preVoteAnswer' && message.granted)) return
+    if (!this.#votes.has(message.from)) this.#votes.set(message.from, message.granted)
+    const { voters, outgoing } = node.tracker.configuration
+    const counts = [...this.#votes].filter(([id]) => voters.includes(id) || outgoing.includes(id))
+    const granted = counts.filter(([, vote]) => vote).length
+    this.#info(`${node.id} received ${typeOf(message)}${message.granted ? '' : ' rejection'} from ${message.from} at term ${shownTerm(node.term)}`)
+    this.#info(`${node.id} has received ${granted} ${typeOf(message)} votes and ${counts.length - granted} vote rejections`)
+  }
+}
+
+function typeOf(message: Message): string {
+  return envelopeOf(message).type
+}
