@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { Child } from '../../node/children.ts'
@@ -35,6 +35,9 @@ export class NemesisCluster {
   readonly #nodes: (DevNode | undefined)[]
   readonly #urls: string[]
   readonly #paused = new Set<number>()
+  readonly #starting = new Map<number, Promise<void>>()
+  /** Bytes of each node's log before its present process. */
+  readonly #logBytes = new Map<number, number>()
   readonly #expected = new Map<Child, Ending>()
 
   private constructor(files: NetworkFiles, directory: string, mesh: Mesh, members: readonly Party[], disk: SmallDisk | undefined) {
@@ -76,10 +79,18 @@ export class NemesisCluster {
     await Promise.all(this.#nodes.map((_, node) => this.startNode(node)))
   }
 
-  /** Starts a node that is down; resolves once it serves. */
+  /** Starts a node that is down; resolves once it serves. Faults overlap, so a start may be under way: then that one is waited for. */
   async startNode(node: number): Promise<void> {
-    if (this.#nodes[node] !== undefined) return
+    const starting = this.#starting.get(node) ?? (this.#nodes[node] === undefined ? this.#startNode(node).finally(() => this.#starting.delete(node)) : undefined)
+    if (starting === undefined) return
+    this.#starting.set(node, starting)
+    await starting
+  }
+
+  async #startNode(node: number): Promise<void> {
     const { member, name } = this.files.members[node]!
+    const log = this.#logOf(node)
+    this.#logBytes.set(node, existsSync(log) ? statSync(log).size : 0)
     const started = await startNode(member, name, this.#directory)
     this.#nodes[node] = started
     void started.child.exited.then((code) => {
@@ -91,6 +102,8 @@ export class NemesisCluster {
 
   /** kill -9; resolves when the process is gone. */
   async kill(node: number): Promise<void> {
+    // A node that does not come up is told of by whoever started it.
+    await this.#starting.get(node)?.catch(() => undefined)
     const child = this.#nodes[node]?.child
     if (child === undefined) return
     this.#expected.set(child, 'ours')
@@ -131,11 +144,13 @@ export class NemesisCluster {
     return undefined
   }
 
-  /** The last line for people that a node left in its log, not one of JSON. */
+  /** The last line for people that a node's newest process left in its log, not one of JSON; empty when there is none. */
   lastWords(node: number): string {
-    const lines = readFileSync(join(this.files.members[node]!.folder, 'node.log'), 'utf8').trimEnd().split('\n')
+    const lines = readFileSync(this.#logOf(node)).subarray(this.#logBytes.get(node) ?? 0).toString().trimEnd().split('\n')
     return lines.findLast((line) => !line.startsWith('{')) ?? ''
   }
+
+  #logOf(node: number): string { return join(this.files.members[node]!.folder, 'node.log') }
 
   /** SIGTERM to all; resolves with the exit codes of those that ran. */
   async stop(): Promise<number[]> {

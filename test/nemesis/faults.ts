@@ -1,3 +1,4 @@
+import { explain } from '../../node/output.ts'
 import type { NemesisCluster } from './cluster.ts'
 import type { Disturbance } from './mesh.ts'
 import { faultText } from './schedule.ts'
@@ -74,7 +75,7 @@ export class FaultRunner {
   }
 
   async #restart(nodes: readonly number[]): Promise<void> {
-    await Promise.all(nodes.map((node) => this.#cluster.startNode(node).catch((error: unknown) => this.#log.violation(`node ${node + 1} did not start again: ${error instanceof Error ? error.message : String(error)}; ${this.#cluster.lastWords(node)}`))))
+    await Promise.all(nodes.map((node) => this.#cluster.startNode(node).catch((error: unknown) => this.#log.violation(`node ${node + 1} did not start again: ${explain(error)}`))))
   }
 
   async #fillDisk(told: (text: string) => void): Promise<void> {
