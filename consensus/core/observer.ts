@@ -1,5 +1,6 @@
 import type { Role } from './effects.ts'
 import type { Index, Message, NodeId, Term } from './message.ts'
+import type { ProgressState } from './progress.ts'
 import type { ChangeSet, Configuration } from './reconfiguration.ts'
 
 /** What can be seen of a node at the moment of an event. Read it at once: it changes. */
@@ -9,7 +10,7 @@ export interface ObservedNode {
   readonly vote: NodeId
   readonly role: Role
   readonly log: { readonly committed: Index; readonly lastIndex: Index }
-  readonly tracker: { readonly configuration: Configuration; progress(id: NodeId): { readonly match: Index; readonly next: Index } | undefined }
+  readonly tracker: { readonly configuration: Configuration; progress(id: NodeId): { readonly match: Index; readonly next: Index; readonly state: ProgressState; readonly pendingSnapshot: Index } | undefined }
 }
 
 /** Transitions of the core in the order in which they happen. `received` and `appended` come before their effect, all others after it. */

@@ -234,6 +234,7 @@ export class EtcdNode {
     }
     this.#committed.push(...committed)
     if (snapshotOffer === undefined || snapshot === undefined) return
+    this.#narrator.restoring(this.status, snapshot)
     this.#persists = []
     this.#committed = []
     this.#snapshot = snapshot
@@ -241,6 +242,7 @@ export class EtcdNode {
     this.view.entryList = []
     this.view.base = { index: snapshot.index, term: snapshot.term }
     this.step({ type: 'restored', index: snapshot.index, configuration: snapshot.configuration })
+    this.#narrator.restored(this.status, snapshot)
   }
 
   #softStateChanged(): boolean {

@@ -3,6 +3,7 @@ import type { Message } from '../../../consensus/core/message.ts'
 import type { CoreEvent, ObservedNode } from '../../../consensus/core/observer.ts'
 import { printConfiguration } from './changes.ts'
 import { envelopeOf, shownLogTerm, shownTerm } from './messages.ts'
+import type { Snapshot } from './messages.ts'
 import { printProgress } from './output.ts'
 import type { Level } from './output.ts'
 
@@ -12,8 +13,8 @@ type VoteAnswer = Extract<Message, { readonly type: 'voteAnswer' | 'preVoteAnswe
 export interface NarratorSettings { readonly checkQuorum: boolean; readonly preVote: boolean; readonly electionTicks: number; readonly leaseReads: boolean; readonly termAt: (index: number) => number }
 
 /**
- * Writes the log lines that etcd writes, from what a core shows of itself: elections, terms and configurations. Compared in strict mode only. Lines about etcd's insides that have no counterpart
- * here (its unstable log, restoring a snapshot, progress between two changes) are not written.
+ * Writes the log lines that etcd writes, from what a core shows of itself: elections, terms, configurations, snapshots. Compared in strict mode only. Lines about etcd's insides that have no counterpart
+ * here (conflicts in its unstable log) and about ignored changes are not written.
  */
 export class Narrator {
   readonly #log: (level: Level, text: string) => void
@@ -24,6 +25,8 @@ export class Narrator {
   #append: Extract<Message, { readonly type: 'append' }> | undefined
   /** The follower whose rejection is being answered. */
   #rejectedBy = 0
+  /** Where the follower that spoke last was to be sent from. */
+  #nextBefore = 0
   #request: { readonly message: VoteRequest; readonly vote: number } | undefined
 
   constructor(log: (level: Level, text: string) => void, settings: NarratorSettings) {
@@ -87,6 +90,16 @@ export class Narrator {
     if (peers.find((peer) => peer.id === input.to)?.match === lastIndex) this.#info(`${id} sends MsgTimeoutNow to ${input.to} immediately as ${input.to} already has up-to-date log`)
   }
 
+  /** A snapshot is about to replace the log; without threads nothing of the log is unstored. */
+  restoring({ appliedIndex, committedIndex, lastIndex, storedIndex }: RaftStatus, { index, term }: Snapshot): void {
+    this.#info(`log [committed=${committedIndex}, applied=${appliedIndex}, applying=${appliedIndex}, unstable.offset=${storedIndex + 1}, unstable.offsetInProgress=${lastIndex + 1}, len(unstable.Entries)=${lastIndex - storedIndex}] starts to restore snapshot [index: ${index}, term: ${shownLogTerm(term)}]`)
+  }
+
+  restored({ id, committedIndex, lastIndex, lastTerm }: RaftStatus, { index, term }: Snapshot): void {
+    this.#info(`${id} [commit: ${committedIndex}, lastindex: ${lastIndex}, lastterm: ${shownLogTerm(lastTerm)}] restored snapshot [index: ${index}, term: ${shownLogTerm(term)}]`)
+    this.#info(`${id} [commit: ${committedIndex}] restored snapshot [index: ${index}, term: ${shownLogTerm(term)}]`)
+  }
+
   /** Nobody leads, so a proposal is dropped. */
   dropped({ id, term }: RaftStatus): void {
     this.#info(`${id} no leader at term ${shownTerm(term)}; dropping proposal`)
@@ -102,12 +115,27 @@ export class Narrator {
     } else if (message.type === 'appendReject' && this.#append !== undefined) {
       const { from, prevIndex, prevTerm } = this.#append
       this.#log('DEBUG', `${node.id} [logterm: ${shownLogTerm(this.#settings.termAt(prevIndex))}, index: ${prevIndex}] rejected MsgApp [logterm: ${shownLogTerm(prevTerm)}, index: ${prevIndex}] from ${from}`)
-    } else if (message.type === 'append' && message.to === this.#rejectedBy) {
-      this.#rejectedBy = 0
-      const { match = 0, next = 0 } = node.tracker.progress(message.to) ?? {}
-      const learner = node.tracker.configuration.learners.includes(message.to) ? ' learner' : ''
-      this.#log('DEBUG', `${node.id} decreased progress of ${message.to} to [StateProbe match=${match} next=${next}${learner}]`)
+    } else if (message.type === 'append' && message.to === this.#rejectedBy) this.#decreased(node, message.to, node.tracker.progress(message.to)?.next ?? 0)
+    else if (message.type === 'snapshotOffer') {
+      if (message.to === this.#rejectedBy) this.#decreased(node, message.to, this.#nextBefore)
+      const { firstIndex } = status()
+      const { match = 0, next = 0, pendingSnapshot = 0 } = node.tracker.progress(message.to) ?? {}
+      const learner = learnerMark(node, message.to)
+      this.#log('DEBUG', `${node.id} [firstindex: ${firstIndex}, commit: ${node.log.committed}] sent snapshot[index: ${message.index}, term: ${shownLogTerm(message.entryTerm)}] to ${message.to} [StateProbe match=${match} next=${this.#nextBefore}${learner}]`)
+      this.#log('DEBUG', `${node.id} paused sending replication messages to ${message.to} [StateSnapshot match=${match} next=${next}${learner} paused pendingSnap=${pendingSnapshot}]`)
     } else if ((message.type === 'voteAnswer' || message.type === 'preVoteAnswer') && message.to !== node.id) this.#answered(node, message, status())
+  }
+
+  #decreased(node: ObservedNode, peer: number, next: number): void {
+    this.#rejectedBy = 0
+    this.#log('DEBUG', `${node.id} decreased progress of ${peer} to [StateProbe match=${node.tracker.progress(peer)?.match ?? 0} next=${next}${learnerMark(node, peer)}]`)
+  }
+
+  /** An acknowledgement that connects a follower in snapshot to the log again. */
+  #recovered(node: ObservedNode, { from, index }: Extract<Message, { readonly type: 'appendAck' }>, { firstIndex }: RaftStatus): void {
+    const peer = node.tracker.progress(from)
+    if (peer?.state !== 'snapshot' || index <= peer.match || index + 1 < firstIndex) return
+    this.#log('DEBUG', `${node.id} recovered from needing snapshot, resumed sending replication messages to ${from} [StateSnapshot match=${index} next=${Math.max(peer.next, index + 1)}${learnerMark(node, from)} paused pendingSnap=${peer.pendingSnapshot}]`)
   }
 
   #answered(node: ObservedNode, { granted }: VoteAnswer, { lastIndex, lastTerm }: RaftStatus): void {
@@ -125,9 +153,12 @@ export class Narrator {
     }
     if (message.type === 'append') this.#append = message
     this.#rejectedBy = 0
+    this.#nextBefore = node.tracker.progress(message.from)?.next ?? 0
+    if (message.type === 'appendAck' && node.role === 'leader' && message.term === node.term) this.#recovered(node, message, status())
     if (message.term < node.term) return this.#ignored(node, message)
     if (message.type === 'appendReject' && node.role === 'leader' && message.term === node.term) {
       this.#rejectedBy = message.from
+      this.#nextBefore = Math.max(Math.min(message.index, message.hintIndex + 1), (node.tracker.progress(message.from)?.match ?? 0) + 1)
       this.#log('DEBUG', `${node.id} received MsgAppResp(rejected, hint: (index ${message.hintIndex}, term ${shownLogTerm(message.hintTerm)})) from ${message.from} for index ${message.index}`)
     }
     if (message.term > node.term) this.#laterTerm(node, message, status())
@@ -166,6 +197,10 @@ export class Narrator {
     this.#info(`${node.id} received ${typeOf(message)}${message.granted ? '' : ' rejection'} from ${message.from} at term ${shownTerm(node.term)}`)
     this.#info(`${node.id} has received ${granted} ${typeOf(message)} votes and ${counts.length - granted} vote rejections`)
   }
+}
+
+function learnerMark({ tracker }: ObservedNode, id: number): string {
+  return tracker.configuration.learners.includes(id) ? ' learner' : ''
 }
 
 function typeOf(message: Message): string {
