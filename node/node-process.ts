@@ -28,6 +28,8 @@ export class NodeProcess {
   #rpc: RpcServer | undefined
   #cluster: NodeCluster | undefined
   #restarting: Promise<void> | undefined
+  /** What is being started now; settles with it. */
+  #busy: Promise<unknown> = Promise.resolve()
   #refusedAt: number | undefined
   #stopping: Promise<void> | undefined
 
@@ -52,7 +54,9 @@ export class NodeProcess {
   async start(): Promise<{ readonly rpc: string; readonly metrics: string }> {
     const metrics = await this.#health.start()
     try {
-      return { rpc: await this.#serve(), metrics }
+      const serving = this.#serve()
+      this.#busy = serving
+      return { rpc: await serving, metrics }
     } catch (error) {
       // Listeners left open would keep a process alive that serves nothing. Who stops a node that has not started yet hears of the stop first.
       await this.stop()
@@ -115,7 +119,11 @@ export class NodeProcess {
   /** Damage met while running goes the way of damage found at the start, and so does a snapshot that is to be taken: stop, mend or join, serve again; the process stays. */
   #begin(fatal: (error: unknown) => void, reason?: JoinReason, heldFor?: string): void {
     if (this.#stopping !== undefined) return
-    this.#restarting = this.#restart(reason, heldFor).catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
+    // One after the other: a node may meet damage while the listener around it is still being opened. How that ended is for whoever began it.
+    const before = this.#busy.then(() => undefined, () => undefined)
+    const run = before.then(() => this.#restart(reason, heldFor))
+    this.#busy = run
+    this.#restarting = run.catch((cause: unknown) => { if (this.#stopping === undefined) fatal(cause) })
   }
 
   /**

@@ -509,13 +509,17 @@ export class SteleNode {
   /** The others have certified what this node refused: it names where it differs, and takes no part any more. */
   async #explainRefusal({ height, code, data }: RefusedBlock, certificate: Certificate, executor: Executor, network: Network): Promise<void> {
     const attesters = certificate.signatures.map(({ node }) => node)
+    const writes = executor.trace(data)
     let difference: FirstDifference | undefined
-    try {
-      const writes = executor.trace(data)
-      if (writes !== undefined) difference = await firstDifference(writes, attesters[0]!, network.sync, this.#stopping.signal)
-    } catch (error) {
-      if (!(error instanceof SteleError)) throw error
-      this.#with.logger.warn({ code: error.code, height }, 'where this node differs could not be found out')
+    for (const node of writes === undefined ? [] : attesters) {
+      try {
+        difference = await firstDifference(writes!, node, network.sync, this.#stopping.signal)
+        break
+      } catch (error) {
+        // One that cannot be reached, or answers nonsense: the next one is asked.
+        if (!(error instanceof SteleError)) throw error
+        this.#with.logger.warn({ code: error.code, node, height }, 'a member could not tell where this node differs')
+      }
     }
     this.#standAside(new SteleError({ code: 'BLOCK_CERTIFIED_ELSEWHERE', message: 'the cluster has certified a block that this node refuses', details: { height, refusedFor: code, attestedBy: attesters, ...difference } }))
   }
