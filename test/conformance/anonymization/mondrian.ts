@@ -25,7 +25,7 @@ export class MondrianRuns {
   private readonly folder: string
   private readonly table: Table
   private readonly runs = new Map<string, RunFigures>()
-  private readonly prepared = new Map<Mode, Prepared>()
+  private readonly prepared = new Map<string, Prepared>()
   quasi: readonly number[] = QUASI_DEFAULT
 
   constructor(folder: string, table: Table) {
@@ -42,14 +42,15 @@ export class MondrianRuns {
   }
 
   of(mode: Mode | 'reference-hierarchy', k: number): RunFigures {
-    const known = this.runs.get(`${mode} ${k}`)
+    const columns = this.quasi.join()
+    const known = this.runs.get(`${columns} ${mode} ${k}`)
     if (known !== undefined) return known
     const coding = mode === 'reference-hierarchy' ? 'hierarchy' : mode
-    const prepared = this.prepared.get(coding) ?? prepare(this.table, this.definition(coding, 2))
-    this.prepared.set(coding, prepared)
+    const prepared = this.prepared.get(`${columns} ${coding}`) ?? prepare(this.table, this.definition(coding, 2))
+    this.prepared.set(`${columns} ${coding}`, prepared)
     const run = { strict: strictMondrian, relaxed: relaxedMondrian, hierarchy: hierarchyMondrian, 'reference-hierarchy': referenceHierarchyMondrian }[mode]
     const figures = figuresOf(prepared, run(prepared.quasi, allRows(prepared.rowCount), k), k)
-    this.runs.set(`${mode} ${k}`, figures)
+    this.runs.set(`${columns} ${mode} ${k}`, figures)
     return figures
   }
 }
@@ -106,16 +107,20 @@ function* checkRows(id: string, mode: Mode, columns: readonly string[], rows: re
   const places = columns.map((_, i) => placesOf(rows.map((row) => row[i] ?? 0)))
   for (const row of rows) {
     const k = row[columns.indexOf('k')]!
-    const figures = runs.of(mode, k)
+    const figures = runs.of(mode === 'hierarchy' ? 'reference-hierarchy' : mode, k)
+    const note = mode === 'hierarchy' ? hierarchyNote(figures, runs.of('hierarchy', k), 2) : `${figures.classes} classes, ${figures.distinct} distinct tuples`
     const actual: Readonly<Record<string, (digits: number) => string>> = {
       k: () => String(k), ncp_percent: (digits) => rationalToText(figures.ncp, digits), classes: () => String(figures.classes), min_size: () => String(figures.smallest), max_size: () => String(figures.largest),
       discernibility: () => String(figures.discernibility), c_avg: (digits) => rationalToText(figures.averageClass, digits),
     }
     const unknown = columns.filter((column) => !(column in actual))
     if (unknown.length > 0) yield fail(`${id} k=${k}`, `columns that are not known here: ${unknown.join(', ')}`)
-    else yield compareAll(`${id} k=${k}`, columns.map((column, i) => [column, printed(row[i]!, places[i]!), actual[column]!(places[i]!)]), `${figures.classes} classes, ${figures.distinct} distinct tuples`)
+    else yield compareAll(`${id} k=${k}`, columns.map((column, i) => [column, printed(row[i]!, places[i]!), actual[column]!(places[i]!)]), note)
   }
 }
+
+/** How ours, which keeps k, stands beside the reference, which does not. */
+const hierarchyNote = (reference: RunFigures, ours: RunFigures, places: number): string => `by the reference's rule, whose smallest class is ${reference.smallest}; ours keeps k: ${rationalToText(ours.ncp, places)} %, ${ours.classes} classes, smallest ${ours.smallest}`
 
 /**
  * NCP by k of "Basic Mondrian". That program does not hold the halves of a numeric cut to k and leaves classes of a single row, so its figures are met by its own rule,
@@ -126,7 +131,7 @@ function* checkByK(id: string, mode: Mode, byK: Readonly<Record<string, number>>
   for (const [text, expected] of Object.entries(byK)) {
     const k = Number(text)
     const [ours, reference] = [runs.of(mode, k), mode === 'hierarchy' ? runs.of('reference-hierarchy', k) : runs.of(mode, k)]
-    const note = mode === 'hierarchy' ? `by the reference's rule, whose smallest class is ${reference.smallest}; ours keeps k: ${rationalToText(ours.ncp, places)} %, smallest class ${ours.smallest}` : ''
+    const note = mode === 'hierarchy' ? hierarchyNote(reference, ours, places) : ''
     const kept = ours.smallest >= k
     yield kept ? compareAll(`${id} k=${k}`, [['ncp_percent', printed(expected, places), rationalToText(reference.ncp, places)]], note) : fail(`${id} k=${k}`, `our smallest class is ${ours.smallest}`)
   }
