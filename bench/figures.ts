@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join as joinPath } from 'node:path'
 import { measureCatchUp } from './catch-up.ts'
 import type { Cleanup } from './cleanup.ts'
 import { accessRequests, checkPermitted, setScene } from './decisions.ts'
@@ -6,6 +6,7 @@ import type { EtcdFigures } from './etcd-figures.ts'
 import { electionTimeoutMs, measureFailover } from './failover.ts'
 import { measureGrowth } from './growth.ts'
 import { measureIdle } from './idle.ts'
+import { measureJoin } from './join.ts'
 import { measureLatency } from './latency.ts'
 import type { Latency } from './latency.ts'
 import { contentBytes, median, writtenBytes } from './measure.ts'
@@ -77,7 +78,7 @@ async function throughput(bench: Bench): Promise<Row[]> {
   const { network, institutions, sizes, etcd, note } = bench
   const load = (offer: Offer, count: number) => () => offerLoad(network, enrolments(institutions, count), offer)
   await load(BATCHED, sizes.transactions)() // Warms the code up.
-  const data = network.nodes.map(({ process }) => join(process.folder, 'data'))
+  const data = network.nodes.map(({ process }) => joinPath(process.folder, 'data'))
   const before = data.map(contentBytes)
   const writtenBefore = network.nodes.map(({ process }) => writtenBytes(process.pid))
   const batched = await repeat(sizes.runs, load(BATCHED, sizes.transactions))
@@ -151,5 +152,11 @@ async function growth({ network, institutions, sizes, say }: Bench): Promise<Row
   return [{ figure: `${LOAD}, ledger of ${sizes.growth} accounts`, unit: '/s', values: last, reference: { name: 'the same, ledger empty', values: first }, goal: { ratioAtLeast: 0.8 } }]
 }
 
+async function join({ cleanup, sizes, say, note }: Bench): Promise<Row[]> {
+  const { replaySeconds, joinSeconds, height, snapshotMiB, blocksAfter } = await measureJoin(cleanup, sizes.growth, say)
+  note(`Joining: ${sizes.growth} transactions in ${height} blocks; the snapshot has ${snapshotMiB.toFixed(1)} MiB, and ${blocksAfter} blocks came after it. Both times begin with the start of the process.`)
+  return [{ figure: `a new node joins by snapshot, ${sizes.growth} transactions behind it`, unit: 's', values: [joinSeconds], reference: { name: 'the same by replay', values: [replaySeconds] }, goal: { ratioAtMost: 0.2 } }]
+}
+
 /** What takes each figure, in rows of the table. */
-export const MEASURE: Readonly<Record<NodeFigureName, (bench: Bench) => Promise<Row[]>>> = { idle, latency, throughput, decisions, reads, 'catch-up': catchUp, failover, growth }
+export const MEASURE: Readonly<Record<NodeFigureName, (bench: Bench) => Promise<Row[]>>> = { idle, latency, throughput, decisions, reads, 'catch-up': catchUp, failover, growth, join }

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SteleError } from '../primitives/error.ts'
+import type { ChainParameters } from '../primitives/genesis.ts'
 import { startDevNetwork, startNode } from '../node/dev-network.ts'
 import type { DevNode } from '../node/dev-network.ts'
 import type { Cleanup } from './cleanup.ts'
@@ -26,10 +27,11 @@ export class BenchNetwork {
     this.directory = directory
   }
 
-  static async start(cleanup: Cleanup): Promise<BenchNetwork> {
+  /** `count` nodes; `parameters`: of the chain, where they differ from the defaults. */
+  static async start(cleanup: Cleanup, count = NODES, parameters: Partial<ChainParameters> = {}): Promise<BenchNetwork> {
     const network = new BenchNetwork(mkdtempSync(join(tmpdir(), 'stele-bench-')))
     cleanup.add(() => network.stop())
-    const { nodes } = await startDevNetwork({ nodes: NODES, directory: network.directory }).catch((cause: unknown) => { throw withLog(cause) })
+    const { nodes } = await startDevNetwork({ nodes: count, directory: network.directory, parameters }).catch((cause: unknown) => { throw withLog(cause) })
     network.#nodes = nodes.map(withClient)
     await network.leader()
     return network

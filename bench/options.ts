@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
-/** Names that `--only` takes, in the order in which they run. `growth` takes many minutes and runs only when named. */
-export const FIGURES = ['ceiling', 'idle', 'latency', 'throughput', 'decisions', 'reads', 'catch-up', 'failover', 'growth'] as const
+/** Names that `--only` takes, in the order in which they run. `growth` and `join` take many minutes and run only when named. */
+export const FIGURES = ['ceiling', 'idle', 'latency', 'throughput', 'decisions', 'reads', 'catch-up', 'failover', 'growth', 'join'] as const
 export type FigureName = typeof FIGURES[number]
 /** The figures that need nodes: all but the ceiling, which is taken while nothing else runs. */
 export type NodeFigureName = Exclude<FigureName, 'ceiling'>
@@ -19,7 +19,7 @@ export interface Sizes {
   readonly ceilingSeconds: number
   readonly idleSeconds: number
   readonly failoverRounds: number
-  /** Transactions with which `growth` fills the ledger. */
+  /** Transactions with which `growth` and `join` fill the ledger. */
   readonly growth: number
 }
 
@@ -32,7 +32,7 @@ export const USAGE = `npm run bench -- [--quick] [--only NAME]… [--json | --ma
                  [--transactions N] [--runs N] [--growth N]
 
   --quick          a minute instead of ten; shows that everything runs, not what it reaches
-  --only NAME      one of ${FIGURES.join(', ')}; may be given again (growth runs only when named)
+  --only NAME      one of ${FIGURES.join(', ')}; may be given again (growth and join run only when named)
   --no-etcd        leaves etcd out, though it is installed
   --json           one JSON document on standard output instead of the table
   --markdown       the table as in docs/performance.md
@@ -48,7 +48,7 @@ export function readOptions(args: readonly string[]): Options {
       only: { type: 'string', multiple: true }, transactions: { type: 'string' }, runs: { type: 'string' }, growth: { type: 'string' },
     },
   })
-  const figures = (values.only ?? FIGURES.filter((name) => name !== 'growth')).map((name) => {
+  const figures = (values.only ?? FIGURES.filter((name) => name !== 'growth' && name !== 'join')).map((name) => {
     const known = FIGURES.find((figure) => figure === name)
     if (known === undefined) throw new RangeError(`--only ${name}: must be one of ${FIGURES.join(', ')}`)
     return known

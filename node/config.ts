@@ -54,7 +54,7 @@ export const configSchema = Type.Object({
     segmentBytes: Type.Integer({ minimum: 2_097_152, maximum: 1_073_741_824, multipleOf: 4096, default: 16_777_216, description: 'bytes of one file of a new ledger; too small makes many files, too large gives room back in large steps when blocks are pruned' }),
   }, { ...closed, default: {} }),
   snapshots: Type.Object({
-    joinBehindBlocks: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 2_000, description: 'a node that a member\'s snapshot is this many blocks ahead of takes it instead of replaying; too small fetches whole states to save little, too large replays long' }),
+    joinBehindBlocks: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, default: 500, description: 'a node that a member\'s snapshot is this many blocks ahead of takes it instead of replaying; too small fetches whole states to save little, too large replays long' }),
   }, { ...closed, default: {} }),
   prune: Type.Object({
     keepBlocks: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'newest blocks whose bodies and receipts are kept; older ones are deleted once a checked snapshot stands above them. 0 keeps everything; somebody in the consortium should' }),

@@ -5,6 +5,7 @@ import { freePorts, mustBeFree } from './free-ports.ts'
 import type { Child } from './children.ts'
 import { readGenesis } from './genesis-file.ts'
 import { KEYSTORE_TEST_COST } from './keystore.ts'
+import type { ChainParameters } from '../primitives/genesis.ts'
 import { createNetwork } from './network.ts'
 import { loadConfig } from './config.ts'
 
@@ -19,15 +20,17 @@ export interface DevOptions {
   readonly directory: string
   /** Node i takes this + 10 i for RPC, + 1 for health, + 2 for peers; undefined takes free ports. */
   readonly portBase?: number
+  /** Chain parameters of a new network that differ from the defaults. */
+  readonly parameters?: Partial<ChainParameters>
   /** Names of the first members; the built-in ones unless told. */
   readonly names?: readonly string[]
   readonly onProgress?: (text: string) => void
 }
 
 /** Makes (or finds) a network of local nodes and starts each in a process of its own. Throws `DEV_PORT_IN_USE` or `CHILD_FAILED`; nothing is left running then. */
-export async function startDevNetwork({ nodes: count, directory, portBase, names = MEMBER_NAMES, onProgress = () => {} }: DevOptions): Promise<DevNetwork> {
+export async function startDevNetwork({ nodes: count, directory, portBase, names = MEMBER_NAMES, parameters, onProgress = () => {} }: DevOptions): Promise<DevNetwork> {
   const genesisPath = join(directory, 'genesis.json')
-  if (!existsSync(genesisPath)) await createDevNetwork(count, directory, portBase, names, onProgress)
+  if (!existsSync(genesisPath)) await createDevNetwork(count, directory, portBase, names, onProgress, parameters)
   const genesis = readGenesis(genesisPath)
   onProgress(`starting ${genesis.members.length} nodes`)
   const started = await Promise.allSettled(genesis.members.map(({ name, member }) => startNode(member, name, directory)))
@@ -41,13 +44,13 @@ export async function startDevNetwork({ nodes: count, directory, portBase, names
   return { nodes, keys: directory, genesis: genesisPath, stop }
 }
 
-async function createDevNetwork(count: number, directory: string, portBase: number | undefined, names: readonly string[], onProgress: (text: string) => void): Promise<void> {
+async function createDevNetwork(count: number, directory: string, portBase: number | undefined, names: readonly string[], onProgress: (text: string) => void, parameters: Partial<ChainParameters> = {}): Promise<void> {
   onProgress(`making keys and genesis of ${count} members`)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const ports = portBase === undefined ? await freePorts(3 * count) : Array.from({ length: 3 * count }, (_, i) => portBase + 10 * Math.floor(i / 3) + (i % 3))
   if (portBase !== undefined) for (const port of ports) await mustBeFree(port)
   await createNetwork({
-    network: 'development', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST,
+    network: 'development', kind: 'development', directory, timeMs: Date.now(), cost: KEYSTORE_TEST_COST, parameters,
     members: Array.from({ length: count }, (_, i) => ({ name: names[i] ?? MEMBER_NAMES[i] ?? `member-${i + 1}`, node: { host: '127.0.0.1', rpc: ports[3 * i]!, admin: ports[3 * i + 1]!, p2p: ports[3 * i + 2]! } })),
   })
 }

@@ -9,8 +9,8 @@ t.test('a flag that means nothing is refused by name', (t) => {
   t.end()
 })
 
-t.test('figures run in their own order, growth only when named', (t) => {
-  t.same(readOptions([]).figures, FIGURES.filter((name) => name !== 'growth'))
+t.test('figures run in their own order, growth and join only when named', (t) => {
+  t.same(readOptions([]).figures, FIGURES.filter((name) => name !== 'growth' && name !== 'join'))
   t.same(readOptions(['--only', 'reads', '--only', 'ceiling', '--only', 'growth']).figures, ['ceiling', 'reads', 'growth'])
   t.end()
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chainIdOf } from '../../primitives/genesis.ts'
+import type { ChainParameters } from '../../primitives/genesis.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import type { Block } from '../../rpc/shapes/chain.ts'
@@ -43,8 +44,8 @@ export interface ProcessCluster {
 }
 
 /** A network of real processes, as `stele dev` starts it, whose nodes can be killed one by one. */
-export async function startProcesses(directory: string, count: number): Promise<ProcessCluster> {
-  const network = await startDevNetwork({ nodes: count, directory })
+export async function startProcesses(directory: string, count: number, parameters: Partial<ChainParameters> = {}): Promise<ProcessCluster> {
+  const network = await startDevNetwork({ nodes: count, directory, parameters })
   const chain = chainIdOf(readGenesis(network.genesis))
   const nodes = [...network.nodes]
   const dead = new Set<number>()

@@ -39,3 +39,13 @@ export async function readStoredChain(dataDirectory: string, genesis: Genesis): 
     await world.close()
   }
 }
+
+/** Height and state root of a stopped node, from its state database alone. */
+export async function readStoredState(dataDirectory: string, genesis: Genesis): Promise<Pick<StoredChain, 'height' | 'root'>> {
+  const world = openWorldState(await openDatabase(join(dataDirectory, 'state')), { chain: chainIdOf(genesis) })
+  try {
+    return { height: world.height, root: toHex(world.root) }
+  } finally {
+    await world.close()
+  }
+}
