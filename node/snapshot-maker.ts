@@ -33,6 +33,7 @@ const SLICE_MS = 6
 /** Between two looks for a certificate, in ms. */
 const RETRY_MS = 500
 const SHARE = 0.3
+const PAUSE_MS_MAX = 15
 
 /** Makes snapshots beside the running node, one at a time, and keeps the newest of them. */
 export class SnapshotMaker {
@@ -152,7 +153,8 @@ export function createPace(signal: AbortSignal, share = SHARE): () => Promise<vo
   return async () => {
     const workedMs = performance.now() - sliceStartMs
     if (workedMs < SLICE_MS) return
-    await new Promise((resolve) => setTimeout(resolve, workedMs * (1 / share - 1)))
+    // On a busy loop most of that time was others' work; a long pause after it would never come to an end.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(PAUSE_MS_MAX, workedMs * (1 / share - 1))))
     signal.throwIfAborted()
     sliceStartMs = performance.now()
   }

@@ -8,8 +8,8 @@ import { worldError } from './world-errors.ts'
 export interface WriteOperation { readonly key: Uint8Array; readonly value: Uint8Array | undefined }
 export interface Row { readonly key: Uint8Array; readonly value: Uint8Array }
 
-/** Keys in [from, to) in byte order, or the reverse; `limit` bounds the number of rows. */
-export interface RangeOptions { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number }
+/** Keys in [from, to) in byte order, or the reverse; `limit` bounds the number of rows. `readAheadBytes`: rows fetched at a time; on a busy event loop each time costs a turn of it, so long scans take more (LevelDB's binding: 64 KiB). */
+export interface RangeOptions { readonly from: Uint8Array; readonly to: Uint8Array; readonly reverse?: boolean; readonly limit?: number; readonly readAheadBytes?: number }
 
 /** The database as it stood when the view was taken; later batches do not show in it. `close` lets ranges under way end, then frees what the view holds back; reads begun after it are `STATE_VIEW_CLOSED`. */
 export interface DatabaseView {
@@ -111,11 +111,11 @@ class LevelView implements DatabaseView {
     return row === undefined ? undefined : openRow(key, row)
   }
 
-  async *range({ from, to, reverse = false, limit = -1 }: RangeOptions): AsyncGenerator<Row> {
+  async *range({ from, to, reverse = false, limit = -1, readAheadBytes }: RangeOptions): AsyncGenerator<Row> {
     if (!this.#open) throw worldError('STATE_VIEW_CLOSED')
     this.#ranges++
     try {
-      for await (const [key, row] of this.#level.iterator({ gte: from, lt: to, reverse, limit, snapshot: this.#snapshot })) {
+      for await (const [key, row] of this.#level.iterator({ gte: from, lt: to, reverse, limit, snapshot: this.#snapshot, ...(readAheadBytes === undefined ? {} : { highWaterMarkBytes: readAheadBytes }) })) {
         const plainKey = new Uint8Array(key.buffer, key.byteOffset, key.length)
         yield { key: plainKey, value: openRow(plainKey, row) }
       }

@@ -34,6 +34,7 @@ export interface WriteOptions {
 }
 
 const BUCKET_BYTES = 8 * 1024 * 1024
+const READ_AHEAD_BYTES = 512 * 1024
 const SPILL_BYTES = 32 * 1024 * 1024
 
 /**
@@ -76,9 +77,9 @@ async function writeState(writer: PartWriter, directory: string, { view, databas
   const bucketBits = options.bucketBits ?? Math.min(12, Math.max(0, Math.ceil(Math.log2(Math.max(1, databaseBytes) / BUCKET_BYTES))))
   const sorter = new LeafSorter({ directory, bucketBits, spillBytes: options.spillBytes ?? SPILL_BYTES })
   let count = 0
-  for await (const { key, value } of view.range({ from: rowKey('value'), to: spaceEnd('value') })) {
+  for await (const { key, value } of view.range({ from: rowKey('value'), to: spaceEnd('value'), readAheadBytes: READ_AHEAD_BYTES })) {
     await sorter.add({ key: key.subarray(1), value })
-    if (++count % 256 === 0) await writer.pace()
+    if (++count % 1024 === 0) await writer.pace()
   }
   const root = bytesToText(stateRoot)
   const nodes = { nodeAt: (path: string): TreeNode | undefined => maybeNode(view, path) }
@@ -98,7 +99,7 @@ async function writeLists(writer: PartWriter, view: DatabaseView, chunkBytes: nu
   let rows: PackedRow[] = []
   let bytes = 0
   for (const space of SNAPSHOT_INDEXES) {
-    for await (const row of view.range({ from: rowKey(space), to: spaceEnd(space) })) {
+    for await (const row of view.range({ from: rowKey(space), to: spaceEnd(space), readAheadBytes: READ_AHEAD_BYTES })) {
       if (rows.length > 0 && bytes + rowBytes(row) > chunkBytes) {
         await writer.write('index', rows.length, packRows(rows))
         rows = []
