@@ -5,4 +5,7 @@ export const STEWARD_ERRORS = {
   DEFINITION_INVALID: 'A definition or mapping is no YAML or JSON of the expected form; details name file, member and rule.',
   TABLE_CHANGED: 'The original was changed while it was worked on; the release was not written. Run it again when nobody writes to the file.',
   RELEASE_UNSOUND: 'The file does not hold what its definition and manifest promise; the findings name class, row, column and rule. Do not publish it.',
+  DATASET_NOT_FOUND: 'The ledger knows no such request or release, or it is not final yet. Compare the id, or wait and try again.',
+  DATASET_DIFFERS: 'A file in hand is of another data set, request or version than the ledger names. Ask its author for the right one.',
+  DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
 } as const

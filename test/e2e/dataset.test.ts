@@ -1,0 +1,104 @@
+// Goal: a researcher asks, patients' consent decides, three institutions release together, a withdrawn patient is gone from the next release, and a forged one names its author.
+// Method: three nodes as processes and the command line for everything the data set needs; patients send bare transactions, because a wallet file each would only take time.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import t from 'tap'
+import { sendRawTransaction, waitForReceipt } from '../../client/actions/index.ts'
+import { toHex } from '../../primitives/bytes.ts'
+import { createSigner } from '../../primitives/signature.ts'
+import type { Transaction } from '../../primitives/transaction.ts'
+import { loadCustodianConfig } from '../../node/custodian-config.ts'
+import { startDevNetwork } from '../../node/dev-network.ts'
+import { openInstitution } from '../../node/institution.ts'
+import { readKeys } from '../../node/keys.ts'
+import { callOf, enrolmentOf, institution } from '../helpers/calls.ts'
+import type { Party } from '../helpers/calls.ts'
+
+t.setTimeout(240_000)
+
+const STELE = resolve(import.meta.dirname, '../../node/stele')
+const MEMBERS = [1, 2, 3]
+const DISEASES = ['flu', 'asthma', 'diabetes']
+
+t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'stele-ds-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  const network = await startDevNetwork({ nodes: 3, directory })
+  t.teardown(() => network.stop())
+  const at = (name: string): string => join(directory, name)
+  const configs = network.nodes.map(({ folder }) => join(folder, 'custodian.yaml'))
+  const config = loadCustodianConfig(configs[0]!)
+  const desk = await openInstitution(config, readFileSync(config.passphraseFile!, 'utf8').trim())
+  t.teardown(() => desk.close())
+  const chain = desk.client.chain.id
+  const stele = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => new Promise((done) => {
+    execFile(STELE, args, { cwd: directory }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
+  })
+  const json = async (...args: string[]): Promise<Record<string, never>> => {
+    const { code, stdout, stderr } = await stele(...args, '--json')
+    if (code !== 0 && code !== 4) throw new Error(`${args.slice(0, 2).join(' ')}: ${stdout} ${stderr}`)
+    return JSON.parse(stdout) as Record<string, never>
+  }
+  const sent = async (transaction: Transaction): Promise<void> => {
+    await sendRawTransaction(desk.client, transaction)
+    await waitForReceipt(desk.client, transaction.id)
+  }
+
+  const operators = await Promise.all(configs.map(async (path, i) => {
+    const its = loadCustodianConfig(path)
+    const { sign } = await readKeys(its.operator, 'operator', readFileSync(its.passphraseFile!, 'utf8').trim())
+    return institution(chain, MEMBERS[i]!, createSigner(sign))
+  }))
+  // Twelve patients, four at each institution; the last one consents to treatment alone.
+  const patients = await Promise.all(Array.from({ length: 12 }, async (_, i): Promise<{ party: Party; member: number; consent: Uint8Array }> => {
+    const member = MEMBERS[i % 3]!
+    const { transaction, party } = enrolmentOf(chain, operators[member - 1]!, 'patient')
+    await sent(transaction)
+    const grant = callOf(chain, party, 'consent', 'grant', { seq: 1n, grantee: { kind: 'member', value: member }, from: 0n, until: BigInt(Date.now() + 86_400_000), requires: [], classes: [], confidentialityMax: 'N', purposes: [i === 11 ? 'TREAT' : 'HRESCH'], actions: ['export'] })
+    await sent(grant)
+    return { party, member, consent: grant.id }
+  }))
+  for (const member of MEMBERS) {
+    const rows = patients.flatMap((patient, i) => (patient.member === member ? [[toHex(patient.party.account), 20 + i * 3, i % 2 === 0 ? 'f' : 'm', DISEASES[i % 3]].join(',')] : []))
+    writeFileSync(at(`${member}.csv`), ['account,age,sex,disease', ...rows, ''].join('\n'))
+  }
+  writeFileSync(at('all.csv'), ['age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age % 2 === 0 ? 'f' : 'm'},flu`), ''].join('\n'))
+  writeFileSync(at('visits.yaml'), 'version: 1\nattributes:\n  - { name: age, role: quasi-identifier }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: mondrian, mode: strict }\n')
+  writeFileSync(at('pass'), 'correct horse battery staple', { mode: 0o600 })
+  const wallet = ['--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--rpc', network.nodes[0]!.rpc, '--genesis', network.genesis]
+  await json('wallet', 'new', ...wallet, '--member', '1', '--card', at('card'))
+  const { account } = await json('identity', 'enrol', '--config', configs[0]!, '--kind', 'researcher', '--card', at('card'))
+  await stele('wallet', 'enrolled', '--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--account', account!)
+
+  const { dataset } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('all.csv'), '--definition', at('visits.yaml'), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--out', at('dataset.json'))
+  const ask = ['dataset', 'request', ...wallet, '--dataset-id', String(dataset)]
+  t.match(await stele(...ask), { code: 1, stdout: /denied/ }, 'no certified role yet')
+  await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
+
+  const round = async (name: string, author = 1): Promise<{ id: string; document: string; csv: string }> => {
+    const { request } = await json(...ask)
+    const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('dataset.json'), '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`))))
+    t.equal(counts.reduce((sum, { withoutConsent }) => sum + Number(withoutConsent), 0), name === 'second' ? 2 : 1, `${name}: whose consent does not carry it is left out`)
+    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
+    return { id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
+  }
+  const verify = (member: number, { id, document }: { id: string; document: string }, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...more)
+
+  const first = await round('first')
+  t.equal(first.csv.trim().split('\r\n').length - 1, 11)
+  for (const patient of patients) t.notOk(first.csv.includes(toHex(patient.party.account)))
+  const forged = readFileSync(first.document)
+  forged[forged.length - 40]! ^= 1
+  writeFileSync(at('forged.document'), forged)
+  t.match(await verify(2, { id: first.id, document: at('forged.document') }), { verdict: 'document', attested: false })
+  const outcomes = []
+  for (const member of MEMBERS) outcomes.push((await verify(member, first, '--attest'))['outcome'])
+  t.same(outcomes, [null, null, 'accepted'], 'more than two thirds of three are three')
+
+  await sent(callOf(chain, patients[0]!.party, 'consent', 'revoke', { seq: 2n, consent: patients[0]!.consent }))
+  const second = await round('second')
+  t.equal(second.csv.trim().split('\r\n').length - 1, 10, 'who withdrew is gone')
+  t.match(await verify(3, second, '--attest'), { verdict: 'sound' })
+})
