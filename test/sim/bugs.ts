@@ -32,7 +32,7 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'commit-local-last', item: '4', seed: 1, ticks: 150, story: 'a follower commits its own tail as far as the leader has committed (CCF#8172, scylladb#9965, ra#508)',
-    edits: [{ file: core('follower'), find: 'log.commitTo(Math.min(message.commit, index))', put: 'log.commitTo(Math.min(message.commit, log.lastIndex, log.executed))' }],
+    edits: [{ file: core('follower'), find: 'log.commitTo(Math.min(message.commit, index))', put: 'log.commitTo(Math.min(message.commit, log.lastIndex))' }],
   },
   {
     name: 'ack-local-last', item: '5', seed: 1, ticks: 150, story: 'an acknowledgement names the own last entry (CCF#6001, RATIS-2605)',

@@ -27,6 +27,8 @@ export interface Plan {
   readonly ticks: number
   readonly tickMs: number
   readonly raft: { readonly preVote: boolean; readonly checkQuorum: boolean; readonly maxInflightMessages: number; readonly maxMessageBytes: number; readonly maxUncommittedEntries: number; readonly maxCommittedBytesPerEffects: number }
+  /** How eagerly the leader cuts blocks: a deep pipeline, or one at a time. */
+  readonly proposer: { readonly inflightBlocksMax: number; readonly growTransactions: number; readonly lingerMs: number }
   readonly segmentBytes: number
   /** Mean time between two transactions, reads (µs). */
   readonly submitUs: number
@@ -57,6 +59,7 @@ export function drawPlan(seed: number, ticks: number, profile: Profile): Plan {
       preVote: random.chance(0.9), checkQuorum: random.chance(0.9), maxInflightMessages: random.pick([1, 2, 8, 8]), maxMessageBytes: random.pick([0, 400, 1 << 20, 1 << 20]),
       maxUncommittedEntries: random.pick([1, 4, 8, 64]), maxCommittedBytesPerEffects: random.pick([1, 1 << 20, 1 << 20]),
     },
+    proposer: { inflightBlocksMax: random.pick([1, 8, 64]), growTransactions: random.pick([1, 5, 200]), lingerMs: random.pick([0, 8]) },
     segmentBytes: random.pick([5, 6, 8, 16]) * 4096,
     submitUs: random.pick([5_000, 20_000, 50_000, 200_000]), readUs: random.pick([50_000, 200_000, 1_000_000]), retry: random.pick([0, 0.1, 0.5]),
     faults,

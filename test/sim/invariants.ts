@@ -8,6 +8,8 @@ import { equalBytes } from '../../primitives/bytes.ts'
 import { attestationSchema } from '../../primitives/certificate.ts'
 import type { Certificate } from '../../primitives/certificate.ts'
 import { ATTESTATION_FRAME } from './network.ts'
+import { simRoot } from './sim-block.ts'
+import { GENESIS_ROOT } from './sim-executor.ts'
 import type { ExecutedSimBlock } from './sim-executor.ts'
 
 /** An invariant that does not hold: `claim` is its published name or one sentence. */
@@ -27,6 +29,8 @@ interface Shadow {
   committed: number
   /** Highest term of a message in this life, pre-votes aside. */
   sentTerm: number
+  /** State roots by height, recomputed here. */
+  roots: Uint8Array[]
 }
 
 interface Committed { readonly term: number; readonly data: Uint8Array; readonly kind: Entry['kind'] }
@@ -67,7 +71,7 @@ export class Invariants {
   constructor(nodes: readonly number[], liar: number) {
     this.#voters = nodes.length
     this.#liar = liar
-    for (const node of nodes) this.#shadows.set(node, { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0 })
+    for (const node of nodes) this.#shadows.set(node, { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0, roots: [] })
   }
 
   get committedIndex(): number { return this.committed.length }
@@ -190,14 +194,27 @@ export class Invariants {
     this.#check(new Set(signatures.map((signature) => signature.node)).size >= Math.ceil((this.#voters + Math.floor((this.#voters - 1) / 3) + 1) / 2), 'a certificate carries a quorum', { node, height, signatures: signatures.length })
   }
 
+  /** State root that the chain of this node has at a height; only kept when somebody lies. */
+  rootAt(node: number, height: number): Uint8Array | undefined {
+    return height === 0 ? GENESIS_ROOT : this.#shadow(node).roots[height]
+  }
+
   /** A node applies a committed entry. */
   applied(node: number, entry: Entry, executed: ExecutedSimBlock | undefined): void {
+    if (this.#lied && executed !== undefined) this.#rootIsRight(node, executed.block)
     if (node === this.#liar) return
     const shadow = this.#shadow(node)
     if (shadow.durable[entry.index - 1] !== entry.term) this.fail('an applied entry is durable', { node, index: entry.index })
     this.#committedAt(node, shadow, entry)
     if (executed !== undefined) this.#blockCommitted(node, executed)
     shadow.committed = Math.max(shadow.committed, entry.index)
+  }
+
+  #rootIsRight(node: number, block: ExecutedSimBlock['block']): void {
+    const before = this.rootAt(node, block.height - 1)
+    const { roots } = this.#shadow(node)
+    if (before !== undefined && node !== this.#liar) this.#check(equalBytes(simRoot(before, block.transactions), block.root), 'an honest node commits no forged root', { node, height: block.height })
+    roots[block.height] = before === undefined ? block.root : simRoot(before, block.transactions)
   }
 
   /** A leader or follower shows a commit index: learn what stands there. */

@@ -9,7 +9,7 @@ export function reportRun(plan: Plan, result: SimResult, seconds: number): strin
   return [
     `seed ${result.seed}: ${plan.nodes} nodes${plan.liar === 0 ? '' : ` (node ${plan.liar} lies)`}, ${plan.faults.length} faults drawn, ${plan.ticks} ticks`,
     `  ${result.events} events in ${seconds.toFixed(2)} s (${Math.round(result.events / seconds)} events/s), trace ${result.traceHash}`,
-    `  ${result.committed} entries committed, ${result.acknowledged} transactions acknowledged, final to height ${result.certified}, ${result.leaders} leaders, ${result.starts} starts, ${result.repairs} repairs, ${result.halted} stopped for good`,
+    `  ${result.committed} entries committed, ${result.acknowledged} transactions acknowledged, final to height ${result.certified}, ${result.leaders} leaders, ${result.starts} starts, ${result.repairs} repairs, ${result.halted} stopped for good, ${result.evidence} pieces of evidence`,
     '',
   ].join('\n')
 }

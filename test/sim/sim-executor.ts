@@ -9,6 +9,8 @@ import { CHAIN } from './keys.ts'
 import { SimBlockReader, encodeSimBlock, simBlockHash, simRoot } from './sim-block.ts'
 import type { SimBlock } from './sim-block.ts'
 
+/** State root of height 0. */
+export const GENESIS_ROOT: Uint8Array = sha256(CHAIN)
 const NO_ROOT: Uint8Array = new Uint8Array(32)
 const FUTURE_TOLERANCE_MS = 500
 const BLOCK_TRANSACTIONS_MAX = 50
@@ -18,7 +20,7 @@ export class SimDatabase {
   appliedIndex = 0
   height = 0
   hash: Uint8Array = CHAIN
-  root: Uint8Array = sha256(CHAIN)
+  root: Uint8Array = GENESIS_ROOT
   timeMs = 0
   /** Applied transactions and the height of each. */
   transactions = new Map<number, number>()

@@ -7,7 +7,6 @@ import { Driver } from '../../consensus/driver.ts'
 import { Finality } from '../../consensus/finality.ts'
 import { Mempool } from '../../consensus/mempool.ts'
 import type { LogBatch } from '../../consensus/ports.ts'
-import { DEFAULT_PROPOSER } from '../../consensus/proposer.ts'
 import { LedgerLogStore, toRaftEntry } from '../../node/log-store.ts'
 import { equalBytes } from '../../primitives/bytes.ts'
 import { attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
@@ -21,6 +20,7 @@ import { openLedger } from '../../state/ledger-open.ts'
 import type { Ledger } from '../../state/ledger.ts'
 import { SeededRandom } from '../helpers/raft-random.ts'
 import { SimDisk } from './disk.ts'
+import type { Plan } from './faults.ts'
 import type { Invariants } from './invariants.ts'
 import { CHAIN, memberSetOf, simSigner, simVerify } from './keys.ts'
 import type { SimNetwork } from './network.ts'
@@ -42,6 +42,7 @@ export interface SimWorld {
   readonly nodes: readonly number[]
   readonly raft: Partial<RaftOptions>
   readonly tickMs: number
+  readonly proposer: Plan['proposer']
   readonly segmentBytes: number
   readonly liar: number
   readonly find: (node: number) => SimNode
@@ -78,12 +79,12 @@ export class SimNode {
   /** Transactions its clients wait for. */
   readonly #waitedFor = new Set<number>()
 
-  constructor(id: number, world: SimWorld, seed: number, executorClass: typeof SimExecutor = SimExecutor) {
+  constructor(id: number, world: SimWorld, seed: number, executorClass: typeof SimExecutor | undefined) {
     this.id = id
     this.#world = world
     this.#random = new SeededRandom(seed)
     this.disk = new SimDisk(world.scheduler, seed ^ 0x5eed)
-    this.#executorClass = executorClass
+    this.#executorClass = executorClass ?? SimExecutor
     this.#memberSet = memberSetHash(CHAIN, memberSetOf(world.nodes))
   }
 
@@ -182,7 +183,7 @@ export class SimNode {
     const log = new WatchedLogStore(ledger, (data) => this.#describe(data), this.id, invariants, life)
     const options = { ...DEFAULT_RAFT_OPTIONS, ...world.raft }
     const raft = new Raft({ ...options, id: this.id, configuration: configurationOf(world.nodes), hardState, applied: this.database.appliedIndex, refusals: ledger.recovered.refusals, jitter: random.jitter(options.electionTicks) }, log)
-    const driver = new Driver({ ...DEFAULT_PROPOSER, tickMs: world.tickMs, electionTicks: options.electionTicks, readTimeoutMs: 2 * world.tickMs * options.electionTicks }, {
+    const driver = new Driver({ ...world.proposer, tickMs: world.tickMs, electionTicks: options.electionTicks, readTimeoutMs: 2 * world.tickMs * options.electionTicks }, {
       log, transport, execution: executor, waiting: () => mempool.waiting, clock, random, timers, logger: silentLogger,
       onRoleChange: () => undefined, onRefusal: () => undefined, onFenced: () => undefined, fatal: failed,
     }, raft, { firstRead: ledger.recovered.bootCounter * 2 ** 32 + 1, applied: this.database.appliedIndex, hardState })
@@ -258,8 +259,9 @@ export class SimNode {
     }
     if (liar !== 0 && (code === 'INVARIANT_BROKEN' || code === 'ATTESTATION_CONFLICT')) {
       this.crash(false)
-      this.state = this.id === liar ? 'down' : 'halted'
       this.reason = told(error)
+      if (this.id === liar) scheduler.schedule(1_000_000, undefined, () => this.start())
+      else this.state = 'halted'
       return
     }
     invariants.fail('a node ends by itself only for a reason that the design names', { node: this.id, error: told(error) })

@@ -1,6 +1,7 @@
 import { SeededRandom } from '../helpers/raft-random.ts'
 import type { Fault, Plan } from './faults.ts'
 import { Invariants } from './invariants.ts'
+import { Liar } from './liar.ts'
 import type { Violation } from './invariants.ts'
 import { SimNetwork } from './network.ts'
 import { Scheduler, mustSettle } from './scheduler.ts'
@@ -20,6 +21,8 @@ export interface SimResult {
   readonly starts: number
   readonly repairs: number
   readonly halted: number
+  /** Pieces of evidence against a liar, over all honest nodes. */
+  readonly evidence: number
 }
 
 /** Virtual time after healing in which a quorum must make progress, and then everyone catch up. */
@@ -45,11 +48,17 @@ export class Simulation {
     this.invariants = new Invariants(ids, plan.liar)
     this.network = new SimNetwork(this.scheduler, plan.seed ^ 0x297a2d39)
     this.network.onSend = (from, to, frame) => this.invariants.sent(from, to, frame)
+    const reader = new SimBlockReader()
+    const liar = plan.liar === 0 ? undefined : new Liar(plan.liar, plan.seed ^ 0x11a4, reader)
+    if (liar !== undefined) {
+      this.network.tamper = (from, to, frame) => liar.tamper(from, to, frame)
+      liar.rootBefore = ({ height }) => this.invariants.rootAt(plan.liar, height - 1) ?? new Uint8Array(32)
+    }
     const world: SimWorld = {
-      scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader: new SimBlockReader(), nodes: ids, raft: plan.raft, tickMs: plan.tickMs,
+      scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader, nodes: ids, raft: plan.raft, tickMs: plan.tickMs, proposer: plan.proposer,
       segmentBytes: plan.segmentBytes, liar: plan.liar, find: (node) => this.node(node),
     }
-    this.nodes = ids.map((id) => new SimNode(id, world, Math.imul(plan.seed + 1, 7919) + id))
+    this.nodes = ids.map((id) => new SimNode(id, world, Math.imul(plan.seed + 1, 7919) + id, id === plan.liar ? liar?.executorClass : undefined))
   }
 
   node(id: number): SimNode {
@@ -73,7 +82,7 @@ export class Simulation {
     const { invariants, scheduler } = this
     return {
       seed: this.plan.seed, traceHash: scheduler.traceHash, events: scheduler.events, committed: invariants.committedIndex, certified: invariants.newestCertifiedHeight, leaders: invariants.leadersSeen,
-      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.nodes.reduce((sum, { repairs }) => sum + repairs, 0), halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length,
+      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.nodes.reduce((sum, { repairs }) => sum + repairs, 0), halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length, evidence: this.nodes.reduce((sum, { evidence }) => sum + evidence, 0),
       violation: invariants.violation === undefined ? undefined : { ...invariants.violation, atMs: Math.floor(scheduler.nowUs / 1000), phase: this.#phase },
     }
   }
