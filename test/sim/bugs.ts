@@ -24,7 +24,11 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'vote-cleared-on-step-down', item: '2', seed: 1, ticks: 150, story: 'a candidate that steps down within its term forgets its vote (CCF#5891, #8094)',
-    edits: [{ file: core('roles'), find: "  enter(state, 'follower', term)\n", put: "  const was = state.role\n  enter(state, 'follower', term)\n  if (was === 'candidate') { state.vote = 0; state.hardStateDirty = true }\n" }],
+    edits: [
+      { file: core('roles'), find: "  enter(state, 'follower', term)\n", put: "  const was = state.role\n  enter(state, 'follower', term)\n  if (was === 'candidate') { state.vote = 0; state.hardStateDirty = true }\n" },
+      // The leader it knows would hide the lost vote here, so that guard goes too.
+      { file: core('elections'), find: '(state.vote === NOBODY && state.leader === NOBODY)', put: 'state.vote === NOBODY' },
+    ],
   },
   {
     name: 'vote-not-recorded', item: '3', seed: 1, ticks: 150, story: 'a vote is given and not persisted (nebula#3415)',
@@ -32,11 +36,11 @@ export const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'commit-local-last', item: '4', seed: 1, ticks: 150, story: 'a follower commits its own tail as far as the leader has committed (CCF#8172, scylladb#9965, ra#508)',
-    edits: [{ file: core('follower'), find: 'log.commitTo(Math.min(message.commit, index))', put: 'log.commitTo(Math.min(message.commit, log.lastIndex))' }],
-  },
-  {
-    name: 'ack-local-last', item: '5', seed: 1, ticks: 150, story: 'an acknowledgement names the own last entry (CCF#6001, RATIS-2605)',
-    edits: [{ file: core('follower'), find: "if (refusal === undefined || entries.length > 0) state.answer({ type: 'appendAck', ...header, index }, index)", put: "if (refusal === undefined || entries.length > 0) state.answer({ type: 'appendAck', ...header, index: log.lastIndex }, log.lastIndex)" }],
+    edits: [
+      { file: core('follower'), find: 'log.commitTo(Math.min(message.commit, index))', put: 'log.commitTo(Math.min(message.commit, log.lastIndex))' },
+      // Appends of this core always reach to the end of what they have shown, so only a heartbeat can carry the leader's index to a divergent tail.
+      { file: core('replication'), find: 'const commit = Math.min(peer.match, state.log.committed)', put: 'const commit = state.log.committed' },
+    ],
   },
   {
     name: 'nack-lowers-match', item: '6', seed: 1, ticks: 150, story: 'a rejection lowers what a follower has acknowledged (CCF#5324)',

@@ -26,7 +26,7 @@ export interface Plan {
   readonly liar: number
   readonly ticks: number
   readonly tickMs: number
-  readonly raft: { readonly preVote: boolean; readonly checkQuorum: boolean; readonly maxInflightMessages: number; readonly maxMessageBytes: number; readonly maxUncommittedEntries: number; readonly maxCommittedBytesPerEffects: number }
+  readonly raft: { readonly electionTicks: number; readonly preVote: boolean; readonly checkQuorum: boolean; readonly maxInflightMessages: number; readonly maxMessageBytes: number; readonly maxUncommittedEntries: number; readonly maxCommittedBytesPerEffects: number }
   /** How eagerly the leader cuts blocks: a deep pipeline, or one at a time. */
   readonly proposer: { readonly inflightBlocksMax: number; readonly growTransactions: number; readonly lingerMs: number }
   readonly segmentBytes: number
@@ -56,7 +56,9 @@ export function drawPlan(seed: number, ticks: number, profile: Profile): Plan {
   return {
     seed, nodes, liar: liar ? 1 + random.below(nodes) : 0, ticks, tickMs,
     raft: {
-      preVote: random.chance(0.9), checkQuorum: random.chance(0.9), maxInflightMessages: random.pick([1, 2, 8, 8]), maxMessageBytes: random.pick([0, 400, 1 << 20, 1 << 20]),
+      // Short timeouts with little jitter make split votes common.
+      electionTicks: random.pick([3, 5, 10, 10]),
+      preVote: random.chance(0.7), checkQuorum: random.chance(0.85), maxInflightMessages: random.pick([1, 2, 8, 8]), maxMessageBytes: random.pick([0, 400, 1 << 20, 1 << 20]),
       maxUncommittedEntries: random.pick([1, 4, 8, 64]), maxCommittedBytesPerEffects: random.pick([1, 1 << 20, 1 << 20]),
     },
     proposer: { inflightBlocksMax: random.pick([1, 8, 64]), growTransactions: random.pick([1, 5, 200]), lingerMs: random.pick([0, 8]) },
@@ -105,7 +107,7 @@ class Draw {
     if (bad > 0 && random.chance(0.6)) {
       this.#acts(random.pick([4, 10]), (at) => {
         const node = random.pick(chosen)
-        faults.push({ kind: random.pick(['lie', 'stray', 'flip', 'flip']), at, node })
+        faults.push({ kind: random.pick(['lie', 'lie', 'stray', 'flip']), at, node })
         // Harm shows at the next start.
         faults.push({ kind: 'crash', at: at + random.next() * 5 * SECOND_US, node, downUs: random.next() * 2 * SECOND_US })
       })

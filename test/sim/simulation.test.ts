@@ -12,6 +12,9 @@ const FIXED: readonly (readonly [seed: number, ticks: number, profile: Profile])
   [4, 100, 'network'],
 ]
 
+// Many whole runs; the bound only ends a hang.
+t.setTimeout(300_000)
+
 t.test('promises cannot be settled by hand inside a promise, and it says so', async (t) => {
   t.throws(mustSettle, { message: /macrotask/ })
 })
