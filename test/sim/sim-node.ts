@@ -65,6 +65,8 @@ export class SimNode {
   /** Added to this node's wall clock, and its rate. */
   clockOffsetMs = 0
   clockRate = 1
+  /** True while it must stay down. */
+  held = false
   /** Why it halted. */
   reason = ''
   evidence = 0
@@ -89,7 +91,7 @@ export class SimNode {
   }
 
   start(): void {
-    if (this.state !== 'down') return
+    if (this.state !== 'down' || this.held) return
     const life: Life = { node: this.id, alive: true, pausedUntil: 0 }
     this.life = life
     this.state = 'opening'

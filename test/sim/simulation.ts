@@ -202,21 +202,24 @@ export class Simulation {
     this.#phase = 'a quorum lives'
     const core = this.#core()
     if (core === undefined) return
-    for (const node of this.nodes) if (!core.includes(node)) node.crash(false)
+    for (const node of this.nodes) {
+      node.held = !core.includes(node)
+      if (node.held) node.crash(false)
+    }
     for (const node of core) node.start()
     const fresh = 1_000_000_000 + plan.seed
-    let proposed = false
     const alive = this.#until(this.scheduler.nowUs + PROGRESS_US, () => {
-      if (!proposed && core.some(({ parts }) => parts?.driver.status.role === 'leader')) {
-        for (const node of core) node.submit(fresh, false)
-        proposed = true
-      }
+      // Clients try again, and nodes pass on what waits: whoever leads has it in the end.
+      for (const node of core) node.submit(fresh, false)
       return core.every(({ parts }) => parts?.executor.isCommitted(fresh) === true)
     })
     if (!alive) this.invariants.fail('a sound quorum that is healed commits', { core: core.map(({ id, state, parts }) => ({ id, state, status: brief(parts?.driver.status) })) })
     if (this.invariants.violation !== undefined) return
     this.#phase = 'all live'
-    for (const node of this.nodes) node.start()
+    for (const node of this.nodes) {
+      node.held = false
+      node.start()
+    }
     const height = this.invariants.transactions.get(fresh) ?? 0
     const caughtUp = this.#until(this.scheduler.nowUs + CATCH_UP_US, () => this.nodes.every(({ state, parts }) => state === 'gone' || (parts?.executor.isCommitted(fresh) === true && parts.finality.finalHeight >= Math.min(height, this.#certifiable()))))
     if (!caughtUp) this.invariants.fail('all nodes come to the same', { nodes: this.nodes.map(({ id, state, reason, parts }) => ({ id, state, reason, final: parts?.finality.finalHeight, fresh: height, status: brief(parts?.driver.status) })) })
