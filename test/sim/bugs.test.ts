@@ -13,6 +13,10 @@ const ROOT = new URL('../../', import.meta.url)
 // Many whole runs; the bound only ends a hang.
 t.setTimeout(300_000)
 
+const texts = new Map<string, string>()
+for (const { edits } of BUGS) for (const { file } of edits) texts.set(file, await readFile(new URL(file, ROOT), 'utf8'))
+function text(file: string): string { return texts.get(file)! }
+
 t.test('at least fifteen bugs that others really had can be planted, and each fits the code of today', async (t) => {
   t.ok(BUGS.length >= 15, `${BUGS.length} bugs`)
   for (const { name, edits } of BUGS) {
@@ -29,7 +33,3 @@ t.test('the swarm finds the planted bugs', { timeout: 300_000 }, async (t) => {
     t.ok(found, `${name} (${item}): found in ${totals.seeds} seeds, ${totals.events} events, from seed ${seed} on: ${found?.violation?.claim}`)
   }
 })
-
-const texts = new Map<string, string>()
-for (const { edits } of BUGS) for (const { file } of edits) texts.set(file, await readFile(new URL(file, ROOT), 'utf8'))
-function text(file: string): string { return texts.get(file)! }

@@ -5,7 +5,7 @@ import type { Profile } from './faults.ts'
 import { reproduction } from './report.ts'
 import { simulate } from './simulation.ts'
 
-const SECONDS = 15
+const SECONDS = 10
 const TICKS = 60
 const FIXED: readonly (readonly [profile: Profile, seeds: number])[] = [['storage', 4], ['liar', 4], ['network', 3], ['crash', 3], ['swarm', 6]]
 
