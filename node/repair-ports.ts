@@ -37,11 +37,11 @@ function refusal({ mode, repairReason }: SteleNode): SteleError {
   return new SteleError({ code: 'NODE_NOT_STARTED', message: 'the node is not started', retryable: true })
 }
 
-function bareInfo({ mode }: SteleNode, { config, genesis }: NodeSettings): NodeInfo {
+function bareInfo({ mode, repairReason }: SteleNode, { config, genesis }: NodeSettings): NodeInfo {
   const member = genesis.members.find(({ nodes }) => nodes.some(({ node }) => node === config.node)) ?? { member: 0, name: 'joining' }
   const chain = toHex(headerRules(genesis).chain)
   return {
     node: config.node, member: member.member, name: member.name, chain, role: 'follower', mode: mode === 'starting' ? 'normal' : mode, leader: null, term: 0,
-    versions: { ...VERSIONS, software: STELE_VERSION }, startedAt: 0, peers: 0, mempool: 0, peer: '', listen: [], asOf: { height: 0, hash: chain, term: 0 },
+    versions: { ...VERSIONS, software: STELE_VERSION }, startedAt: 0, peers: 0, mempool: 0, peer: '', listen: [], firstHeight: 0, snapshotHeight: 0, modeReason: repairReason?.slice(0, 256) ?? null, asOf: { height: 0, hash: chain, term: 0 },
   }
 }

@@ -279,6 +279,12 @@ export interface RpcNodeInfo {
   readonly mempool: number
   readonly peer: string
   readonly listen: readonly string[]
+  /** Lowest block the node keeps. */
+  readonly firstHeight: number
+  /** Its newest certified snapshot; 0 when it has none. */
+  readonly snapshotHeight: number
+  /** What it repairs, or how far it has come with a snapshot; null in other modes. */
+  readonly modeReason: string | null
   readonly asOf: AsOf
 }
 

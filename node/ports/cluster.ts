@@ -68,7 +68,7 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
     return {
       node: config.node, member, name, chain: toHex(rules.chain), role: this.#role(), mode: this.#node.mode === 'starting' ? 'normal' : this.#node.mode,
       leader: leader === 0 ? null : leader, term, versions: VERSIONS, startedAt: startedAtMs, peers: network.raft.reachable().length, mempool: mempool.size,
-      peer: network.host.peerId, listen: network.host.addresses(), asOf: this.#head.asOf,
+      peer: network.host.peerId, listen: network.host.addresses(), firstHeight: this.#node.parts.store.floor, snapshotHeight: this.#node.parts.maker.newestHeight, modeReason: this.#node.repairReason?.slice(0, 256) ?? null, asOf: this.#head.asOf,
     }
   }
 

@@ -30,7 +30,9 @@ export const nodeInfo = record({
   node: nodeNumber, member: memberNumber, name: Type.String({ maxLength: 64 }), chain: hash('chain id'), role: oneOf(['leader', 'follower', 'candidate', 'learner']),
   mode: oneOf(['normal', 'repair', 'fenced', 'stopping']), leader: nullable(nodeNumber), term: count,
   versions: record({ software: text, rpc: count, wire: count, storage: count }), startedAt: timeMs, peers: count, mempool: count,
-  peer: text, listen: Type.Array(text, { maxItems: 16 }), asOf,
+  peer: text, listen: Type.Array(text, { maxItems: 16 }),
+  firstHeight: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'lowest block the node keeps' }), snapshotHeight: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'its newest certified snapshot; 0 when it has none' }),
+  modeReason: nullable(text), asOf,
 })
 export type NodeInfo = Static<typeof nodeInfo>
 
