@@ -11,6 +11,7 @@ import { renderReport } from './report/page.ts'
 import { rulesOf } from './rules.ts'
 import type { ReleaseSpec } from './spec.ts'
 import { summarise } from './summary.ts'
+import { measureUtility } from './utility.ts'
 import type { ReleaseSummary } from './summary.ts'
 
 export interface PublishInput {
@@ -20,6 +21,8 @@ export interface PublishInput {
   readonly report: string | undefined
   readonly prepared: Prepared
   readonly spec: ReleaseSpec
+  /** Measure query error and classifier accuracy too: several times the work of the release. */
+  readonly utility: boolean
   /** When, as people read it; stands in the report alone. */
   readonly at: string
   readonly onProgress: OnProgress
@@ -29,7 +32,7 @@ export interface PublishInput {
  * Makes a release, writes it with its manifest, reads both again and checks them, makes sure that the original is as it was, and reports. A release that does not
  * pass its own check is taken away again: `RELEASE_UNSOUND` with the first findings.
  */
-export async function publish({ input, out, manifest, report, prepared, spec, at, onProgress }: PublishInput): Promise<ReleaseSummary> {
+export async function publish({ input, out, manifest, report, prepared, spec, utility, at, onProgress }: PublishInput): Promise<ReleaseSummary> {
   const { loaded, plan } = prepared
   const release = makeRelease(prepared, onProgress)
   const hash = releaseHash(release)
@@ -40,9 +43,10 @@ export async function publish({ input, out, manifest, report, prepared, spec, at
     const found = await checkFile(out, manifest, plan, loaded.table.rowCount)
     if (!found.ok) throw new SteleError({ code: 'RELEASE_UNSOUND', message: 'the release did not pass its own check and was taken away', details: { findings: found.findings.slice(0, 5).map(findingText) } })
     await demandUnchanged(input, loaded.sha256)
+    const measured = utility ? measureUtility(loaded.table, plan.definition, release, hash, onProgress) : undefined
     const summary = summarise({
       input: { file: nameOf(input), sha256: loaded.sha256, rows: loaded.table.rowCount, leftOut: loaded.leftOut, separator: loaded.dialect?.delimiter ?? spec.delimiter ?? ',' },
-      output: { file: nameOf(out), sha256: fileHash, releaseHash: hash }, plan, release, rules: rulesOf(plan.definition.policy, found.release, found.check),
+      output: { file: nameOf(out), sha256: fileHash, releaseHash: hash }, plan, release, rules: rulesOf(plan.definition.policy, found.release, found.check), ...(measured && { utility: measured }),
     })
     if (report !== undefined) await writeText(report, renderReport(summary, { at }))
     return summary

@@ -12,6 +12,7 @@ interface Options extends SpecOptions {
   readonly manifest?: string
   readonly report?: string
   readonly check?: string
+  readonly utility: boolean
   readonly json?: boolean
 }
 
@@ -46,6 +47,7 @@ export function register(program: Command): void {
     .option('--delimiter <char>', 'separator; guessed from the first line unless told')
     .option('--out <file>', 'the release: CSV, or Parquet when it ends in .parquet; its manifest lies beside it')
     .option('--report <file>', 'report with pictures, one HTML file')
+    .option('--no-utility', 'do not measure query error and classifier accuracy for the report')
     .option('--check <file>', 'make nothing: read this release and its manifest again and check them against the table')
     .option('--manifest <file>', 'manifest of --out or --check (default: beside it, .manifest.json)')
     .option('--json', 'print the summary as one line of JSON')
@@ -76,7 +78,7 @@ async function run(input: string, options: Options): Promise<void> {
     const prepared = await prepareRelease({ input, spec, base: options.definition ?? '-', onProgress: progress.show, ...(options.hierarchies !== undefined && { hierarchies: options.hierarchies }) })
     if (options.out === undefined) return await check(options, manifest, prepared)
     const { publish } = await import('../anonymize/publish.ts')
-    const summary = await publish({ input, out: options.out, manifest, report: options.report, prepared, spec, at: new Date().toISOString().slice(0, 16).replace('T', ' '), onProgress: progress.show })
+    const summary = await publish({ input, out: options.out, manifest, report: options.report, prepared, spec, utility: options.utility && options.report !== undefined, at: new Date().toISOString().slice(0, 16).replace('T', ' '), onProgress: progress.show })
     progress.clear()
     if (options.json === true) return printJson(summary)
     const { formatSummary } = await import('../anonymize/summary-text.ts')

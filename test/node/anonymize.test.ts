@@ -42,7 +42,7 @@ async function prepare({ input }: Place, options: SpecOptions = OPTIONS): Promis
 
 async function make(place: Place, options: SpecOptions = OPTIONS, out = place.out): Promise<{ readonly summary: ReleaseSummary; readonly prepared: Prepared }> {
   const prepared = await prepare(place, options)
-  const summary = await publish({ input: place.input, out, manifest: manifestPath(out), report: join(place.directory, 'report.html'), prepared, spec: specFrom(undefined, options), at: '2026-01-01', onProgress: quiet })
+  const summary = await publish({ input: place.input, out, manifest: manifestPath(out), report: join(place.directory, 'report.html'), prepared, spec: specFrom(undefined, options), utility: true, at: '2026-01-01', onProgress: quiet })
   return { summary, prepared }
 }
 
@@ -95,6 +95,7 @@ t.test('a release keeps its policy, leaves out identifiers and unnamed columns, 
   t.same(readFileSync(place.input), before, 'the original is as it was')
   t.match(summary, { counts: { released: 60, suppressed: 0 }, input: { leftOut: [], rows: 60 }, statistics: ['cost'] })
   t.ok(summary.counts.smallest >= 4)
+  t.match(summary.utility, { queries: { count: 200, dimensions: 2, medianError: /^\d\.\d{4}$/ }, classifiers: [{ target: 'disease', original: /^0\./, released: /^0\./, baseline: /^0\./ }] })
   t.ok(summary.rules.every(({ ok }) => ok))
   const text = readFileSync(place.out, 'utf8')
   t.notMatch(text, /p\d|person/)
@@ -162,9 +163,9 @@ t.test('the report is one page without scripts or anything from elsewhere, tells
   t.match(page, /default-src 'none'/)
   t.match(page, /&#60;script&#62;/)
   t.match(page, /prefers-color-scheme: dark/)
-  t.equal(page.match(/<svg role="img" aria-labelledby="(\S+) (\S+)"/g)?.length, 3)
+  t.equal(page.match(/<svg role="img" aria-labelledby="(\S+) (\S+)"/g)?.length, 5)
   for (const [, title, description] of page.matchAll(/<svg role="img" aria-labelledby="(\S+) (\S+)"/g)) t.ok(page.includes(`<title id="${title!}">`) && page.includes(`<desc id="${description!}">`))
-  t.equal(page.match(/<details>/g)?.length, 3, 'every picture has its numbers as a table')
+  t.equal(page.match(/<details>/g)?.length, 5, 'every picture has its numbers as a table')
   t.notMatch(page, /p\d\d|flu|asthma/, 'no cell of the table')
   t.notMatch(page, new RegExp(place.directory), 'no folder')
   t.equal(html`<b>${'<"&>'}</b>`.text, '<b>&#60;&#34;&#38;&#62;</b>')
@@ -196,6 +197,6 @@ t.test('Adult, as published: 1,795 classes at k = 10 by strict Mondrian, the los
   const spec = specFrom(ordered, { k: 10, sensitive: ['income'], missing: 'drop-row', algorithm: 'strict', columns })
   const prepared = await prepareRelease({ input: adult!, spec, base: '-', onProgress: quiet })
   const out = join(directory, 'adult.csv')
-  const summary = await publish({ input: adult!, out, manifest: manifestPath(out), report: undefined, prepared, spec, at: '', onProgress: quiet })
+  const summary = await publish({ input: adult!, out, manifest: manifestPath(out), report: undefined, prepared, spec, utility: false, at: '', onProgress: quiet })
   t.match(summary, { counts: { released: 30_162, dropped: 2_399, classes: 1_795, smallest: 10 }, metrics: { loss: '0.1124', discernibility: '673672', averageClassSize: '1.68' } })
 })
