@@ -8,6 +8,8 @@ export const NODE_ERRORS = {
   NODE_UNKNOWN: 'Neither genesis nor the ledger names a node with this id. Correct `node` in the configuration, or use the right genesis file; a node that joins needs `p2p.peers`.',
   NODE_KEYS_MISMATCH: 'The keystore holds other keys than the ledger names for this node. Point `keystore` at the right file.',
   NODE_KEYS_ROTATED: 'The members voted new keys for this node. Put the new keystore where `keystore` points and start the node again; its data are sound.',
+  NODE_REGRESSED: 'A node came back with less than it had: wiped, or restored from a backup. Its votes and acknowledgements are refused; give its member another node by vote (`stele member propose replace`).',
+  PRESENCE_UNREADABLE: 'The record of where other nodes stood (presence.json) is damaged. Restore it from this node\'s disk if possible; deleting it makes this node forget which nodes came back with less.',
   NODE_REMOVED: 'The members have removed this node by a vote. Stop it for good; an institution that comes back proposes a new node with a new number.',
   PEERS_FILE_INVALID: 'The file that `p2p.peers` names is not one that `stele member peers` wrote. The details name the rule.',
   BLOCK_PRUNED: 'This node no longer keeps the block and its receipts, or began with a snapshot above it; the details name its first height. Ask a member that keeps more, or look into an archive.',

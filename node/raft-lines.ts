@@ -9,11 +9,16 @@ const ATTESTATION_FRAME = 0x40
 const VOTE_FRAME = 0x41
 /** The sender's wall clock, u64 ms. */
 const CLOCK_FRAME = 0x42
+/** Where the sender stands. */
+const PRESENCE_FRAME = 0x43
 
 export interface RaftLinesHandlers {
   readonly onAttestation: (from: number, bytes: Uint8Array) => void
   readonly onVote: (from: number, bytes: Uint8Array) => void
   readonly onClock: (from: number, timeMs: number) => void
+  readonly onPresence: (from: number, bytes: Uint8Array) => void
+  /** True for a node whose words do not count: it came back with less than it had. */
+  readonly isRefused: (from: number) => boolean
   readonly logger: Logger
 }
 
@@ -33,7 +38,9 @@ export class RaftLines implements Transport {
 
   onMessage(handler: (from: number, channel: 'control' | 'append', frame: Uint8Array) => void): void {
     this.#raft.onMessage((from, channel, frame) => {
-      if (frame[0] === ATTESTATION_FRAME) this.#handlers.onAttestation(from, frame.subarray(1))
+      if (frame[0] === PRESENCE_FRAME) this.#handlers.onPresence(from, frame.subarray(1))
+      else if (this.#handlers.isRefused(from)) return
+      else if (frame[0] === ATTESTATION_FRAME) this.#handlers.onAttestation(from, frame.subarray(1))
       else if (frame[0] === VOTE_FRAME) this.#handlers.onVote(from, frame.subarray(1))
       else if (frame[0] === CLOCK_FRAME) this.#takeClock(from, frame)
       else handler(from, channel, frame)
@@ -73,6 +80,11 @@ export class RaftLines implements Transport {
     const bytes = new Uint8Array(8)
     new DataView(bytes.buffer).setBigUint64(0, BigInt(timeMs))
     this.#broadcast(CLOCK_FRAME, bytes)
+  }
+
+  /** Tells every reachable node where this one stands. */
+  broadcastPresence(presence: Uint8Array): void {
+    this.#broadcast(PRESENCE_FRAME, presence)
   }
 
   #takeClock(from: number, frame: Uint8Array): void {

@@ -69,6 +69,7 @@ import { BlockSource, serveBlocks, signedHeaderAt } from './sync-blocks.ts'
 import { addressesOf } from './routes.ts'
 import { TransactionBook } from './transaction-book.ts'
 import { TransactionReader } from './transaction-reader.ts'
+import { decodePresence, PresenceWatch } from './presence.ts'
 import { RaftLines } from './raft-lines.ts'
 import { VerifierPool } from './verifier.ts'
 
@@ -113,6 +114,7 @@ export interface NodeParts {
   readonly driver: Driver
   readonly finality: Finality
   readonly evidence: EvidenceStore
+  readonly presence: PresenceWatch
   readonly votes: Votes
   readonly lines: RaftLines
   readonly clocks: ClockWatch
@@ -251,7 +253,11 @@ export class SteleNode {
       },
     })
     const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
-    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), onClock: (from, timeMs) => clocks.heard(from, timeMs), logger })
+    const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), onClock: (from, timeMs) => clocks.heard(from, timeMs), onPresence: (from, bytes) => this.#presenceReceived(from, bytes), isRefused: (from) => presence.refused(from) !== undefined, logger })
+    const presence = new PresenceWatch(config.dataDir, {
+      own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex() }), broadcast: (bytes) => lines.broadcastPresence(bytes),
+      known: () => network.roster.peers().map(({ node }) => node), logger,
+    })
     const clocks = new ClockWatch({ toleranceMs: CLOCK_TOLERANCE_MS, voters: () => rules.members.voters.map(({ node }) => node) }, {
       broadcast: (timeMs) => lines.broadcastClock(timeMs), clock: this.#clock, logger,
       onOff: () => { if (driver.status.role === 'leader') void driver.handOver() },
@@ -278,7 +284,7 @@ export class SteleNode {
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
@@ -287,6 +293,7 @@ export class SteleNode {
       return new Uint8Array(0)
     })
     lines.onConnected(() => {
+      presence.tell()
       const last = finality.repeat()
       if (last !== undefined) lines.broadcastAttestation(last)
       evidence.repeat()
@@ -294,6 +301,7 @@ export class SteleNode {
     serveDigests(network.sync, world)
     this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
     this.#pursuit.start()
+    presence.start()
     serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
     serveSnapshots(network.sync, snapshots)
     relay.start()
@@ -333,6 +341,7 @@ export class SteleNode {
     if (await driver.handOver()) this.#with.logger.info({}, 'the leadership was handed over')
     relay.stop()
     this.#pursuit?.stop()
+    await this.#parts.presence.stop()
     driver.stop()
     finality.stop()
     await network.stop()
@@ -565,6 +574,15 @@ export class SteleNode {
     book.final(height)
     this.parts.maker.certify()
     for (const listener of this.#final) listener(height)
+  }
+
+  #presenceReceived(from: number, bytes: Uint8Array): void {
+    try {
+      this.parts.presence.heard(from, decodePresence(bytes))
+    } catch (error) {
+      if (!(error instanceof SteleError)) throw error
+      this.parts.lines.blame(from)
+    }
   }
 
   #attestationReceived(from: number, bytes: Uint8Array): void {

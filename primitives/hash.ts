@@ -8,7 +8,7 @@ export const DOMAINS = [
   'genesis', 'genesis-account', 'node-keys', 'member-set', 'parameters',
   'tx-id', 'tx-sign', 'block-header', 'header-sign', 'attestation', 'vote',
   'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute', 'snapshot',
-  'ballot', 'recovery', 'presence', 'proof-bundle',
+  'ballot', 'recovery', 'proof-bundle',
   'selection', 'original-row', 'aggregate', 'release-document', 'dataset-definition', 'anonymized-release',
 ] as const
 export type Domain = (typeof DOMAINS)[number]

@@ -115,8 +115,8 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   #own(): OwnStatus {
-    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks } = this.#node.parts
-    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
+    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence } = this.#node.parts
+    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
     return { role: this.#role(), term: driver.status.term, height: store.height, finalHeight: finality.finalHeight, version: STELE_VERSION, uptimeMs: clock.nowMs() - startedAtMs, problems }
   }
 

@@ -11,7 +11,7 @@ import type { NodeParts } from '../stele-node.ts'
 const PROPOSALS_SHOWN = 20
 
 /** Who takes part by the newest durable state, with what this node sees of each. */
-export function membershipOf({ world, driver, network, config, executor }: NodeParts, asOf: AsOf): Membership {
+export function membershipOf({ world, driver, network, config, executor, presence }: NodeParts, asOf: AsOf): Membership {
   const reader = readerOf(world.view())
   const roster = readRoster(reader)
   const { nextMember, nextNode, open, change } = readGovernance(reader)
@@ -32,7 +32,7 @@ export function membershipOf({ world, driver, network, config, executor }: NodeP
       const { member, transportKey, attestationKey, addresses } = readNode(reader, node)!
       return {
         node, member, role: roster.nodes.includes(node) ? 'voter' : 'learner', transportKey: toHex(transportKey), attestationKey: toHex(attestationKey), addresses: [...addresses],
-        connected: node === config.node || reachable.has(node), lag: node === config.node ? Math.max(0, lastIndex - executor.executedIndex) : lagOf(node), refused: null,
+        connected: node === config.node || reachable.has(node), lag: node === config.node ? Math.max(0, lastIndex - executor.executedIndex) : lagOf(node), refused: presence.refused(node) ?? null,
       }
     }),
     open: open === null ? null : toHex(open),
