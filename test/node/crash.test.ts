@@ -116,8 +116,14 @@ class Network {
     this.#left = undefined
   }
 
+  /** Trials begin again from older disks: to nodes that remember each other that would be a restored backup. */
+  forgetOthers(): void {
+    for (const { folder } of this.cluster.files.members) rmSync(join(folder, 'data', 'presence.json'), { force: true })
+  }
+
   loseStateDatabases(): void {
     for (const { folder } of this.cluster.files.members) rmSync(join(folder, 'data', 'state'), { recursive: true, force: true })
+    this.forgetOthers()
   }
 }
 
