@@ -3,9 +3,10 @@ import type { Entry } from '../state/ledger-record.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { Applier } from './applier.ts'
 import type { Executor } from './executor.ts'
-import { REBUILDING } from './repair-state.ts'
 import type { RefusedEntry, StatePorts } from './repair-state.ts'
 
+/** What probes are told meanwhile. */
+export const REBUILDING = 'repair: the state is rebuilt from the ledger'
 /** Entries are read and their signatures checked this many bytes at a time; the state is flushed after each such part. */
 const PART_BYTES_MAX = 2 * 1024 * 1024
 const PROGRESS_MS = 5_000

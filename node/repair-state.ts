@@ -14,7 +14,7 @@ import type { ReplayWindow } from '../contracts/index.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Executor, Refused } from './executor.ts'
 import { writeGenesisState } from './recover.ts'
-import { replay } from './repair-replay.ts'
+import { REBUILDING, replay } from './repair-replay.ts'
 import { watchDatabase } from './repair-watch.ts'
 import { restoreState } from './snapshot-restore.ts'
 import { VerifyJournal } from './verify-report.ts'
@@ -48,9 +48,6 @@ export interface SoundState { readonly world: WorldState; readonly ground: Groun
 export type OpenedState = SoundState | { readonly refused: RefusedEntry }
 
 const isTable = (path: string): boolean => /\.(ldb|sst)$/.test(path)
-
-/** What probes are told meanwhile. */
-export const REBUILDING = 'repair: the state is rebuilt from the ledger'
 
 /**
  * Opens the state database so that it can be believed: every row's checksum, every tree node and leaf checked, its position found in the ledger,

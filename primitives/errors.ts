@@ -32,7 +32,6 @@ export const PRIMITIVES_ERRORS = {
   RECOVERY_SIGNATURE_INVALID: 'A signature under the recovery statement does not verify, names no voter, or stands there twice. It opens nothing.',
 
   EVIDENCE_INVALID: 'Two statements are offered as evidence and prove nothing: they are equal, of different places, or not both signed by the node. The details name the rule.',
-  VOTE_INVALID: 'A vote is not signed by the node that gave it, or speaks of another term or candidate. It is not counted.',
 
   STATE_KEY_INVALID: 'The name or parts of a state key do not fit the table; the details name the part. See docs/spec.',
 

@@ -27,7 +27,7 @@ function walk(value: unknown, name: string, counts: KindCounts): void {
     if (name === 'identifier') return void counts[identifierKind(asText(valuesAt(object, 'type.coding.code')[0]), asText(object['system']))]++
     if (name === 'telecom') return void counts[telecomKind(object['system'])]++
     const url = asText(object['url'])
-    if (url !== undefined && /mothersMaidenName$/.test(url)) return void counts.name++
+    if (url !== undefined && url.endsWith('mothersMaidenName')) return void counts.name++
     for (const [member, inner] of Object.entries(object)) for (const item of asList(inner)) walk(item, member === 'valueDecimal' && /(?:latitude|longitude)$/.test(url ?? '') ? 'latitude' : member, counts)
     return
   }

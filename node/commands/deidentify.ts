@@ -69,7 +69,8 @@ async function run(sources: readonly string[], options: Options): Promise<void> 
     await writeWhole(options.report, `${JSON.stringify(report, null, 2)}\n`)
     await writeWhole(options.definition, definitionOf(mapping))
     const text = formatDeidentifyReport(report, mapping)
-    if (options.json === true) (options.out === '-' ? say(JSON.stringify(report)) : printJson(report))
+    if (options.json === true && options.out === '-') say(JSON.stringify(report))
+    else if (options.json === true) printJson(report)
     else if (options.out === '-') say(text)
     else print(text)
   } finally {
