@@ -4,6 +4,9 @@ import { envelopeOf, printMessage } from './messages.ts'
 import type { Envelope, Snapshot } from './messages.ts'
 import { Output, printReady } from './output.ts'
 
+/** A sound core settles within tens of rounds; a broken one may never. */
+const ROUNDS_MAX = 500
+
 interface AppendWork { readonly message: Envelope; readonly ready: Ready }
 interface Queues { readonly append: AppendWork[]; readonly apply: Envelope[] }
 
@@ -74,7 +77,8 @@ export class Environment {
 
   /** Readys, messages and threads of `nodes` in turns, until a whole round had nothing to do. */
   stabilize(nodes: readonly EtcdNode[]): void {
-    for (let moved = true; moved;) {
+    for (let [moved, rounds] = [true, 0]; moved; rounds++) {
+      if (rounds > ROUNDS_MAX) throw new Error(`the nodes do not come to rest within ${ROUNDS_MAX} rounds`)
       moved = false
       const round = (due: (node: EtcdNode) => boolean, title: string, work: (node: EtcdNode) => void): void => {
         for (const node of nodes) {
