@@ -21,6 +21,7 @@ import { Head } from '../../node/ports/head.ts'
 import { NodeChain } from '../../node/ports/chain.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { bytes32, SampleChain } from '../../docs/spec/sample-chain.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const sample = new SampleChain()
 const chain = chainFromGenesis(sample.genesis)
@@ -81,7 +82,7 @@ t.test('members who certify a second history are caught by whoever kept a checkp
 })
 
 t.test('a whole node proves its state to the client, present and absent', async (t) => {
-  const cluster = await createCluster(t.testdir(), 1)
+  const cluster = await createCluster(testDirectory(t), 1)
   t.teardown(() => cluster.stop())
   const node = await cluster.startNode(0)
   const enrolment = cluster.enrolment()

@@ -10,6 +10,7 @@ import { MondrianRuns, checkOracle } from './anonymization/mondrian.ts'
 import { readAdult } from './anonymization/adult-data.ts'
 import { runSuite } from './anonymization/suite.ts'
 import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const adult = corpusPath('adult')
 const skip = { skip: adult === undefined ? CORPUS_ABSENT : false }
@@ -41,7 +42,7 @@ t.test('the runner\'s exit code tells: 0 passed, 1 failed, 2 nothing to run', as
   t.match(execFileSync(process.execPath, [runner, '--help'], { encoding: 'utf8' }), /Exit code/)
   const status = (args: readonly string[]): number | null => spawnSync(process.execPath, [runner, ...args]).status
   t.equal(status([]), 2)
-  t.equal(status([t.testdir()]), 2)
+  t.equal(status([testDirectory(t)]), 2)
   const folder = t.testdir({})
   writeFileSync(join(folder, 'strange.json'), '{"form": "unknown"}')
   t.equal(status([folder, '--json']), 1)

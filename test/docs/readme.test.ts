@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { ROOT } from '../../docs/generate/sources.ts'
 import { startDevNetwork } from '../../node/dev-network.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const run = promisify(execFile)
 const readme = await readFile(new URL('README.md', ROOT), 'utf8')
@@ -22,7 +23,7 @@ t.test('its code is docs/examples/first-consent.ts', async (t) => {
 })
 
 t.test('that code runs on a network of one node and prints a verified receipt', { timeout: 60_000 }, async (t) => {
-  const network = await startDevNetwork({ nodes: 1, directory: join(t.testdir(), 'net') })
+  const network = await startDevNetwork({ nodes: 1, directory: join(testDirectory(t), 'net') })
   t.teardown(network.stop)
   const { NODE_OPTIONS: _preloads, ...env } = process.env
   const { stdout } = await run(process.execPath, [fileURLToPath(new URL('docs/examples/first-consent.ts', ROOT)), network.nodes[0]!.rpc, network.keys], { env })

@@ -14,11 +14,12 @@ import type { Transaction } from '../../primitives/transaction.ts'
 import { systemRandom } from '../../node/stele-node.ts'
 import { callOf, enrolmentOf } from '../helpers/calls.ts'
 import { callRpc, eventually, startProcesses } from '../helpers/dev.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const ED25519_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
 
 t.setTimeout(120_000)
-const processes = await startProcesses(t.testdir(), 1)
+const processes = await startProcesses(testDirectory(t), 1)
 t.teardown(() => processes.stop())
 const { chain } = processes
 const [node] = processes.nodes
@@ -155,7 +156,7 @@ t.test('a second process on the same data directory ends with one clear line', a
 })
 
 t.test('a wrong passphrase ends with one clear line, which does not repeat it', async (t) => {
-  const wrong = join(t.testdir(), 'passphrase')
+  const wrong = join(testDirectory(t), 'passphrase')
   writeFileSync(wrong, 'not-the-passphrase\n', { mode: 0o600 })
   const path = join(node!.folder, 'wrong.yaml')
   writeFileSync(path, readFileSync(join(node!.folder, 'config.yaml'), 'utf8').replace('passphraseFile: passphrase', `passphraseFile: ${wrong}`))

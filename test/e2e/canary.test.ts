@@ -16,6 +16,7 @@ import { sendOverLoopback, startCapture } from '../helpers/capture.ts'
 import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
 import { haystacksOf, LeakSearch } from '../helpers/leak-search.ts'
 import type { Haystack } from '../helpers/leak-search.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 // Goal: whoever takes the disks of all institutions, their logs and their network traffic learns no word and no number of a record (K1, T1, T2, T19).
 // Method: four nodes, four custodians, the desks and people of the demo as real processes, with tcpdump on the loopback interface; then a search for every
@@ -128,7 +129,7 @@ t.test('data directories, logs and loopback traffic hold nothing of the records'
   const stage = new Stage()
   const canary = `canary-${randomBytes(9).toString('base64url')}`
   t.teardown(async () => { await stage.stop(); stage.removeFolder() })
-  const capturePath = join(t.testdir(), 'loopback.pcap')
+  const capturePath = join(testDirectory(t), 'loopback.pcap')
   const capture = await startCapture(capturePath)
   if (typeof capture !== 'string') t.teardown(() => capture.abort())
   await stage.startNodes(4)

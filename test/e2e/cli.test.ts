@@ -7,6 +7,7 @@ import t from 'tap'
 import { toHex } from '../../primitives/bytes.ts'
 import { startProcesses } from '../helpers/dev.ts'
 import { enrolmentOf } from '../helpers/calls.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const STELE = resolve(import.meta.dirname, '../../node/stele')
 
@@ -25,7 +26,7 @@ const json = ({ out }: Outcome): Record<string, unknown> => JSON.parse(out) as R
 
 // Some twenty processes start here one after the other; a busy machine takes a second for each.
 t.setTimeout(180_000)
-const directory = t.testdir()
+const directory = testDirectory(t)
 
 t.test('three institutions make keys, compose genesis, and refuse to overwrite anything', async (t) => {
   const keys = (i: number): string => join(directory, `member-${i}`)

@@ -11,11 +11,12 @@ import { readKeys } from '../../node/keys.ts'
 import { contentOf } from '../../node/stele-node.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { signAttestation, signVote } from '../helpers/equivocation.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const LIAR = 1
 
 t.test('two votes and two attestations of one member reach all members as evidence, survive a restart and stop nothing', async (t) => {
-  const cluster = await createCluster(t.testdir(), 4)
+  const cluster = await createCluster(testDirectory(t), 4)
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2, 3].map((i) => cluster.startNode(i)))
   const { folder, passphraseFile } = cluster.files.members[LIAR]!

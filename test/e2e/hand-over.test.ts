@@ -8,6 +8,7 @@ import { createTransaction } from '../../primitives/transaction.ts'
 import { systemRandom } from '../../node/stele-node.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 // So long an election timeout that no test below could pass by one.
 const SLOW = { tickMs: 50, electionTicks: 400 }
@@ -16,7 +17,7 @@ t.setTimeout(60_000)
 
 t.test('a leader stopped in order is followed at once, and the other takes writes', async (t) => {
   const logs = [0, 1, 2].map(() => keepingLogger())
-  const cluster = await createCluster(t.testdir(), 3, { consensus: SLOW, loggerOf: (i) => logs[i]!.logger })
+  const cluster = await createCluster(testDirectory(t), 3, { consensus: SLOW, loggerOf: (i) => logs[i]!.logger })
   t.teardown(() => cluster.stop())
   const nodes = await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   await until(() => nodes.every(({ parts }) => parts.network.raft.reachable().length === 2))
@@ -35,7 +36,7 @@ t.test('a leader stopped in order is followed at once, and the other takes write
 })
 
 t.test('a leader whose clock the others\' median leaves behind hands over and does not come back', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3, { consensus: SLOW })
+  const cluster = await createCluster(testDirectory(t), 3, { consensus: SLOW })
   t.teardown(() => cluster.stop())
   const nodes = await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   await until(() => nodes.every(({ parts }) => parts.network.raft.reachable().length === 2))
@@ -51,7 +52,7 @@ t.test('a leader whose clock the others\' median leaves behind hands over and do
 })
 
 t.test('on an idle chain an expired transaction is told so by every node, by one empty block', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3)
+  const cluster = await createCluster(testDirectory(t), 3)
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   const leader = await cluster.leader()

@@ -8,6 +8,7 @@ import { readKeys } from '../../node/keys.ts'
 import { NodeProcess } from '../../node/node-process.ts'
 import type { Layer, TransactionStore } from '../../state/overlay.ts'
 import { createCluster, FAST, lead, until } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(60_000)
 const SICK = 2
@@ -21,7 +22,7 @@ class WrongExecutor extends Executor {
 }
 
 t.test('it is tried again once, then held: nothing is served, node_info and readyz say what is wrong, and it stops in order', async (t) => {
-  const cluster = await createCluster(t.testdir(), 4)
+  const cluster = await createCluster(testDirectory(t), 4)
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 3].map((i) => cluster.startNode(i)))
   const leader = await lead(cluster, 0)

@@ -29,6 +29,7 @@ import { Institutions } from '../helpers/institutions.ts'
 import { bytesOf, windowsOf } from '../helpers/joins.ts'
 import { haystacksOf } from '../helpers/leak-search.ts'
 import type { Haystack } from '../helpers/leak-search.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 // Goal: nothing that a node tells or writes joins two pseudonyms of one person (ID2, T18), distinguishes what is hidden from what is not there (AC7, T12), or
 // holds a secret (K1). Method: a network of real processes; the same person at two institutions with one wallet, and others who do the same things as a control.
@@ -38,7 +39,7 @@ t.setTimeout(280_000)
 const DAY_MS = 86_400_000
 const random = (): Uint8Array => new Uint8Array(randomBytes(32))
 const world = new Institutions()
-const capture = await startCapture(join(t.testdir(), 'loopback.pcap'))
+const capture = await startCapture(join(testDirectory(t), 'loopback.pcap'))
 if (typeof capture !== 'string') t.teardown(() => capture.abort())
 await world.start(t)
 

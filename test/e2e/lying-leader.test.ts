@@ -10,6 +10,7 @@ import type { Layer, TransactionStore } from '../../state/overlay.ts'
 import { createCluster, lead, until } from '../helpers/cluster.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
 import type { LogLine } from '../helpers/log-lines.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const LIAR = 1
 
@@ -53,7 +54,7 @@ t.test('a block with one altered write is acknowledged by nobody, and the others
     if (line.phrase !== 'this node refuses a block') return
     refusals.push({ node: i, line, vouched: cluster.nodes[i]!.parts.driver.status.vouchedIndex })
   }))
-  const cluster = await createCluster(t.testdir(), 4, { loggerOf: (i) => logs[i]!.logger, executorOf: (i) => (i === LIAR ? LyingExecutor : Executor) })
+  const cluster = await createCluster(testDirectory(t), 4, { loggerOf: (i) => logs[i]!.logger, executorOf: (i) => (i === LIAR ? LyingExecutor : Executor) })
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2, 3].map((i) => cluster.startNode(i)))
   const liar = await lead(cluster, LIAR)

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Report } from '../nemesis/report.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const MAIN = join(import.meta.dirname, '../nemesis/main.ts')
 
@@ -27,7 +28,7 @@ t.test('eighteen seconds of faults', async (t) => {
 })
 
 t.test('Ctrl-C leaves nothing running', async (t) => {
-  const folder = join(t.testdir(), 'run')
+  const folder = join(testDirectory(t), 'run')
   const child = spawn(process.execPath, [MAIN, '--minutes', '5', '--seed', '1', '--out', folder], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
   await new Promise<void>((resolve) => child.stderr.setEncoding('utf8').on('data', (text: string) => {

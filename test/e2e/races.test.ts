@@ -11,6 +11,7 @@ import { systemRandom } from '../../node/stele-node.ts'
 import { callOf, enrolmentOf } from '../helpers/calls.ts'
 import { until } from '../helpers/cluster.ts'
 import { Clinic, decisionIn } from '../helpers/clinic.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const LANES = 25
 const ROUNDS = 40
@@ -19,7 +20,7 @@ const CUT_OFF = 1000
 const CUSTODIAN = 2
 
 t.setTimeout(200_000)
-const clinic = await Clinic.open(t.testdir(), 3)
+const clinic = await Clinic.open(testDirectory(t), 3)
 t.teardown(() => clinic.cluster.stop())
 const { chain } = clinic
 const clinician = await clinic.physician()

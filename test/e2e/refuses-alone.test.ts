@@ -7,6 +7,7 @@ import { stateKeyOf } from '../../primitives/state-key.ts'
 import { Executor } from '../../node/executor.ts'
 import type { Layer, TransactionStore } from '../../state/overlay.ts'
 import { createCluster, lead, until } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const SICK = 2
 let wrong = false
@@ -21,7 +22,7 @@ class WrongExecutor extends Executor {
 
 t.test('it stands aside naming height, transaction and key; after a restart with the right program it has the block', async (t) => {
   const failures: unknown[] = []
-  const cluster = await createCluster(t.testdir(), 4, { executorOf: (i) => (i === SICK ? WrongExecutor : Executor), onFatal: (_i, error) => { failures.push(error) } })
+  const cluster = await createCluster(testDirectory(t), 4, { executorOf: (i) => (i === SICK ? WrongExecutor : Executor), onFatal: (_i, error) => { failures.push(error) } })
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2, 3].map((i) => cluster.startNode(i)))
   const leader = await lead(cluster, 0)

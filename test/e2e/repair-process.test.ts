@@ -11,10 +11,11 @@ import { verifyData } from '../../node/verify-data.ts'
 import { enrolmentOf } from '../helpers/calls.ts'
 import { callRpc, eventually, startProcesses } from '../helpers/dev.ts'
 import { flipBit, recordsIn } from '../helpers/flip.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(180_000)
 const SICK = 2
-const processes = await startProcesses(t.testdir(), 3)
+const processes = await startProcesses(testDirectory(t), 3)
 const sick = processes.nodes[SICK]!
 let child: ChildProcess | undefined
 t.teardown(async () => {

@@ -11,6 +11,7 @@ import { nodeFileSystem, nodeTimers } from '../../state/node-file-system.ts'
 import type { Layer, TransactionStore } from '../../state/overlay.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(120_000)
 const SICK = 2
@@ -24,7 +25,7 @@ class ChangedExecutor extends Executor {
   }
 }
 let changed = false
-const cluster = await createCluster(t.testdir(), 3, { loggerOf: (i) => (i === SICK ? log.logger : silentLogger), executorOf: (i) => (i === SICK && changed ? ChangedExecutor : Executor) })
+const cluster = await createCluster(testDirectory(t), 3, { loggerOf: (i) => (i === SICK ? log.logger : silentLogger), executorOf: (i) => (i === SICK && changed ? ChangedExecutor : Executor) })
 t.teardown(() => cluster.stop())
 const healthy = () => cluster.nodes[0]!.parts
 const sick = () => cluster.nodes[SICK]!

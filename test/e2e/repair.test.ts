@@ -11,12 +11,13 @@ import { createCluster, until } from '../helpers/cluster.ts'
 import { flipBit, recordsIn } from '../helpers/flip.ts'
 import type { StoredRecord } from '../helpers/flip.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(120_000)
 const SICK = 3
 const BLOCKS = 12
 const log = keepingLogger()
-const cluster = await createCluster(t.testdir(), 4, { loggerOf: (i) => (i === SICK ? log.logger : { debug() {}, info() {}, warn() {}, error() {} }) })
+const cluster = await createCluster(testDirectory(t), 4, { loggerOf: (i) => (i === SICK ? log.logger : { debug() {}, info() {}, warn() {}, error() {} }) })
 t.teardown(() => cluster.stop())
 const dataDir = join(cluster.files.members[SICK]!.folder, 'data')
 const others = cluster.nodes.map((_, i) => i).filter((i) => i !== SICK)

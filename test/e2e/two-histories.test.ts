@@ -8,6 +8,7 @@ import { createSigner } from '../../primitives/signature.ts'
 import { decodeMessage, encodeMessage } from '../../consensus/message-wire.ts'
 import { readKeys } from '../../node/keys.ts'
 import { createCluster, lead, until } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(60_000)
 const LIAR = 1
@@ -15,7 +16,7 @@ const VICTIM = 3
 
 t.test('the victim of two histories stops, with the proof; the others have one history and evidence of the lie', async (t) => {
   const failures: [number, unknown][] = []
-  const cluster = await createCluster(t.testdir(), 4, { onFatal: (i, error) => { failures.push([i, error]) } })
+  const cluster = await createCluster(testDirectory(t), 4, { onFatal: (i, error) => { failures.push([i, error]) } })
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2, 3].map((i) => cluster.startNode(i)))
   const liar = await lead(cluster, LIAR)

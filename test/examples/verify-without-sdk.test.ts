@@ -10,6 +10,7 @@ import { genesisSchema } from '../../primitives/genesis.ts'
 import { receiptBundle, verifyReceipt, type ReceiptBundle } from '../../primitives/receipt.ts'
 import { bytes32, SampleChain } from '../../docs/spec/sample-chain.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const program = join(import.meta.dirname, '../../examples/verify-without-sdk/verify.mjs')
 const run = promisify(execFile)
@@ -41,7 +42,7 @@ t.test('it imports nothing but Node\'s own crypto and files', async (t) => {
 })
 
 t.test('as a program it prints what is proven, and ends with 4 on a bent bundle', async (t) => {
-  const folder = t.testdir()
+  const folder = testDirectory(t)
   const write = (name: string, bundle: Uint8Array): string => {
     writeFileSync(join(folder, name), JSON.stringify({ genesis: toHex(genesis), bundle: toHex(bundle) }))
     return join(folder, name)
@@ -89,7 +90,7 @@ t.test('both verifiers give one verdict on every bundle with a flipped bit', asy
 })
 
 t.test('it accepts the receipts that whole nodes give out, by the certificates of several of them', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3)
+  const cluster = await createCluster(testDirectory(t), 3)
   t.teardown(() => cluster.stop())
   const nodes = await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   const leader = await cluster.leader()

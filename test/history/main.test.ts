@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const corpus = corpusPath('histories')
 
@@ -28,7 +29,7 @@ t.test('one line per file, and the exit code of the worst', async (t) => {
 t.test('limits end in undecided, exit code 3', async (t) => {
   const invokes = Array.from({ length: 15 }, (_, i) => `{:process ${i}, :type :invoke, :f :append, :key "k", :value "${i} "}`)
   const returns = invokes.map((line) => line.replace('invoke', 'ok'))
-  const file = join(t.testdir(), 'hard.txt')
+  const file = join(testDirectory(t), 'hard.txt')
   writeFileSync(file, [...invokes, ...returns, '{:process 0, :type :invoke, :f :get, :key "k", :value nil}', '{:process 0, :type :ok, :f :get, :key "k", :value "?"}'].join('\n'))
   const { status, stdout } = run('--max-memory', '1', file)
   t.equal(stdout, `${file} undecided\n`)

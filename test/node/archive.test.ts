@@ -11,13 +11,14 @@ import { verifySnapshot } from '../../node/snapshot-verify.ts'
 import { snapshotsFolder } from '../../node/join-swap.ts'
 import { SnapshotFolder } from '../../state/snapshot-folder.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(60_000)
 
 const LIFETIME_MS = 1_000
 
 t.test('blocks are exported, verified with no node, and served again after they were pruned', async (t) => {
-  const directory = t.testdir()
+  const directory = testDirectory(t)
   const cluster = await createCluster(directory, 1, {
     parameters: { snapshotBlocks: 8, lifetimeMsMax: LIFETIME_MS, permitMsMax: LIFETIME_MS },
     config: { snapshots: { joinBehindBlocks: 1_000_000 }, prune: { keepBlocks: 4 }, ledger: { segmentBytes: 16_384 + 8_192 } },

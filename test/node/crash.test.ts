@@ -13,6 +13,7 @@ import type { SteleNode } from '../../node/stele-node.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import type { TestCluster } from '../helpers/cluster.ts'
 import { Crashed, CrashFileSystem } from '../helpers/crash-file-system.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 interface PowerCut { readonly at: 'leader' | 'follower'; readonly before: 'write' | 'sync'; readonly nth: number; readonly stateDatabase: 'kept' | 'lost' }
 
@@ -167,7 +168,7 @@ async function trial(network: Network, base: readonly CrashFileSystem[], cut: Po
 t.setTimeout(200_000)
 
 t.test('one node survives a power cut before every write and every sync of two blocks', async (t) => {
-  const network = await Network.create(t.testdir(), 1)
+  const network = await Network.create(testDirectory(t), 1)
   const base = await prepare(network, new Witness())
   let trials = 0
   for (const before of ['write', 'sync'] as const) {
@@ -183,7 +184,7 @@ t.test('one node survives a power cut before every write and every sync of two b
 })
 
 t.test('with syncs that do nothing the same is caught as loss', async (t) => {
-  const network = await Network.create(t.testdir(), 1)
+  const network = await Network.create(testDirectory(t), 1)
   const base = await prepare(network, new Witness())
   const witness = await trial(network, base, { at: 'leader', before: 'sync', nth: 5, stateDatabase: 'lost' }, 'ignored')
   t.ok(witness!.violations.some((violation) => violation.includes('lost the block')), 'a committed block is gone')
@@ -196,7 +197,7 @@ const CUTS: readonly PowerCut[] = [
 ]
 
 t.test('three nodes that lose their power together lose no committed block, and none attests twice', async (t) => {
-  const network = await Network.create(t.testdir(), 3)
+  const network = await Network.create(testDirectory(t), 3)
   const base = await prepare(network, new Witness())
   for (const cut of CUTS) {
     const witness = await trial(network, base, cut, 'real')

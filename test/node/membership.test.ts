@@ -1,9 +1,10 @@
 import t from 'tap'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { additionOf, decide, newcomer, officeOf, settled } from '../helpers/governance.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.test('a fourth institution joins three by vote, follows as a learner, becomes a voter and counts in quorums', async (t) => {
-  const directory = t.testdir()
+  const directory = testDirectory(t)
   const cluster = await createCluster(directory, 3)
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))

@@ -6,6 +6,7 @@ import { decodePresence, encodePresence, PresenceWatch, regression } from '../..
 import type { Presence } from '../../node/presence.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { settled } from '../helpers/governance.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const at = (changes: Partial<Presence> = {}): Presence => ({ boot: 3, committed: 50, last: 60, ...changes })
 
@@ -20,7 +21,7 @@ t.test('what a node cannot honestly come back with is named', async (t) => {
 })
 
 t.test('it is remembered over restarts, until the node\'s number is gone; a damaged record is not taken for none', async (t) => {
-  const folder = t.testdir()
+  const folder = testDirectory(t)
   let known = [2, 3]
   const watch = (): PresenceWatch => new PresenceWatch(folder, { own: () => at(), broadcast: () => undefined, known: () => known, logger: silentLogger })
   const first = watch()
@@ -40,7 +41,7 @@ t.test('it is remembered over restarts, until the node\'s number is gone; a dama
 })
 
 t.test('a node whose data were wiped has no vote under its old number: two of three still stand, its word alone does not help', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3)
+  const cluster = await createCluster(testDirectory(t), 3)
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   const leader = await cluster.leader()

@@ -4,9 +4,10 @@ import { toHex } from '../../primitives/bytes.ts'
 import { readAccount, readerOf } from '../../contracts/index.ts'
 import { NodeReads } from '../../node/ports/reads.ts'
 import { createCluster } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.test('read index through driver, applier and port', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3, { consensus: { tickMs: 20, electionTicks: 10 } })
+  const cluster = await createCluster(testDirectory(t), 3, { consensus: { tickMs: 20, electionTicks: 10 } })
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
   const leader = await cluster.leader()

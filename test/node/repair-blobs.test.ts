@@ -10,6 +10,7 @@ import { createCluster } from '../vault/cluster.ts'
 import type { Vault } from '../vault/cluster.ts'
 import { filesBelow, makeBlob, putAll, random } from '../vault/fixtures.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const clock = { monotonicMs: () => performance.now() }
 const repairOf = ({ store, reader, repair }: Vault, options: Partial<BlobRepairOptions> = {}, logger: Logger = silentLogger): BlobRepair => new BlobRepair({ ...BLOB_REPAIR_DEFAULTS, ...options }, { store, reader, repair, clock, logger })
@@ -22,7 +23,7 @@ function flip({ directory }: Vault, blob: Uint8Array, at: number): void {
 }
 
 t.test('a damaged blob that no other member has is never served, and the damage stays named', async (t) => {
-  const cluster = await createCluster(t.testdir(), 2)
+  const cluster = await createCluster(testDirectory(t), 2)
   t.teardown(() => cluster.stop())
   const blob = makeBlob(0, 500)
   await putAll(cluster.vaults[0]!.store, blob)
@@ -34,7 +35,7 @@ t.test('a damaged blob that no other member has is never served, and the damage 
 })
 
 t.test('a damaged chunk is served intact from another member and mended here', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3)
+  const cluster = await createCluster(testDirectory(t), 3)
   t.teardown(() => cluster.stop())
   const [first] = cluster.vaults
   const blob = makeBlob(1, 500)
@@ -53,7 +54,7 @@ async function waitUntilSound({ store }: Vault, blob: Uint8Array): Promise<void>
 }
 
 t.test('the scrub finds and mends what nobody has read, again and again, and stops when told', async (t) => {
-  const cluster = await createCluster(t.testdir(), 2)
+  const cluster = await createCluster(testDirectory(t), 2)
   t.teardown(() => cluster.stop())
   const [first] = cluster.vaults
   const blob = makeBlob(0, 500)

@@ -9,6 +9,7 @@ import type { Transaction } from '../../primitives/transaction.ts'
 import type { SteleNode } from '../../node/stele-node.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import type { TestCluster } from '../helpers/cluster.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(120_000)
 
@@ -37,7 +38,7 @@ async function grow(cluster: TestCluster, height: number, lifetimeMs?: number): 
 }
 
 t.test('a late node takes a snapshot from two members, follows, and serves what it took', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3, { parameters: PARAMETERS, config: CONFIG })
+  const cluster = await createCluster(testDirectory(t), 3, { parameters: PARAMETERS, config: CONFIG })
   t.teardown(() => cluster.stop())
   await Promise.all([cluster.startNode(0), cluster.startNode(1)])
   await grow(cluster, 30)
@@ -70,7 +71,7 @@ t.test('a late node takes a snapshot from two members, follows, and serves what 
 })
 
 t.test('a node that replays notices by itself that a snapshot is far ahead', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3, { parameters: PARAMETERS, config: CONFIG })
+  const cluster = await createCluster(testDirectory(t), 3, { parameters: PARAMETERS, config: CONFIG })
   t.teardown(() => cluster.stop())
   await Promise.all([cluster.startNode(0), cluster.startNode(1)])
   await grow(cluster, 10)
@@ -91,7 +92,7 @@ t.test('a node that replays notices by itself that a snapshot is far ahead', asy
 })
 
 t.test('a folder that began with a snapshot verifies, and a damaged snapshot in it is found', async (t) => {
-  const cluster = await createCluster(t.testdir(), 3, { parameters: PARAMETERS, config: CONFIG })
+  const cluster = await createCluster(testDirectory(t), 3, { parameters: PARAMETERS, config: CONFIG })
   t.teardown(() => cluster.stop())
   await Promise.all([cluster.startNode(0), cluster.startNode(1)])
   await grow(cluster, 20)
@@ -122,7 +123,7 @@ t.test('below what was pruned a node answers by name, and who needs more is sent
   const lifetimeMsMax = 1_500
   // Segments of a few blocks, so that whole ones go.
   const config = { snapshots: { joinBehindBlocks: 1_000_000 }, prune: { keepBlocks: 4 }, ledger: { segmentBytes: 16_384 + 8_192 } }
-  const cluster = await createCluster(t.testdir(), 3, { parameters: { ...PARAMETERS, lifetimeMsMax, permitMsMax: lifetimeMsMax }, config })
+  const cluster = await createCluster(testDirectory(t), 3, { parameters: { ...PARAMETERS, lifetimeMsMax, permitMsMax: lifetimeMsMax }, config })
   t.teardown(() => cluster.stop())
   await Promise.all([cluster.startNode(0), cluster.startNode(1), cluster.startNode(2)])
   await grow(cluster, 4, 1_000)

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import t from 'tap'
 import { takeLock } from '../../state/ledger-lock.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 const HOLDER = `
   const { takeLock } = await import(${JSON.stringify(new URL('../../state/ledger-lock.ts', import.meta.url).href)})
@@ -11,7 +12,7 @@ const HOLDER = `
 `
 
 t.test('a second process is refused with the pid of the first, and gets the lock once the first was killed', async (t) => {
-  const path = `${t.testdir()}/lock`
+  const path = `${testDirectory(t)}/lock`
   const holder = spawn(process.execPath, ['--input-type=module', '-e', HOLDER, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => holder.kill('SIGKILL'))
   await once(holder.stdout, 'data')
@@ -26,5 +27,5 @@ t.test('a second process is refused with the pid of the first, and gets the lock
 })
 
 t.test('a directory that cannot be written is told as such, not as locked', async (t) => {
-  await t.rejects(takeLock(`${t.testdir()}/none/lock`), { code: 'ERR_SQLITE_ERROR' })
+  await t.rejects(takeLock(`${testDirectory(t)}/none/lock`), { code: 'ERR_SQLITE_ERROR' })
 })
