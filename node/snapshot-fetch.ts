@@ -113,7 +113,7 @@ class PartsFetch {
     checkChunk(entry, bytes, { node, chunk: n })
     await writeWhole(join(this.#directory, chunkName(n)), bytes)
     const installed = this.#installing.then(() => this.#install.take(n, bytes))
-    this.#installing = installed.catch(() => undefined)
+    this.#installing = installed.catch(() => undefined) // Who brought this part hears of its failure below; the next part has its own turn.
     await installed
     this.#count(n)
     this.#tell()
