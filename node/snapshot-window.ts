@@ -1,4 +1,4 @@
-import { bytesToText as textOf } from '../contracts/runtime/text-key.ts'
+import { bytesToText as textOf } from '../primitives/bytes.ts'
 import { replayMinutes } from '../contracts/runtime/tables.ts'
 import { minuteOf } from '../contracts/runtime/replay-window.ts'
 import { readerOf } from '../contracts/index.ts'

@@ -1,19 +1,8 @@
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'))
+import { bytesToText, maybeFromHex, toHex } from '#text'
+
+export { bytesToText, maybeFromHex, toHex }
+
 const utf8 = new TextEncoder()
-
-export function toHex(bytes: Uint8Array): string {
-  let out = ''
-  for (const byte of bytes) out += HEX[byte]
-  return out
-}
-
-/** Strict lower-case hex; returns undefined for anything else. */
-export function maybeFromHex(hex: string): Uint8Array | undefined {
-  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/.test(hex)) return undefined
-  const out = new Uint8Array(hex.length / 2)
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)
-  return out
-}
 
 export function fromHex(hex: string): Uint8Array {
   const out = maybeFromHex(hex)

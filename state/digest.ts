@@ -42,11 +42,6 @@ export function nibbleAt(digest: Digest, depth: number): number {
   return (depth & 1) === 0 ? byte >> 4 : byte & 15
 }
 
-/** Bytes as text with one character per byte: a map key whose order is the byte order. */
-export function bytesToText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
-}
-
 /** Inverse of `bytesToText`. */
 export function textToBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)

@@ -1,6 +1,5 @@
-import { compareBytes } from '../primitives/bytes.ts'
+import { bytesToText, compareBytes } from '../primitives/bytes.ts'
 import type { Database, DatabaseView, RangeOptions, Row, WriteOperation } from './database.ts'
-import { bytesToText } from './digest.ts'
 import { worldError } from './world-errors.ts'
 
 class MemoryView implements DatabaseView {

@@ -1,5 +1,6 @@
 import { invariant } from '../primitives/assert.ts'
-import { bytesToText, type Digest, textToBytes } from './digest.ts'
+import { bytesToText } from '../primitives/bytes.ts'
+import { type Digest, textToBytes } from './digest.ts'
 import { leafChange, type NodeChanges, type NodeSource, updateTree } from './state-tree.ts'
 import type { TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'

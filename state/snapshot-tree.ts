@@ -1,5 +1,6 @@
 import type { Digest } from './digest.ts'
-import { bytesToText, digestOf, nibbleAt, pairDigest } from './digest.ts'
+import { bytesToText } from '../primitives/bytes.ts'
+import { digestOf, nibbleAt, pairDigest } from './digest.ts'
 import { invalidSnapshot } from './snapshot-format.ts'
 import type { ChunkEntry, PackedRow } from './snapshot-format.ts'
 import { loadNode } from './state-tree.ts'

@@ -1,6 +1,6 @@
-import { toHex } from '../primitives/bytes.ts'
+import { bytesToText, toHex } from '../primitives/bytes.ts'
 import type { DatabaseView } from './database.ts'
-import { bytesToText, type Digest, digestOf, PLACEHOLDER, textToBytes } from './digest.ts'
+import { type Digest, digestOf, PLACEHOLDER, textToBytes } from './digest.ts'
 import { rowKey, spaceEnd } from './keyspace.ts'
 import { type Leaf, SLOTS, subtreeDigest, TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'

@@ -128,8 +128,8 @@ t.test('each pattern of indeterminacy finds what it is meant to find', async (t)
   for (const [i, [what, pattern]] of INDETERMINATE.entries()) t.match(examples[i], pattern, what)
 })
 
-/** Folders that also run in a browser; the files with a native half are reached through `#hash` and `#signature` alone. */
-const NATIVE_HALVES = ['primitives/hash-native.ts', 'primitives/signature-native.ts']
+/** Folders that also run in a browser; the files with a native half are reached through `#hash`, `#signature` and `#text` alone. */
+const NATIVE_HALVES = ['primitives/hash-native.ts', 'primitives/signature-native.ts', 'primitives/text-native.ts']
 
 t.test('primitives, privacy and client run in a browser: no module of Node, no native library', async (t) => {
   const wrong = imports.filter(({ from, specifier }) => ['primitives', 'privacy', 'client'].includes(from.room) && !NATIVE_HALVES.includes(from.path) && /^(?:node:|sodium-native|classic-level|libp2p|fastify|pino|ws$)/.test(specifier))

@@ -4,7 +4,7 @@ import type { ConsentTerms } from '../../primitives/calls/consent.ts'
 import { purposeCovers } from '../../primitives/calls/purposes.ts'
 import type { Purpose } from '../../primitives/calls/purposes.ts'
 import type { Section } from '../../primitives/calls/records.ts'
-import { bytesToText } from '../runtime/text-key.ts'
+import { bytesToText } from '../../primitives/bytes.ts'
 
 /** What a consent is asked about; the grantee has been matched by the list the consent came from. */
 export interface Use { readonly timeMs: bigint; readonly action: Action; readonly purpose: Purpose }

@@ -2,7 +2,7 @@ import { SteleError } from '../../primitives/error.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
 import type { Registry } from './registry.ts'
-import { bytesToText } from './text-key.ts'
+import { bytesToText } from '../../primitives/bytes.ts'
 
 const MINUTE_MS = 60_000n
 /** Live ids a chain keeps at most; more are refused, never evicted (DESIGN §5.5). About 80 bytes of memory each. */
