@@ -331,11 +331,9 @@ export class Driver {
   }
 
   #tellFence(): void {
-    if (this.#fencedTold) return
-    const status = this.#raft.status()
-    if (status.fence === undefined) return
+    if (this.#fencedTold || !this.#raft.isFenced) return
     this.#fencedTold = true
-    this.#ports.onFenced(status)
+    this.#ports.onFenced(this.#raft.status())
   }
 
   #fail(error: unknown): void {

@@ -87,6 +87,7 @@ export class Finality {
   #newestCommitted = 0
   #attesting = false
   #stopped = false
+  #signed: { readonly content: AttestationContent; readonly bytes: Uint8Array } | undefined
 
   constructor(options: FinalityOptions, ports: FinalityPorts) {
     this.#options = options
@@ -151,9 +152,15 @@ export class Finality {
       if (this.#early.size < EARLY_MAX) this.#early.set(`${node} ${height}`, bytes)
       return 'ignore'
     }
-    const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: attestationBytes(this.#options.chain, content), signature: attestation.signature }])
+    const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: this.#signedBytes(content), signature: attestation.signature }])
     if (valid !== true) return 'reject'
     return this.#keep(attestation)
+  }
+
+  /** What is signed under an attestation; all members sign the same bytes, so the newest are kept. `content` is of version 1. */
+  #signedBytes(content: AttestationContent): Uint8Array {
+    if (this.#signed === undefined || !sameContent(this.#signed.content, content)) this.#signed = { content, bytes: attestationBytes(this.#options.chain, content) }
+    return this.#signed.bytes
   }
 
   /** An attestation that comes after its height is final and says the same is kept unchecked: should its node say something else too, both signatures are checked then. */
@@ -175,7 +182,7 @@ export class Finality {
     const height = this.uncertifiedChange
     const content = height === undefined ? undefined : this.#committed.get(height)
     if (content === undefined || height! > this.#attestedHeight || this.#newestCommitted < this.#attestedHeight || !this.#votesAt(height!)) return undefined
-    const attestation: Attestation = { content, node: this.#options.node, signature: this.#options.signer.sign(attestationBytes(this.#options.chain, content)) }
+    const attestation: Attestation = { content, node: this.#options.node, signature: this.#options.signer.sign(this.#signedBytes(content)) }
     this.#keep(attestation)
     return encode(attestationSchema, attestation)
   }
@@ -314,7 +321,7 @@ export class Finality {
   }
 
   async #attestTo(content: AttestationContent): Promise<void> {
-    const signature = this.#options.signer.sign(attestationBytes(this.#options.chain, content))
+    const signature = this.#options.signer.sign(this.#signedBytes(content))
     const attestation: Attestation = { content, node: this.#options.node, signature }
     const bytes = encode(attestationSchema, attestation)
     this.#lastAttested = attestation // Set before the write: nothing else is ever signed at this height, written or not.

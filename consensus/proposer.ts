@@ -40,10 +40,10 @@ export class Proposer {
     this.#lookAgainMs = undefined
     const activates = this.#execution.wantsBlock
     const waiting = this.#waiting()
-    if (waiting === 0 && !activates) return false
+    if ((waiting === 0 && !activates) || raft.role !== 'leader') return false
     const status = raft.status()
     // A leader builds on its own newest entry only, and only once execution has reached it.
-    if (status.role !== 'leader' || status.fence !== undefined || status.transferringTo !== 0 || this.#execution.executedIndex !== status.lastIndex) return false
+    if (status.fence !== undefined || status.transferringTo !== 0 || this.#execution.executedIndex !== status.lastIndex) return false
     if (!activates && !this.#isTime(waiting, status.lastIndex - status.committedIndex)) return false
     const block = this.#execution.cut(status.lastIndex + 1, status.term)
     if (block === undefined) return false

@@ -26,14 +26,14 @@ export interface EncodedRecord {
   readonly link: ChainLink
 }
 
-/** Bytes the record takes in a segment. */
-export function encodedBytes(record: LedgerRecord): number {
-  return recordBytes(encodePayload(record).reduce((sum, part) => sum + part.length, 0))
+/** Bytes that a record with this payload takes in a segment. */
+export function encodedBytes(payload: readonly Uint8Array[]): number {
+  return recordBytes(totalBytes(payload))
 }
 
-export function encodeRecord(record: LedgerRecord, at: LogPosition, previous: ChainLink, seed: number): EncodedRecord {
-  const payload = encodePayload(record)
-  const payloadBytes = payload.reduce((sum, part) => sum + part.length, 0)
+/** `payload`: that of the record, for callers that have it already. */
+export function encodeRecord(record: LedgerRecord, at: LogPosition, previous: ChainLink, seed: number, payload = encodePayload(record)): EncodedRecord {
+  const payloadBytes = totalBytes(payload)
   const ordinal = previous.ordinal + 1
   const type = RECORD_TYPES[record.type]
   const header = encodeRecordHeader({
@@ -45,4 +45,10 @@ export function encodeRecord(record: LedgerRecord, at: LogPosition, previous: Ch
   const checksum = recordChecksum(header, parts, seed)
   setRecordChecksum(header, checksum)
   return { header, parts, bytes: recordBytes(payloadBytes), link: { ordinal, checksum, lastType: type } }
+}
+
+function totalBytes(parts: readonly Uint8Array[]): number {
+  let bytes = 0
+  for (const part of parts) bytes += part.length
+  return bytes
 }

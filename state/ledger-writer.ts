@@ -4,6 +4,7 @@ import { DATA_OFFSET, SLOT_OFFSETS, encodeSlot, sealRecordHeader, segmentSeed } 
 import type { Slot } from './ledger-format.ts'
 import { encodeRecord, encodedBytes } from './ledger-encode.ts'
 import type { ChainLink, EncodedRecord, LogPosition } from './ledger-encode.ts'
+import { encodePayload } from './ledger-record.ts'
 import type { LedgerRecord } from './ledger-record.ts'
 import type { ChainEnd } from './ledger-replay.ts'
 import { activateSpare, prepareSpare, recordBytesMax } from './ledger-segment.ts'
@@ -61,6 +62,7 @@ export class LedgerWriter {
   #running: Promise<void> | undefined
   #cancelIdle: (() => void) | undefined
   #failure: SteleError | undefined
+  #seed = { segment: -1, seed: 0 }
 
   constructor(settings: WriterSettings, collaborators: { fileSystem: FileSystem; timers: Timers; file: OpenFile; onFailed: (error: SteleError) => void }, end: ChainEnd, slotSequence: number) {
     this.#settings = settings
@@ -89,12 +91,13 @@ export class LedgerWriter {
     let open: { segment: number; offset: number; bytes: number; records: EncodedRecord[] } | undefined
     const items: Omit<WriteItem, 'slotState' | 'done' | 'urgent'>[] = []
     for (const { record, at } of records) {
-      const place = this.#makeRoom(encodedBytes(record))
+      const payload = encodePayload(record)
+      const place = this.#makeRoom(encodedBytes(payload))
       if (open === undefined || open.segment !== place.segment) {
         if (open !== undefined) items.push({ ...open, link: this.#link })
         open = { ...place, bytes: 0, records: [] }
       }
-      const encoded = encodeRecord(record, at, this.#link, segmentSeed(this.#settings.identity.salt, place.segment))
+      const encoded = encodeRecord(record, at, this.#link, this.#seedOf(place.segment), payload)
       open.records.push(encoded)
       open.bytes += encoded.bytes
       this.#link = encoded.link
@@ -182,7 +185,7 @@ export class LedgerWriter {
   #seal(group: readonly WriteItem[]): Uint8Array[] {
     const parts: Uint8Array[] = []
     for (const item of group) {
-      const seed = segmentSeed(this.#settings.identity.salt, item.segment)
+      const seed = this.#seedOf(item.segment)
       let offset = item.offset
       for (const record of item.records) {
         sealRecordHeader(record.header, record.link.ordinal, this.#durableOrdinal, seed, offset)
@@ -206,7 +209,13 @@ export class LedgerWriter {
   /** Goes to the slot not written last, so that a torn write leaves the other one; durable with the sync that follows. */
   #writeSlot(slot: Slot): Promise<void> {
     const offset = SLOT_OFFSETS[slot.sequence % 2] ?? SLOT_OFFSETS[0]
-    return this.#file.write([encodeSlot(slot, segmentSeed(this.#settings.identity.salt, this.#fileSegment), offset)], offset)
+    return this.#file.write([encodeSlot(slot, this.#seedOf(this.#fileSegment), offset)], offset)
+  }
+
+  /** Nearly every record falls into the segment of the one before. */
+  #seedOf(segment: number): number {
+    if (this.#seed.segment !== segment) this.#seed = { segment, seed: segmentSeed(this.#settings.identity.salt, segment) }
+    return this.#seed.seed
   }
 
   async #roll(segment: number): Promise<void> {

@@ -2,7 +2,7 @@ import { unreachable as impossible } from '../../primitives/assert.ts'
 import { campaign, stepCandidate } from './candidate.ts'
 import { checkConfig } from './config.ts'
 import type { RaftConfig } from './config.ts'
-import type { Effects, Input, RaftStatus, SoftState, StepRefusal } from './effects.ts'
+import type { Effects, Input, RaftStatus, Role, SoftState, StepRefusal } from './effects.ts'
 import { campaignAsConfigured, forgetLeader, handleVoteRequest, inLease, tick } from './elections.ts'
 import { stepFollower } from './follower.ts'
 import * as inputs from './inputs.ts'
@@ -68,6 +68,9 @@ export class Raft {
   }
 
   status(): RaftStatus { return statusOf(this.#state) }
+  get role(): Role { return this.#state.role }
+  /** True when a majority has refused entries of this node, so that it leads no more. */
+  get isFenced(): boolean { return this.#state.fence !== undefined }
 
   #step(input: Input): StepRefusal | undefined {
     const state = this.#state

@@ -1,5 +1,6 @@
 import { DEFAULT_RAFT_OPTIONS } from '../../consensus/core/config.ts'
 import type { RaftOptions } from '../../consensus/core/config.ts'
+import type { Input, StepRefusal } from '../../consensus/core/effects.ts'
 import type { Entry } from '../../consensus/core/message.ts'
 import { Raft } from '../../consensus/core/raft.ts'
 import { configurationOf } from '../../consensus/core/reconfiguration.ts'
@@ -51,7 +52,8 @@ export interface SimWorld {
 const START_MS = 1_700_000_000_000
 const FLUSH_US = 50_000
 
-interface Parts { readonly ledger: Ledger; readonly raft: Raft; readonly driver: Driver; readonly mempool: Mempool; readonly finality: Finality; readonly executor: SimExecutor }
+/** `lookedAt`: the step of the core after which the invariants last looked. */
+interface Parts { lookedAt: number; readonly ledger: Ledger; readonly raft: CountedRaft; readonly driver: Driver; readonly mempool: Mempool; readonly finality: Finality; readonly executor: SimExecutor }
 
 /** One node of the cluster: disk and database that stay, and the process of the present life, made of production parts. */
 export class SimNode {
@@ -184,13 +186,13 @@ export class SimNode {
     const hardState = ledger.hardState()
     const log = new WatchedLogStore(ledger, (data) => this.#describe(data), this.id, invariants, life)
     const options = { ...DEFAULT_RAFT_OPTIONS, ...world.raft }
-    const raft = new Raft({ ...options, id: this.id, configuration: configurationOf(world.nodes), hardState, applied: this.database.appliedIndex, refusals: ledger.recovered.refusals, jitter: random.jitter(options.electionTicks) }, log)
+    const raft = new CountedRaft({ ...options, id: this.id, configuration: configurationOf(world.nodes), hardState, applied: this.database.appliedIndex, refusals: ledger.recovered.refusals, jitter: random.jitter(options.electionTicks) }, log)
     const driver = new Driver({ ...world.proposer, tickMs: world.tickMs, electionTicks: options.electionTicks, readTimeoutMs: 2 * world.tickMs * options.electionTicks }, {
       log, transport, execution: executor, waiting: () => mempool.waiting, clock, random, timers, logger: silentLogger,
       onRoleChange: () => undefined, onRefusal: () => undefined, onFenced: () => undefined, fatal: failed,
     }, raft, { firstRead: ledger.recovered.bootCounter * 2 ** 32 + 1, applied: this.database.appliedIndex, hardState })
     serveRepair(this.id, world, ledger, () => driver.status.committedIndex)
-    this.parts = { ledger, raft, driver, mempool, finality, executor }
+    this.parts = { lookedAt: -1, ledger, raft, driver, mempool, finality, executor }
     this.state = 'up'
     timers.every(() => executor.flush(), FLUSH_US / 1000)
     timers.every(() => this.#repeatAttestation(transport), 2000)
@@ -294,6 +296,17 @@ export class SimNode {
       return () => cancel()
     }
     return { after, every, soon: (callback) => { scheduler.schedule(10, life, callback) } }
+  }
+}
+
+/** Says when there is something new to look at. */
+class CountedRaft extends Raft {
+  /** Steps of this life. */
+  steps = 0
+
+  override step(input: Input): StepRefusal | undefined {
+    this.steps++
+    return super.step(input)
   }
 }
 

@@ -102,7 +102,9 @@ export class Simulation {
 
   #look(id: number): void {
     const { parts, state } = this.nodes[id - 1]!
-    if (parts !== undefined && state === 'up') this.invariants.look(id, parts.raft.status())
+    if (parts === undefined || state !== 'up' || parts.raft.steps === parts.lookedAt) return
+    parts.lookedAt = parts.raft.steps
+    this.invariants.look(id, parts.raft.status())
   }
 
   #clients(): void {
