@@ -1,13 +1,14 @@
 import { maybeFromHex, toHex } from './bytes.ts'
 import { MISS, asciiBytes, readAscii, readBigInteger, readBoolean, readBytes, readCount, readNil, readU32, readWord, take, wireName } from './codec-read.ts'
 import type { Miss } from './codec-read.ts'
-import type { Cursor, Fault, JsonValue, Parsed, Schema, SchemaShape, Value } from './codec-types.ts'
+import { writeAscii, writeBigInteger, writeBoolean, writeBytes, writeCount, writeNil, writeRaw, writeU32 } from './codec-write.ts'
+import type { Cursor, Fault, JsonValue, Parsed, Schema, SchemaShape, Sink, Value } from './codec-types.ts'
 
 const wrong = (rule: string): Fault => ({ path: '', rule })
 const at = (step: string, fault: Fault): Fault => ({ path: fault.path === '' ? step : fault.path.startsWith('[') ? `${step}${fault.path}` : `${step}.${fault.path}`, rule: fault.rule })
 const asIs = <T extends Value>(value: T): Value => value
 
-function leaf<T extends Value>(shape: SchemaShape, read: (cursor: Cursor) => Value | Miss, fits: (value: unknown) => boolean, rule: string): Schema<T> {
+function leaf<T extends Value>(shape: SchemaShape, read: (cursor: Cursor) => Value | Miss, write: (sink: Sink, value: T) => boolean, fits: (value: unknown) => boolean, rule: string): Schema<T> {
   const fault = wrong(rule)
   return {
     shape,
@@ -17,14 +18,15 @@ function leaf<T extends Value>(shape: SchemaShape, read: (cursor: Cursor) => Val
     },
     check: (value) => (fits(value) ? undefined : fault),
     toWire: asIs,
+    write: (sink, value) => fits(value) && write(sink, value),
     toJson: (value) => value as JsonValue,
     fromJson: (json) => (fits(json) ? { value: json as T } : { fault }),
   }
 }
 
-export const boolean: Schema<boolean> = leaf({ kind: 'boolean' }, readBoolean, (v) => typeof v === 'boolean', 'must be true or false')
+export const boolean: Schema<boolean> = leaf<boolean>({ kind: 'boolean' }, readBoolean, writeBoolean, (v) => typeof v === 'boolean', 'must be true or false')
 /** Integer in [0, 2^32), a number in code. */
-export const u32: Schema<number> = leaf({ kind: 'u32' }, readU32, (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 0xffffffff && !Object.is(v, -0), 'must be an integer from 0 to 4294967295')
+export const u32: Schema<number> = leaf<number>({ kind: 'u32' }, readU32, writeU32, (v) => typeof v === 'number' && Number.isInteger(v) && v >= 0 && v <= 0xffffffff && !Object.is(v, -0), 'must be an integer from 0 to 4294967295')
 
 function bigInteger(kind: 'u64' | 'i64', min: bigint, max: bigint): Schema<bigint> {
   const fault = wrong(`must be an integer from ${min} to ${max}`)
@@ -37,6 +39,7 @@ function bigInteger(kind: 'u64' | 'i64', min: bigint, max: bigint): Schema<bigin
     },
     check: (value) => (fits(value) ? undefined : fault),
     toWire: asIs,
+    write: (sink, value) => fits(value) && writeBigInteger(sink, value),
     toJson: (value) => value.toString(),
     fromJson: (json) => {
       if (typeof json !== 'string' || !/^-?(0|[1-9][0-9]{0,19})$/.test(json) || json === '-0') return { fault: wrong('must be a decimal string') }
@@ -59,6 +62,7 @@ function byteString(shape: SchemaShape, fits: (length: number) => boolean, rule:
     },
     check: (value) => (value instanceof Uint8Array && fits(value.length) ? undefined : fault),
     toWire: asIs,
+    write: (sink, value) => value instanceof Uint8Array && fits(value.length) && writeBytes(sink, value),
     toJson: (value) => toHex(value),
     fromJson: (json) => {
       const value = typeof json === 'string' ? maybeFromHex(json) : undefined
@@ -74,7 +78,7 @@ export const bytes = ({ max }: { readonly max: number }): Schema<Uint8Array> => 
 
 /** Well-formed text of at most `max` UTF-16 units, without a byte order mark in front: decoders of browsers drop one. Never in a call's arguments (DESIGN §5.12). */
 export function text({ max, pattern }: { readonly max: number; readonly pattern?: RegExp }): Schema<string> {
-  return leaf({ kind: 'text', max }, readAscii, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && !v.startsWith('\ufeff') && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
+  return leaf({ kind: 'text', max }, readAscii, writeAscii, (v) => typeof v === 'string' && v.length <= max && v.isWellFormed() && !v.startsWith('\ufeff') && (pattern === undefined || pattern.test(v)), `must be well-formed text of at most ${max} characters${pattern === undefined ? '' : ` matching ${pattern.source}`}`)
 }
 
 /** One of a closed list of words. */
@@ -82,7 +86,7 @@ export function oneOf<const W extends readonly string[]>(...values: W): Schema<W
   const known = new Set<unknown>(values)
   const words = values.map(asciiBytes)
   const read = (cursor: Cursor): string | Miss => values[readWord(cursor, words)] ?? MISS
-  return leaf<W[number]>({ kind: 'oneOf', values }, read, (v) => typeof v === 'string' && known.has(v), `must be one of ${values.join(', ')}`)
+  return leaf<W[number]>({ kind: 'oneOf', values }, read, writeAscii, (v) => typeof v === 'string' && known.has(v), `must be one of ${values.join(', ')}`)
 }
 
 export function optional<T>(of: Schema<T>): Schema<T | null> {
@@ -91,6 +95,7 @@ export function optional<T>(of: Schema<T>): Schema<T | null> {
     read: (cursor) => (readNil(cursor) ? null : of.read(cursor)),
     check: (value) => (value === null ? undefined : of.check(value)),
     toWire: (value) => (value === null ? null : of.toWire(value)),
+    write: (sink, value) => (value === null ? writeNil(sink) : of.write(sink, value)),
     toJson: (value) => (value === null ? null : of.toJson(value)),
     fromJson: (json) => (json === null || json === undefined ? { value: null } : of.fromJson(json)),
   }
@@ -121,6 +126,11 @@ export function array<T>(of: Schema<T>, { max, min = 0 }: { readonly max: number
       return undefined
     },
     toWire: (value) => value.map((item) => of.toWire(item)),
+    write: (sink, value) => {
+      if (!fits(value) || !writeCount(sink, value.length, 0x90, 0xdc)) return false
+      for (let i = 0; i < value.length; i++) if (!of.write(sink, value[i]!)) return false
+      return true
+    },
     toJson: (value) => value.map((item) => of.toJson(item)),
     fromJson: (json) => {
       if (!fits(json)) return { fault: outOfRange }
@@ -139,6 +149,12 @@ type Fields = Readonly<Record<string, Schema<unknown>>>
 type StructOf<F> = { readonly [K in keyof F]: F[K] extends Schema<infer T> ? T : never }
 
 const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+
+function countNames(value: Record<string, unknown>): number {
+  let count = 0
+  for (const _ in value) count++ // Inherited names only send the value the slow way.
+  return count
+}
 
 /** A map with exactly these members, written in byte order of their names. */
 export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
@@ -181,6 +197,16 @@ export function struct<F extends Fields>(fields: F): Schema<StructOf<F>> {
       const out: Record<string, Value> = {}
       for (const [name, schema] of members) out[name] = schema.toWire((value as Record<string, unknown>)[name])
       return out
+    },
+    write: (sink, value) => {
+      if (!isPlainObject(value) || countNames(value) !== members.length || !writeCount(sink, members.length, 0x80, 0xde)) return false
+      for (let i = 0; i < members.length; i++) {
+        const wire = wireNames[i]
+        if (wire === undefined || !writeRaw(sink, wire)) return false
+        const [name, schema] = members[i]!
+        if (!schema.write(sink, (value as Record<string, unknown>)[name])) return false
+      }
+      return true
     },
     toJson: (value) => Object.fromEntries(members.map(([name, schema]) => [name, schema.toJson((value as Record<string, unknown>)[name])])),
     fromJson: (json): Parsed<StructOf<F>> => {
@@ -227,6 +253,10 @@ export function variant<F extends Fields>(options: F): Schema<VariantOf<F>> {
       return fault === undefined ? undefined : at('value', fault)
     },
     toWire: (value) => ({ kind: value.kind, value: (options[value.kind] as Schema<unknown>).toWire(value.value) }),
+    write: (sink, value) => {
+      const schema = pick(value)
+      return schema !== undefined && writeCount(sink, 2, 0x80, 0xde) && writeRaw(sink, KIND) && writeAscii(sink, value.kind) && writeRaw(sink, VALUE) && schema.write(sink, value.value)
+    },
     toJson: (value) => ({ kind: value.kind, value: (options[value.kind] as Schema<unknown>).toJson(value.value) }),
     fromJson: (json): Parsed<VariantOf<F>> => {
       const schema = pick(json)

@@ -23,6 +23,9 @@ export type SchemaShape =
 /** Where a reader stands; `at` is anywhere after a miss. */
 export interface Cursor { readonly bytes: Uint8Array; at: number }
 
+/** Where a writer stands; what lies before `at` is written. */
+export interface Sink { bytes: Uint8Array; view: DataView; at: number }
+
 /** One type of the codec. `check` first; `toWire` may rely on a checked value. Decoded values have the same shape as encoded ones. */
 export interface Schema<T> {
   readonly shape: SchemaShape
@@ -30,6 +33,8 @@ export interface Schema<T> {
   toWire(value: T): Value
   /** The value whose canonical bytes come next, or `MISS` when they do not, or when only the slow way can tell (codec-read.ts). */
   read(cursor: Cursor): T | Miss
+  /** Writes the canonical bytes of `value` and answers true; false when it does not fit, or when only the slow way can write it (codec-write.ts): then what it has written is worthless. */
+  write(sink: Sink, value: T): boolean
   toJson(value: T): JsonValue
   fromJson(json: unknown): Parsed<T>
 }

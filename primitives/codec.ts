@@ -2,6 +2,7 @@ import { Packr } from 'msgpackr'
 import { compareBytes, maybeFromHex, toHex } from './bytes.ts'
 import { SteleError } from './error.ts'
 import { MISS } from './codec-read.ts'
+import { drain, newSink } from './codec-write.ts'
 import type { Fault, JsonValue, Schema, Value } from './codec-types.ts'
 
 export * from './codec-types.ts'
@@ -21,11 +22,20 @@ function refuse(code: string, message: string, fault: Fault): never {
   throw new SteleError({ code, message, details: { path: fault.path === '' ? '(root)' : fault.path, rule: fault.rule } })
 }
 
+/** Where `encode` writes; no encoding begins inside another. */
+const sink = newSink()
+
 /**
  * Canonical bytes of `value`: msgpack, map keys in byte order, smallest integer forms, u64/i64 always nine bytes.
  * Equal values have equal bytes on every machine. Throws `CODEC_VALUE_INVALID` naming the path and the rule.
  */
 export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
+  sink.at = 0
+  return schema.write(sink, value) ? drain(sink) : encodeSlowly(schema, value)
+}
+
+/** Finds why a value does not fit and names it, or writes what the fast way leaves. */
+function encodeSlowly<T>(schema: Schema<T>, value: T): Uint8Array {
   const fault = schema.check(value)
   if (fault !== undefined) refuse('CODEC_VALUE_INVALID', 'the value does not fit its schema', fault)
   return pack(schema.toWire(value))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import t from 'tap'
 import { fromHex, toHex } from '../../primitives/bytes.ts'
-import { array, bytes, decode, encode, fixedBytes, fromJson, i64, oneOf, optional, struct, text, toJson, u32, u64, variant } from '../../primitives/codec.ts'
+import { array, boolean, bytes, decode, encode, fixedBytes, fromJson, i64, oneOf, optional, struct, text, toJson, u32, u64, variant } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
 
 const schema = struct({
@@ -50,6 +50,24 @@ t.test('only canonical bytes are read', (t) => {
   t.throws(() => decode(small, new Uint8Array(10), { maxBytes: 9 }), { code: 'CODEC_TOO_LARGE' })
   t.throws(() => decode(small, fromHex('dd' + 'ffffffff')), { code: /^CODEC_/ }, 'a list of four thousand million items is refused without room being made for it')
   t.throws(() => decode(small, new Uint8Array(100_000).fill(0x91)), { code: /^CODEC_/ }, 'deep nesting is refused')
+  t.end()
+})
+
+t.test('what is written in one go is what msgpack writes of the checked value', (t) => {
+  const packr = new Packr({ useRecords: false, variableMapSize: true, mapsAsObjects: true, moreTypes: false, structuredClone: false, useToJSON: false, copyBuffers: true, int64AsType: 'bigint' })
+  const wide = struct({
+    flag: boolean, small: u32, from: u64, delta: i64, list: array(u32, { max: 40 }), key: fixedBytes(33), raw: bytes({ max: 70_000 }), word: oneOf('one', 'two'), note: text({ max: 300 }),
+    maybe: optional(u64), form: variant({ a: u32, b: struct({}) }), ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`m${i}`, u32])),
+  })
+  const edges = fc.constantFrom(0, 1, 127, 128, 255, 256, 65_535, 65_536, 2 ** 31, 2 ** 32 - 1)
+  const u64s = fc.oneof(fc.constantFrom(0n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }))
+  const sized = (sizes: number[]): fc.Arbitrary<Uint8Array> => fc.constantFrom(...sizes).map((n) => Uint8Array.from({ length: n }, (_, i) => i & 255))
+  const values = fc.record({
+    flag: fc.boolean(), small: edges, from: u64s, delta: fc.oneof(fc.constantFrom(-(2n ** 63n), -1n), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })), list: fc.array(edges, { maxLength: 40 }), key: sized([33]),
+    raw: sized([0, 48, 49, 255, 256, 65_535, 65_536, 70_000]), word: fc.constantFrom('one', 'two'), note: fc.oneof(fc.string({ maxLength: 40 }), fc.constantFrom('x'.repeat(31), 'x'.repeat(32), 'x'.repeat(255), 'x'.repeat(256), 'é'.repeat(200))),
+    maybe: fc.option(u64s), form: fc.oneof(edges.map((value) => ({ kind: 'a', value })), fc.constant({ kind: 'b', value: {} })),
+  }).map((value) => ({ ...value, ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`m${i}`, i])) }) as Infer<typeof wide>)
+  fc.assert(fc.property(values, (value) => Buffer.compare(encode(wide, value), packr.pack(wide.toWire(value))) === 0), { numRuns: 1000, seed: 20261121 })
   t.end()
 })
 
