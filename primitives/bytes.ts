@@ -37,15 +37,24 @@ export function utf8Bytes(text: string): Uint8Array {
   return utf8.encode(text)
 }
 
-/** Big-endian; `value` must be an integer in [0, 2^53). */
+/** Big-endian; `value` must be an integer in [0, 2^53), or a bigint in [0, 2^64). Without a DataView, which would give each small array a buffer of its own. */
 export function u64Bytes(value: number | bigint): Uint8Array {
   const out = new Uint8Array(8)
-  new DataView(out.buffer).setBigUint64(0, BigInt(value))
+  const high = typeof value === 'bigint' ? Number(value >> 32n) : Math.floor(value / 0x100000000)
+  setU32(out, 0, high)
+  setU32(out, 4, typeof value === 'bigint' ? Number(value & 0xffffffffn) : value % 0x100000000)
   return out
 }
 
 export function u32Bytes(value: number): Uint8Array {
   const out = new Uint8Array(4)
-  new DataView(out.buffer).setUint32(0, value)
+  setU32(out, 0, value)
   return out
+}
+
+function setU32(out: Uint8Array, at: number, value: number): void {
+  out[at] = value >>> 24
+  out[at + 1] = value >>> 16
+  out[at + 2] = value >>> 8
+  out[at + 3] = value
 }
