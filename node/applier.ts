@@ -6,8 +6,10 @@ import type { ExecutedBlock } from './executed-block.ts'
 const WAITING_ENTRIES_MAX = 100_000
 /** Flushes start at most this often under load, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
 const INTERVAL_MS = 50
+/** The same while a node catches up: larger batches write shared tree nodes less often, and nobody waits for receipts. */
+const PAST_INTERVAL_MS = 300
 
-interface Applied { readonly index: number; readonly block: ExecutedBlock | undefined; readonly boundary: boolean }
+interface Applied { readonly index: number; readonly block: ExecutedBlock | undefined; readonly boundary: boolean; readonly isPast: boolean }
 
 /** Blocks at which the database is to stand once, exactly: a batch ends with each. */
 export interface Boundaries {
@@ -44,9 +46,9 @@ export class Applier {
   /** True while so many blocks wait that committing should pause. */
   get isBehind(): boolean { return this.#waitingEntries > WAITING_ENTRIES_MAX }
 
-  /** Takes committed entries in order; returns at once. */
-  apply(index: number, block: ExecutedBlock | undefined): void {
-    this.#waiting.push({ index, block, boundary: block !== undefined && this.#boundaries?.ends(block) === true })
+  /** Takes committed entries in order; returns at once. `isPast`: an old block, of a node that catches up. */
+  apply(index: number, block: ExecutedBlock | undefined, isPast = false): void {
+    this.#waiting.push({ index, block, boundary: block !== undefined && this.#boundaries?.ends(block) === true, isPast })
     this.#waitingEntries += block?.layer.entryCount ?? 0
     this.#flushing ??= this.#flush().finally(() => { this.#flushing = undefined })
   }
@@ -83,7 +85,8 @@ export class Applier {
   }
 
   async #flushWaiting(): Promise<void> {
-    const pauseMs = INTERVAL_MS - (performance.now() - this.#lastStartMs)
+    const intervalMs = this.#waiting.every(({ isPast }) => isPast) ? PAST_INTERVAL_MS : INTERVAL_MS
+    const pauseMs = intervalMs - (performance.now() - this.#lastStartMs)
     await new Promise((resolve) => (pauseMs > 0 ? setTimeout(resolve, pauseMs) : setImmediate(resolve)))
     this.#lastStartMs = performance.now()
     const end = this.#waiting.findIndex(({ boundary }) => boundary)

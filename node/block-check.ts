@@ -13,9 +13,13 @@ import type { Transaction } from '../primitives/transaction.ts'
 import type { HeaderRules } from './chain-rules.ts'
 import type { Tip } from './executed-block.ts'
 
-export interface ReadBlock {
+/** A block entry whose header belongs to its transactions' bytes, which are not decoded. */
+export interface OpenedBlock {
   readonly envelope: BlockEnvelope
   readonly header: BlockHeader
+}
+
+export interface ReadBlock extends OpenedBlock {
   readonly transactions: readonly Transaction[]
   /** The signed statement that the first block of a later epoch carries instead of transactions. */
   readonly recovery: SignedRecovery | undefined
@@ -25,17 +29,27 @@ function refuse(rule: string, details: Record<string, unknown> = {}): never {
   throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule, ...details } })
 }
 
-/** Reads a block entry strictly: shape, transactions, transaction root. What depends on the parent is checked by `checkHeader`. Throws `BLOCK_INVALID`, CODEC_* or TX_*. */
-export function readBlock(data: Uint8Array, chain: Uint8Array, read: (bytes: Uint8Array) => Transaction = (bytes) => decodeTransaction(bytes, chain)): ReadBlock {
+/** Opens a block entry strictly: shape, count, transaction root. Throws `BLOCK_INVALID` or CODEC_*. */
+export function openBlock(data: Uint8Array, chain: Uint8Array): OpenedBlock {
   const envelope = decodeBlock(data)
   const header = decodeHeader(envelope.header)
   if (header.v !== 1) refuse('header version must be 1', { version: header.v })
   if (!equalBytes(header.chain, chain)) refuse('the header names another chain')
   if (header.count !== envelope.transactions.length) refuse('the count is that of the transactions', { count: header.count, transactions: envelope.transactions.length })
   if (!equalBytes(merkleRoot(envelope.transactions), header.txRoot)) refuse('the transaction root is that of the transactions', { height: Number(header.height) })
+  return { envelope, header }
+}
+
+/** Reads the transactions of an opened block strictly. What depends on the parent is checked by `checkHeader`. Throws CODEC_* or TX_*. */
+export function readOpened({ envelope, header }: OpenedBlock, read: (bytes: Uint8Array) => Transaction): ReadBlock {
   const recovery = recoveryIn(envelope, header)
   const transactions = recovery === undefined ? envelope.transactions.map(read) : []
   return { envelope, header, transactions, recovery }
+}
+
+/** `openBlock`, then `readOpened`. */
+export function readBlock(data: Uint8Array, chain: Uint8Array): ReadBlock {
+  return readOpened(openBlock(data, chain), (bytes) => decodeTransaction(bytes, chain))
 }
 
 /** The recovery statement that a block carries; undefined for a block of transactions. */

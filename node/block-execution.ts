@@ -37,6 +37,9 @@ const EXPIRY_INTERVAL_MS = 1000n
 /** An idle leader cuts at most one empty block in this time, only to expire something (DESIGN §5.5). */
 const EXPIRY_BLOCK_MS = 1000
 
+/** A block this much older than now is past: this node is catching up, and what serves clients that wait for fresh transactions is left out. */
+const PAST_MS = 5_000
+
 interface Cut extends CutBlock { readonly block: ExecutedBlock }
 
 /** Joins consensus with execution, mempool and the state database: implements consensus' `Execution`. */
@@ -62,13 +65,15 @@ export class BlockExecution implements Execution {
   async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
     if (entry.kind === 'noop') return
     try {
-      const header = await this.#ports.executor.prepare(entry)
+      const header = await this.#ports.executor.prepare(entry, this.#isPast)
       if (header !== undefined) await this.#waitForClock(Number(header.timeMs), signal)
     } catch (error) {
       // What is wrong with the block is found again, and judged, when it executes.
       if (signal.aborted || !(error instanceof SteleError)) throw error
     }
   }
+
+  readonly #isPast = ({ timeMs }: { readonly timeMs: bigint }): boolean => Number(timeMs) < this.#ports.clock.nowMs() - PAST_MS
 
   async #waitForClock(timeMs: number, signal: AbortSignal): Promise<void> {
     const { clock, executor, onLeaderAhead } = this.#ports
@@ -90,8 +95,8 @@ export class BlockExecution implements Execution {
     if (refused !== undefined) return refused
     const block = executor.newest(entry.index)
     if (block !== undefined) {
-      for (const { key } of block.transactions) mempool.markCut(key)
-      book.included(block)
+      if (mempool.size > 0) for (const { key } of block.transactions) mempool.markCut(key)
+      if (!this.#isPast(block.header)) book.included(block)
     }
     return undefined
   }
@@ -162,11 +167,13 @@ export class BlockExecution implements Execution {
     if (entry.kind === 'noop' && entry.index === executor.executedIndex + 1) executor.execute(entry)
     invariant(entry.index <= executor.executedIndex, 'only executed entries are committed', { index: entry.index, executed: executor.executedIndex })
     const block = executor.take(entry.index)
-    applier.apply(entry.index, block)
+    const isPast = block !== undefined && this.#isPast(block.header)
+    applier.apply(entry.index, block, isPast)
     if (block === undefined) return undefined
-    for (const { key } of block.transactions) mempool.remove(key)
+    if (mempool.size > 0) for (const { key } of block.transactions) mempool.remove(key)
     mempool.releaseHeld()
-    book.committed(block)
+    if (isPast) book.committedLate(block)
+    else book.committed(block)
     this.#expire(block.header.timeMs)
     onCommitted(block)
     return block.changes

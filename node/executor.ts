@@ -25,8 +25,8 @@ import type { ReplayWindow, WindowLayer } from '../contracts/runtime/replay-wind
 import { readerOf } from '../contracts/runtime/table.ts'
 import type { Layer, TransactionStore } from '../state/overlay.ts'
 import type { WorldState } from '../state/world-state.ts'
-import { checkHeader, proposalItem, proposerKey, readBlock } from './block-check.ts'
-import type { ReadBlock } from './block-check.ts'
+import { checkHeader, openBlock, proposalItem, proposerKey, readOpened } from './block-check.ts'
+import type { OpenedBlock, ReadBlock } from './block-check.ts'
 import { nextRules } from './chain-rules.ts'
 import { tracing } from './trace.ts'
 import type { TracedWrite } from './trace.ts'
@@ -65,7 +65,9 @@ export class Executor {
   readonly #ports: ExecutorPorts
   /** Executed and not yet taken by `take`, ascending by index. */
   readonly #blocks: ExecutedBlock[] = []
-  /** Entries are decoded once: before execution, for their signatures. */
+  /** Entries are opened once, when the log takes them; a node that is behind takes thousands of transactions ahead of those it executes. */
+  readonly #opened = new WeakMap<Uint8Array, OpenedBlock>()
+  /** Their transactions are decoded once: before execution, for their signatures. */
   readonly #read = new WeakMap<Uint8Array, ReadBlock>()
   #base: Tip
   #executedIndex: number
@@ -88,10 +90,10 @@ export class Executor {
     return last === undefined ? this.#base : { height: last.height, hash: last.hash, timeMs: last.header.timeMs, history: last.history, layer: last.layer, window: last.window, rules: last.rules }
   }
 
-  /** Signatures of an entry's transactions and of its header, checked in batches ahead of execution; positive verdicts are remembered by the verifier. */
-  async prepare(entry: LogEntry): Promise<BlockHeader | undefined> {
+  /** Signatures of an entry's transactions and of its header, checked in batches ahead of execution; positive verdicts are remembered by the verifier. `isPast`: the block is old, so that nobody sends its transactions any more. */
+  async prepare(entry: LogEntry, isPast: (header: BlockHeader) => boolean = () => false): Promise<BlockHeader | undefined> {
     if (entry.data.length === 0) return undefined
-    const read = this.#readOnce(entry.data)
+    const read = this.#readOnce(entry.data, isPast)
     const { header, transactions } = read
     // Blocks before this one may change the voters; then execution verifies the proposer under the right key.
     const key = this.tip.rules.members.voters.find(({ node }) => node === header.proposer)?.attestationKey
@@ -103,16 +105,27 @@ export class Executor {
   describe(data: Uint8Array): { readonly height: number; readonly hash: Uint8Array } | undefined {
     if (data.length === 0) return undefined
     try {
-      const { envelope, header } = this.#readOnce(data)
+      const { envelope, header } = this.#openOnce(data)
       return { height: Number(header.height), hash: blockHashOf(this.#options.chain, envelope.header) }
     } catch {
       return undefined // Execution finds the fault again and refuses the entry with its code.
     }
   }
 
-  #readOnce(data: Uint8Array): ReadBlock {
+  #openOnce(data: Uint8Array): OpenedBlock {
+    let opened = this.#opened.get(data)
+    if (opened === undefined) this.#opened.set(data, (opened = openBlock(data, this.#options.chain)))
+    return opened
+  }
+
+  #readOnce(data: Uint8Array, isPast: (header: BlockHeader) => boolean = () => false): ReadBlock {
     let read = this.#read.get(data)
-    if (read === undefined) this.#read.set(data, (read = readBlock(data, this.#options.chain, (bytes) => this.#ports.reader.read(bytes))))
+    if (read === undefined) {
+      const opened = this.#openOnce(data)
+      const { reader } = this.#ports
+      const past = isPast(opened.header)
+      this.#read.set(data, (read = readOpened(opened, (bytes) => (past ? reader.readOnce(bytes) : reader.read(bytes)))))
+    }
     return read
   }
 

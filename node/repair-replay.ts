@@ -7,7 +7,7 @@ import type { RefusedEntry, StatePorts } from './repair-state.ts'
 
 /** What probes are told meanwhile. */
 export const REBUILDING = 'repair: the state is rebuilt from the ledger'
-/** Entries are read and their signatures checked this many bytes at a time; the state is flushed after each such part. */
+/** Entries are read and their signatures checked this many bytes at a time, one part ahead of the one that executes. */
 const PART_BYTES_MAX = 2 * 1024 * 1024
 const PROGRESS_MS = 5_000
 /** A longer way than this is no ordinary start. */
@@ -30,20 +30,24 @@ export async function replay(world: WorldState, executor: Executor, ports: State
   const applier = new Applier(world, { height: world.height, hash: world.position.blockHash }, (error) => { failure ??= error })
   const progress = createProgress(ports, from, last)
   try {
-    for (let index = from; index <= last;) {
+    let part = readPart(ledger, executor, from, last)
+    while (part !== undefined) {
       if (ports.signal.aborted) throw new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true })
-      const part = ledger.entries(index, last + 1, PART_BYTES_MAX)
-      await Promise.all(part.map((entry) => prepare(executor, entry)))
-      for (const entry of part) {
+      const end = part.end
+      const next = readPart(ledger, executor, end, last)
+      await part.prepared
+      for (const entry of part.entries) {
         const refused = executor.execute(entry)
         if (refused !== undefined) return { index: entry.index, height: entry.height, refused }
-        if (entry.index <= commit) applier.apply(entry.index, executor.take(entry.index))
+        if (entry.index <= commit) applier.apply(entry.index, executor.take(entry.index), true)
       }
-      index += part.length
-      await applier.settled()
+      if (applier.isBehind) await applier.settled()
       if (failure !== undefined) throw failure
-      progress(index - 1)
+      progress(end - 1)
+      part = next
     }
+    await applier.settled()
+    if (failure !== undefined) throw failure
     return undefined
   } finally {
     executor.truncate(Math.min(commit, executor.executedIndex) + 1)
@@ -51,10 +55,21 @@ export async function replay(world: WorldState, executor: Executor, ports: State
   }
 }
 
+interface Part { readonly entries: readonly Entry[]; readonly end: number; readonly prepared: Promise<unknown> }
+
+function readPart(ledger: StatePorts['ledger'], executor: Executor, from: number, last: number): Part | undefined {
+  if (from > last) return undefined
+  const entries = ledger.entries(from, last + 1, PART_BYTES_MAX)
+  const prepared = Promise.all(entries.map((entry) => prepare(executor, entry)))
+  // Its failure is heard when its turn comes; if an earlier part ends the replay, nobody wants to know.
+  prepared.catch(() => undefined)
+  return { entries, end: from + entries.length, prepared }
+}
+
 /** What is wrong with an entry is found again, and judged, when it executes. */
 async function prepare(executor: Executor, entry: Entry): Promise<void> {
   try {
-    await executor.prepare(entry)
+    await executor.prepare(entry, () => true)
   } catch (error) {
     if (!(error instanceof SteleError)) throw error
   }

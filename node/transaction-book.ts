@@ -31,16 +31,26 @@ export class TransactionBook {
     transactions.forEach(({ key }, position) => this.#set(key, { status: 'included', height, position, code: receipts[position]!.code }))
   }
 
+  /** An old block was committed, its transactions unknown to nearly everybody who asks here: told only to those who wait, and found in the indexes once they are durable. */
+  committedLate({ height, transactions, receipts }: ExecutedBlock): void {
+    transactions.forEach(({ key }, position) => {
+      if (this.#listeners.has(key) || this.#seen.get(key) !== undefined) this.#committed(key, height, position, receipts[position]!.code)
+    })
+    // Who asks before it is final waits for that.
+    this.#unfinal.push({ height, keys: transactions.map(({ key }) => key) })
+  }
+
+  #committed(key: string, height: number, position: number, code: string): void {
+    this.#set(key, { status: code === 'OK' ? 'committed' : 'failed', height, position, code })
+  }
+
   /** The block was dropped before it was committed. */
   dropped({ transactions }: ExecutedBlock): void {
     for (const { key } of transactions) this.#set(key, { status: 'pending' })
   }
 
   committed({ height, transactions, receipts }: ExecutedBlock): void {
-    transactions.forEach(({ key }, position) => {
-      const { code } = receipts[position]!
-      this.#set(key, { status: code === 'OK' ? 'committed' : 'failed', height, position, code })
-    })
+    transactions.forEach(({ key }, position) => this.#committed(key, height, position, receipts[position]!.code))
     this.#unfinal.push({ height, keys: transactions.map(({ key }) => key) })
   }
 

@@ -33,6 +33,11 @@ export class TransactionReader {
     return transaction
   }
 
+  /** The same for bytes that will not come again, such as those of old blocks: neither looked up nor remembered. */
+  readOnce(bytes: Uint8Array): Transaction {
+    return decodeTransaction(bytes, this.#chain)
+  }
+
   /** True when all its signatures were found valid before. */
   isVerified(transaction: Transaction): boolean {
     return this.#verified.has(transaction)
