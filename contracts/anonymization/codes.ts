@@ -1,6 +1,6 @@
 export const ANONYMIZATION_CODES = {
   INSTITUTION_NEEDED: 'only an institution\'s own account defines data sets, selects, releases and attests',
-  DATASET_TERMS_INVALID: 'k below 2, a share above one million, no contributor, an unknown recipient, or a list that is not strictly ascending',
+  DATASET_TERMS_INVALID: 'k below 2, a share above one million, no contributor, an unknown recipient, a list that is not strictly ascending, or a mode with openings or floors that are not its own',
   DATASET_NOT_OWNED: 'the data set was defined by another institution',
   DATASET_VERSION_NOT_NEXT: 'a new data set starts at version 1, a known one goes on at its newest version + 1',
   DATASET_UNKNOWN: 'there is no such data set, or this is not its newest version',
@@ -14,6 +14,8 @@ export const ANONYMIZATION_CODES = {
   RELEASE_MISSES_POLICY: 'by its own figures the release misses the data set\'s policy: class size, suppression or risk',
   RELEASE_AWAITS_VERDICT: 'the request has a release that is undecided or accepted',
   RELEASE_UNKNOWN: 'there is no such release',
+  CHALLENGE_NEEDLESS: 'the data set\'s mode opens no rows, or the caller released it itself',
+  CHALLENGED_ALREADY: 'this institution has challenged the release; its author opens rows to each once',
   RELEASE_DECIDED: 'the release has been accepted or refused already',
   ATTESTED_ALREADY: 'this institution has given its verdict on the release',
   EPSILON_INVALID: 'a query spends at least one millionth of epsilon',

@@ -1,4 +1,4 @@
-import { anonymizationCalls, anonymizationEvents, answerKey, PPM } from '../../primitives/calls/anonymization.ts'
+import { anonymizationCalls, anonymizationEvents, answerKey, OPENINGS_MAX, PPM } from '../../primitives/calls/anonymization.ts'
 import type { DatasetTerms } from '../../primitives/calls/anonymization.ts'
 import { members } from '../membership/tables.ts'
 import { call, pass, refuserOf } from '../runtime/contract.ts'
@@ -13,10 +13,17 @@ const refuse = refuserOf(ANONYMIZATION_CODES)
 export const REQUEST_MS = 30n * 86_400_000n
 export const NO_RELEASE = new Uint8Array(32)
 
-function termsFit(context: CheckContext, { k, suppressionPpm, prosecutorPpm, contributorsMin, recipients, purposes }: DatasetTerms): boolean {
+/** With two contributors each could subtract its own counts: then, or with one, the counts themselves must not be small. */
+function modeFits({ mode, openings, siteFloor, contributorsMin }: DatasetTerms): boolean {
+  if (mode === 'joint') return openings === 0 && siteFloor >= 1 && contributorsMin >= 2 && (contributorsMin >= 3 || siteFloor >= 2)
+  return siteFloor === 0 && openings <= (mode === 'owner' ? OPENINGS_MAX : 0)
+}
+
+function termsFit(context: CheckContext, terms: DatasetTerms): boolean {
+  const { k, suppressionPpm, prosecutorPpm, contributorsMin, recipients, purposes } = terms
   if (k < 2 || suppressionPpm > PPM || prosecutorPpm > PPM || prosecutorPpm < 1 || contributorsMin < 1) return false
   if (recipients.some((member, i) => i > 0 && member <= recipients[i - 1]!) || purposes.some((each, i) => purposes.indexOf(each) !== i)) return false
-  return recipients.every((member) => context.get(members, member) !== undefined)
+  return modeFits(terms) && recipients.every((member) => context.get(members, member) !== undefined)
 }
 
 /** Puts a data set, or its next version, on the ledger: the hash of its definition, its policy in numbers, whom it serves. */

@@ -1,5 +1,5 @@
 import { hierarchyFromPaths } from './kernel/index.ts'
-import type { AttributeDefinition, DatasetDefinition, Fraction, Hierarchy } from './kernel/index.ts'
+import type { Algorithm, AttributeDefinition, DatasetDefinition, Fraction, Hierarchy } from './kernel/index.ts'
 import type { DefinitionForm } from './release-format.ts'
 
 const boundText = (value: Fraction): string => (typeof value === 'string' ? value : `${value.num}/${value.den}`)
@@ -12,14 +12,14 @@ function pathsOf({ leaves, levels, nodeOf }: Hierarchy): string[][] {
 /** A definition with its hierarchies written out; its canonical bytes are what the ledger's `definition` is the hash of. */
 export function definitionForm({ attributes, policy, algorithm, statistics, missing }: DatasetDefinition): DefinitionForm {
   return {
-    attributes: attributes.map(({ name, role, type, person, order, hierarchy }) => ({ name, role, type, person: person === true ? 1 : 0, order: order === undefined ? null : [...order], hierarchy: hierarchy === undefined ? null : pathsOf(hierarchy) })),
+    attributes: attributes.map(({ name, role, type, person, coded, order, hierarchy }) => ({ name, role, type, person: person === true ? 1 : 0, coded: coded ?? 0, order: order === undefined ? null : [...order], hierarchy: hierarchy === undefined ? null : pathsOf(hierarchy) })),
     policy: {
       k: policy.k, suppressionLimit: maybeBound(policy.suppressionLimit), prosecutor: maybeBound(policy.risk?.prosecutor), marketer: maybeBound(policy.risk?.marketer),
       diversity: (policy.diversity ?? []).map((each) => (each.kind === 'recursive' ? { attribute: each.attribute, kind: each.kind, l: `${each.l}`, c: boundText(each.c) } : { attribute: each.attribute, kind: each.kind, l: boundText(each.l), c: null })),
       closeness: (policy.closeness ?? []).map(({ attribute, distance, t }) => ({ attribute, distance, t: boundText(t) })),
       likeness: (policy.likeness ?? []).map(({ attribute, kind, beta }) => ({ attribute, kind, beta: boundText(beta) })),
     },
-    algorithm: { name: algorithm.name, mode: algorithm.name === 'mondrian' ? algorithm.mode : null, rowOrder: (algorithm.name === 'mondrian' ? algorithm.rowOrder : undefined) ?? null, metric: (algorithm.name === 'full-domain' ? algorithm.metric : undefined) ?? null },
+    algorithm: { name: algorithm.name, siteFloor: algorithm.name === 'joint' ? algorithm.siteFloor : null, mode: algorithm.name === 'mondrian' ? algorithm.mode : null, rowOrder: (algorithm.name === 'mondrian' ? algorithm.rowOrder : undefined) ?? null, metric: (algorithm.name === 'full-domain' ? algorithm.metric : undefined) ?? null },
     statistics: statistics === undefined ? null : { columns: [...statistics.columns], crossProducts: statistics.crossProducts === true ? 1 : 0 },
     missing: missing === undefined ? null : { markers: [...missing.markers], treatment: missing.treatment },
   }
@@ -28,14 +28,22 @@ export function definitionForm({ attributes, policy, algorithm, statistics, miss
 /** The definition that a form says. Throws `ANONYMIZATION_HIERARCHY_*` for what is no tree; the policy is judged when it is used. */
 export function definitionOfForm({ attributes, policy, algorithm, statistics, missing }: DefinitionForm): DatasetDefinition {
   return {
-    attributes: attributes.map(({ name, role, type, person, order, hierarchy }): AttributeDefinition => ({ name, role, type, ...(person === 1 && { person: true }), ...(order !== null && { order }), ...(hierarchy !== null && { hierarchy: hierarchyFromPaths(name, hierarchy) }) })),
+    attributes: attributes.map(({ name, role, type, person, coded, order, hierarchy }): AttributeDefinition => ({ name, role, type, ...(person === 1 && { person: true }), ...(coded > 0 && { coded }), ...(order !== null && { order }), ...(hierarchy !== null && { hierarchy: hierarchyFromPaths(name, hierarchy) }) })),
     policy: {
       k: policy.k, ...(policy.suppressionLimit !== null && { suppressionLimit: policy.suppressionLimit }),
       ...((policy.prosecutor ?? policy.marketer) !== null && { risk: { ...(policy.prosecutor !== null && { prosecutor: policy.prosecutor }), ...(policy.marketer !== null && { marketer: policy.marketer }) } }),
       diversity: policy.diversity.map(({ attribute, kind, l, c }) => (kind === 'recursive' ? { attribute, kind, l: Number(l), c: c ?? '0' } : { attribute, kind, l })), closeness: policy.closeness, likeness: policy.likeness,
     },
-    algorithm: algorithm.name === 'mondrian' ? { name: 'mondrian', mode: algorithm.mode ?? 'hierarchy', ...(algorithm.rowOrder !== null && { rowOrder: algorithm.rowOrder }) }
-      : algorithm.name === 'datafly' ? { name: 'datafly' } : { name: 'full-domain', ...(algorithm.metric !== null && { metric: algorithm.metric }) },
+    algorithm: algorithmOf(algorithm),
     ...(statistics !== null && { statistics: { columns: statistics.columns, crossProducts: statistics.crossProducts === 1 } }), ...(missing !== null && { missing }),
+  }
+}
+
+function algorithmOf({ name, siteFloor, mode, rowOrder, metric }: DefinitionForm['algorithm']): Algorithm {
+  switch (name) {
+    case 'mondrian': return { name, mode: mode ?? 'hierarchy', ...(rowOrder !== null && { rowOrder }) }
+    case 'full-domain': return { name, ...(metric !== null && { metric }) }
+    case 'joint': return { name, siteFloor: siteFloor ?? 1 }
+    case 'datafly': return { name }
   }
 }

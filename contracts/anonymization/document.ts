@@ -28,11 +28,12 @@ export interface DocumentParts {
   readonly release: Release
   /** Per contributing member, ascending, its persons as `sealSelection` ordered them. */
   readonly selections: readonly { readonly member: number; readonly persons: readonly SelectedPerson[] }[]
+  readonly places?: readonly number[] | undefined
 }
 
 /** The document that members check, and its hash for the ledger. It names persons by account: it goes to members alone, never to the recipient. */
-export function makeDocument({ request, definition, release, selections }: DocumentParts): { readonly bytes: Uint8Array; readonly hash: Uint8Array } {
-  const bytes = encode(documentSchema, { request, definition: definitionForm(definition), release: releaseForm(release), selections: selections.map(({ member, persons }) => ({ member, persons: persons.map((person) => ({ ...person })) })) })
+export function makeDocument({ request, definition, release, selections, places }: DocumentParts): { readonly bytes: Uint8Array; readonly hash: Uint8Array } {
+  const bytes = encode(documentSchema, { request, definition: definitionForm(definition), release: releaseForm(release), selections: selections.map(({ member, persons }) => ({ member, persons: persons.map((person) => ({ ...person })) })), places: places === undefined ? null : [...places] })
   return { bytes, hash: documentHash(bytes) }
 }
 

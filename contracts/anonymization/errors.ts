@@ -20,6 +20,7 @@ export const ANONYMIZATION_ERRORS = {
   ANONYMIZATION_UNSATISFIABLE: 'no recoding by this algorithm satisfies the policy, not even the coarsest; relax the bound named or allow suppression',
   ANONYMIZATION_ALGORITHM_UNKNOWN: 'the algorithm, its mode or its metric is not one of this build',
   ANONYMIZATION_SUBSET_INVALID: 'delta-presence needs one flag per row that marks the research subset, with at least one row in it',
+  ANONYMIZATION_JOINT_CONTRADICTORY: 'totals of a joint release contradict each other: a contributor counted wrongly, or its mask did not cancel; start a new session',
   ANONYMIZATION_RELEASE_MALFORMED: 'what was handed in is not a release of this definition: columns, lengths or codes do not fit',
 } as const
 

@@ -6,8 +6,10 @@ import { hash } from '../../primitives/hash.ts'
 import type { Reader } from '../runtime/table.ts'
 import { definitionOfForm } from './definition-forms.ts'
 import { documentHash, figuresOf, ppm, readDocument, sealSelection } from './document.ts'
-import { checkRelease, toRational } from './kernel/index.ts'
-import type { DatasetDefinition, Finding } from './kernel/index.ts'
+import { originFault } from './evidence.ts'
+import type { Evidence } from './evidence.ts'
+import { checkRelease, codedDefinition, toRational } from './kernel/index.ts'
+import type { DatasetDefinition, Finding, Release } from './kernel/index.ts'
 import { mayBeReleased } from './person-consent.ts'
 import { definitionSchema } from './release-format.ts'
 import type { ReleaseDocument } from './release-format.ts'
@@ -26,18 +28,21 @@ const GRAVEST_FIRST: readonly Verdict[] = ['policy', 'hierarchy', 'rows', 'figur
 
 /**
  * Checks a claimed release against its document and the ledger, as every member does before it attests (DESIGN §5.10). Reads the state of this node; deterministic, so
- * members with equal states and documents agree. Undefined when there is no such release.
+ * members with equal states, documents and evidence agree. Undefined when there is no such release.
  */
-export function judgeRelease(reader: Reader, id: Uint8Array, documentBytes: Uint8Array): Judgement | undefined {
+export function judgeRelease(reader: Reader, id: Uint8Array, documentBytes: Uint8Array, evidence: Evidence): Judgement | undefined {
   const claimed = reader.get(releases, id)
   if (claimed === undefined) return undefined
   if (!equalBytes(documentHash(documentBytes), claimed.document)) return fault('document', 'the document has the hash on the ledger')
   const opened = open(documentBytes)
   if (opened === undefined || !equalBytes(opened.document.request, claimed.request)) return fault('document', 'a document of this request, in canonical bytes')
-  const { document, definition } = opened
+  const { document } = opened
   const terms = reader.get(datasetVersions, claimed.dataset, claimed.version)!
-  if (!equalBytes(hash('dataset-definition', encode(definitionSchema, document.definition)), terms.definition) || !matchesTerms(definition, terms)) return fault('definition', 'the definition and policy of the data set')
-  return personsFault(reader, claimed, document) ?? rowsFault(claimed, document, definition) ?? fault('sound', 'all')
+  if (!equalBytes(hash('dataset-definition', encode(definitionSchema, document.definition)), terms.definition) || !matchesTerms(opened.definition, terms)) return fault('definition', 'the definition and policy of the data set')
+  const definition = terms.mode === 'coded' ? codedDefinition(opened.definition) : opened.definition
+  const release = releaseOfForm(document.release)
+  const found = personsFault(reader, claimed, document) ?? rowsFault(claimed, document, definition, release) ?? originFault(reader, { id, claimed, terms, document, definition, release }, evidence)
+  return found === undefined ? fault('sound', 'all') : { findings: [], ...found }
 }
 
 function open(bytes: Uint8Array): { readonly document: ReleaseDocument; readonly definition: DatasetDefinition } | undefined {
@@ -51,7 +56,8 @@ function open(bytes: Uint8Array): { readonly document: ReleaseDocument; readonly
   }
 }
 
-function matchesTerms({ policy }: DatasetDefinition, { k, suppressionPpm, prosecutorPpm }: DatasetTerms): boolean {
+function matchesTerms({ policy, algorithm, attributes }: DatasetDefinition, { k, suppressionPpm, prosecutorPpm, mode, siteFloor }: DatasetTerms): boolean {
+  if ((algorithm.name === 'joint' ? algorithm.siteFloor : 0) !== siteFloor || attributes.some(({ coded = 0 }) => coded > 0) !== (mode === 'coded')) return false
   const suppression = ppm(toRational(policy.suppressionLimit ?? '0', 'suppressionLimit'), 'half-up')
   return policy.k === k && suppression === suppressionPpm && (policy.risk?.prosecutor === undefined || ppm(toRational(policy.risk.prosecutor, 'prosecutor'), 'half-up') === prosecutorPpm)
 }
@@ -76,8 +82,7 @@ function personsFault(reader: Reader, { request, readAtHeight, timeMs }: LedgerR
 }
 
 /** The rows keep the policy and give the hash and figures on the ledger. */
-function rowsFault({ hash: claimedHash, figures }: LedgerRelease, document: ReleaseDocument, definition: DatasetDefinition): Judgement | undefined {
-  const release = releaseOfForm(document.release)
+function rowsFault({ hash: claimedHash, figures }: LedgerRelease, document: ReleaseDocument, definition: DatasetDefinition, release: Release): Judgement | undefined {
   const persons = document.selections.reduce((sum, each) => sum + each.persons.length, 0)
   const { ok, findings } = checkRelease(release, definition, { hash: toHex(claimedHash), rowCount: persons - release.droppedCount })
   if (!ok) {

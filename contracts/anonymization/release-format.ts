@@ -37,10 +37,10 @@ export const releaseSchema = struct({
 })
 export type ReleaseForm = Infer<typeof releaseSchema>
 
-/** A definition with its hierarchies written out: one line per leaf, leaf first, root last. */
+/** A definition with its hierarchies written out: one line per leaf, leaf first, root last. `coded`: level to which rows are generalised before they leave their institution; 0: not at all. */
 export const definitionSchema = struct({
   attributes: array(struct({
-    name, role: oneOf(...ROLES), type: oneOf(...TYPES), person: u32, order: optional(array(cell, { max: valuesMax })), hierarchy: optional(array(array(cell, { min: 2, max: 64 }), { max: valuesMax })),
+    name, role: oneOf(...ROLES), type: oneOf(...TYPES), person: u32, coded: u32, order: optional(array(cell, { max: valuesMax })), hierarchy: optional(array(array(cell, { min: 2, max: 64 }), { max: valuesMax })),
   }), { max: columnsMax }),
   policy: struct({
     k: u32, suppressionLimit: optional(bound), prosecutor: optional(bound), marketer: optional(bound),
@@ -48,7 +48,7 @@ export const definitionSchema = struct({
     closeness: array(struct({ attribute: name, distance: oneOf('equal', 'ordered', 'hierarchical'), t: bound }), { max: columnsMax }),
     likeness: array(struct({ attribute: name, kind: oneOf('basic', 'enhanced'), beta: bound }), { max: columnsMax }),
   }),
-  algorithm: struct({ name: oneOf('mondrian', 'datafly', 'full-domain'), mode: optional(oneOf('strict', 'relaxed', 'hierarchy')), rowOrder: optional(oneOf('canonical', 'given')), metric: optional(oneOf('loss', 'entropy', 'discernibility', 'average-class-size')) }),
+  algorithm: struct({ name: oneOf('mondrian', 'datafly', 'full-domain', 'joint'), siteFloor: optional(u32), mode: optional(oneOf('strict', 'relaxed', 'hierarchy')), rowOrder: optional(oneOf('canonical', 'given')), metric: optional(oneOf('loss', 'entropy', 'discernibility', 'average-class-size')) }),
   statistics: optional(struct({ columns: array(name, { max: columnsMax }), crossProducts: u32 })),
   missing: optional(struct({ markers: array(cell, { max: 64 }), treatment: oneOf('refuse', 'drop-row') })),
 })
@@ -57,9 +57,12 @@ export type DefinitionForm = Infer<typeof definitionSchema>
 /** A person of a selection, opened: what stands behind one leaf of the root on the ledger. */
 const person = struct({ salt: fixedBytes(32), account: fixedBytes(32), consent: fixedBytes(32), consentVersion: u32 })
 
-/** Everything that a member checks of a release; its hash stands on the ledger. Persons ascend by leaf. */
+/**
+ * Everything that a member checks of a release; its hash stands on the ledger. Persons ascend by leaf. `places`: only where the data set opens rows; per committed row (by
+ * member, then leaf) its place in the release, counted from 1, or 0 when it was left out. Leaves are salted and not joined to persons, so the places name nobody.
+ */
 export const documentSchema = struct({
   request: fixedBytes(32), definition: definitionSchema, release: releaseSchema,
-  selections: array(struct({ member: memberId, persons: array(person, { max: rowsMax }) }), { max: 64 }),
+  selections: array(struct({ member: memberId, persons: array(person, { max: rowsMax }) }), { max: 64 }), places: optional(codes),
 })
 export type ReleaseDocument = Infer<typeof documentSchema>

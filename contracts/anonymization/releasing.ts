@@ -1,12 +1,11 @@
 import { anonymizationCalls, anonymizationEvents } from '../../primitives/calls/anonymization.ts'
 import { equalBytes } from '../../primitives/bytes.ts'
-import { readRoster } from '../membership/members.ts'
 import { call, pass, refuserOf } from '../runtime/contract.ts'
 import type { CheckContext } from '../runtime/contract.ts'
 import { ANONYMIZATION_CODES } from './codes.ts'
 import { NO_RELEASE } from './data-sets.ts'
-import { figuresFault, isAccepted, isRefused } from './figures.ts'
-import { acceptedReleases, datasets, datasetVersions, releaseAttestations, releaseRequests, releases, selections } from './tables.ts'
+import { figuresFault } from './figures.ts'
+import { datasets, datasetVersions, releaseRequests, releases, selections } from './tables.ts'
 import type { ReleaseRequest } from './tables.ts'
 
 const refuse = refuserOf(ANONYMIZATION_CODES)
@@ -63,42 +62,5 @@ export const release = call({
     context.put(releases, [id], { request, dataset, version, author, hash, document, readAtHeight, figures, height: context.block.height, timeMs: context.block.timeMs, state: 'open', sound: 0, faulty: 0 })
     context.put(releaseRequests, [request], { ...open, release: id })
     context.emit('released', anonymizationEvents.released, { release: id, request, author, hash, document, figures })
-  },
-})
-
-/**
- * A member's verdict after checking the release off the path of blocks (DESIGN §5.10). More than two thirds of all members make it accepted; so many
- * faults that this cannot happen any more make it refused, with its author named and the request open for another try.
- */
-export const attest = call({
-  args: anonymizationCalls.attest,
-  check(context, { release: id }) {
-    if (context.caller.kind !== 'institution') return refuse('INSTITUTION_NEEDED')
-    const found = context.get(releases, id)
-    if (found === undefined) return refuse('RELEASE_UNKNOWN')
-    if (context.get(releaseAttestations, id, context.caller.member) !== undefined) return refuse('ATTESTED_ALREADY')
-    return found.state === 'open' ? pass(found) : refuse('RELEASE_DECIDED')
-  },
-  apply(context, { release: id, verdict }, found) {
-    const { member } = context.caller
-    const members = readRoster(context).members.length
-    const sound = found.sound + (verdict === 'sound' ? 1 : 0)
-    const faulty = found.faulty + (verdict === 'sound' ? 0 : 1)
-    const state = isAccepted(sound, members) ? 'accepted' : isRefused(faulty, members) ? 'refused' : 'open'
-    context.put(releaseAttestations, [id, member], { verdict, height: context.block.height })
-    context.put(releases, [id], { ...found, sound, faulty, state })
-    context.emit('attested', anonymizationEvents.attested, { release: id, member, verdict })
-    const { dataset, version, author, hash, request } = found
-    if (state === 'accepted') {
-      const head = context.get(datasets, dataset)!
-      context.put(acceptedReleases, [dataset, head.accepted], id)
-      context.put(datasets, [dataset], { ...head, accepted: head.accepted + 1 })
-      context.emit('accepted', anonymizationEvents.accepted, { release: id, dataset, version, author, hash })
-    }
-    if (state === 'refused') {
-      const asked = context.get(releaseRequests, request)!
-      context.put(releaseRequests, [request], { ...asked, release: NO_RELEASE })
-      context.emit('refused', anonymizationEvents.refused, { release: id, dataset, version, author, verdict })
-    }
   },
 })

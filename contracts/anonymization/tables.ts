@@ -23,6 +23,9 @@ export type Release = Infer<typeof release>
 const attestation = struct({ verdict, height: u64 })
 export type ReleaseAttestation = Infer<typeof attestation>
 
+const challenge = struct({ seed: fixedBytes(32), height: u64 })
+export type Challenge = Infer<typeof challenge>
+
 /** Ordered by byte, as the list of purposes: the position of a purpose in keys. New purposes need a new table. */
 const purposePart = wordPart(PURPOSES)
 
@@ -44,3 +47,5 @@ export const acceptedReleases = defineTable({ contract: 'anonymization', name: '
 export const budgets = defineTable({ contract: 'anonymization', name: 'budgets', number: 8, key: [idPart, purposePart, u32Part], value: u32 })
 /** (answer, recipient member) → height at which it was paid for; asking again is free and gives the same answer. */
 export const answers = defineTable({ contract: 'anonymization', name: 'answers', number: 9, key: [idPart, u32Part], value: u64 })
+/** (release, member) → the seed that decides which rows the author opens to it. */
+export const challenges = defineTable({ contract: 'anonymization', name: 'challenges', number: 10, key: [idPart, u32Part], value: challenge })

@@ -8,4 +8,5 @@ export const STEWARD_ERRORS = {
   DATASET_NOT_FOUND: 'The ledger knows no such request or release, or it is not final yet. Compare the id, or wait and try again.',
   DATASET_DIFFERS: 'A file in hand is of another data set, request or version than the ledger names. Ask its author for the right one.',
   DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
+  DATASET_EVIDENCE_ABSENT: 'The mode of the data set makes members look at more than the document: rows, opened rows, or a joint result of their own; details name what is wanted. No verdict was given.',
 } as const

@@ -115,10 +115,11 @@ function readRisk(object: JsonObject): NonNullable<Policy['risk']> {
 }
 
 function readAlgorithm(object: JsonObject): Algorithm {
-  onlyMembers(object, ['name', 'mode', 'metric', 'rowOrder'], 'algorithm')
-  const name = choiceOf(object['name'], ['mondrian', 'datafly', 'full-domain'], 'algorithm.name')
+  onlyMembers(object, ['name', 'mode', 'metric', 'rowOrder', 'siteFloor'], 'algorithm')
+  const name = choiceOf(object['name'], ['mondrian', 'datafly', 'full-domain', 'joint'], 'algorithm.name')
   if (name === 'mondrian') return { name, mode: choiceOf(object['mode'] ?? 'hierarchy', ['strict', 'relaxed', 'hierarchy'], 'algorithm.mode'), ...(object['rowOrder'] !== undefined && { rowOrder: choiceOf(object['rowOrder'], ['canonical', 'given'], 'algorithm.rowOrder') }) }
   if (name === 'datafly') return { name }
+  if (name === 'joint') return { name, siteFloor: numberOf(object['siteFloor'] ?? 3, 'algorithm.siteFloor') }
   return { name, metric: choiceOf(object['metric'] ?? 'loss', ['loss', 'entropy', 'discernibility', 'average-class-size'], 'algorithm.metric') }
 }
 

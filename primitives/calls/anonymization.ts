@@ -17,6 +17,16 @@ export const VERDICTS = ['sound', 'document', 'definition', 'selection', 'consen
 export type Verdict = (typeof VERDICTS)[number]
 export const verdict = oneOf(...VERDICTS)
 
+/**
+ * Who computes a release, and what members check beyond the release itself. `committee`: every member gets the contributors' rows and computes it again; `coded`: likewise, but the rows
+ * leave their institution only after they were generalised to a level that the definition fixes; `owner`: the author alone sees rows, and opens as many random ones as `openings` says to
+ * each member that asks; `joint`: no row leaves its institution, contributors add up masked counts.
+ */
+export const MODES = ['coded', 'committee', 'joint', 'owner'] as const
+export type Mode = (typeof MODES)[number]
+/** Rows that one member may have opened; more would tell too much about them. */
+export const OPENINGS_MAX = 64
+
 /** Noise of aggregates: discrete Laplace (pure ε) or discrete Gaussian (Canonne, Kamath, Steinke 2020). */
 export const MECHANISMS = ['laplace', 'gaussian'] as const
 
@@ -24,9 +34,11 @@ export const MECHANISMS = ['laplace', 'gaussian'] as const
  * The policy of a data set as far as the ledger judges it; columns, roles and hierarchies stand in the document that `definition` is the hash of.
  * `k` ≥ 2; `suppressionPpm`, `prosecutorPpm` ≤ 1,000,000; `contributorsMin`: institutions whose persons a release needs.
  * `recipients`: members whose people may ask, strictly ascending. `budget`: millionths of ε that one recipient may spend on aggregates for one purpose.
+ * `openings`: zero but in mode `owner`. `siteFloor`: zero but in mode `joint`, where every count of a contributor that others could infer is zero or at least this.
  */
 export const datasetTerms = struct({
   definition: hash32, k: u32, suppressionPpm: u32, prosecutorPpm: u32, contributorsMin: u32, budget: u32,
+  mode: oneOf(...MODES), openings: u32, siteFloor: u32,
   purposes: array(purpose, { min: 1, max: 16 }), recipients: array(memberId, { min: 1, max: 64 }),
 })
 export type DatasetTerms = Infer<typeof datasetTerms>
@@ -45,6 +57,8 @@ export const anonymizationCalls = {
   request: struct({ dataset: fixedBytes(32), version: u32, purpose, detailsHash: hash32 }),
   select: struct({ request: transactionId, persons: u32, selection: hash32, original: hash32 }),
   release: struct({ request: transactionId, release: hash32, document: hash32, readAtHeight: u64, figures: releaseFigures }),
+  /** `seed`: 32 random bytes, chosen after the release was claimed; they decide which rows the author opens to the caller. */
+  challenge: struct({ release: transactionId, seed: fixedBytes(32) }),
   attest: struct({ release: transactionId, verdict }),
   spend: struct({ dataset: fixedBytes(32), version: u32, purpose, query: hash32, mechanism: oneOf(...MECHANISMS), epsilon: u32 }),
 } as const
@@ -55,6 +69,7 @@ export const anonymizationEvents = {
   requested: struct({ request: transactionId, dataset: fixedBytes(32), version: u32, requester: accountId, purpose, decision: oneOf('permit', 'deny'), until: u64, detailsHash: hash32 }),
   selected: struct({ request: transactionId, member: memberId, persons: u32, selection: hash32, original: hash32 }),
   released: struct({ release: transactionId, request: transactionId, author: memberId, hash: hash32, document: hash32, figures: releaseFigures }),
+  challenged: struct({ release: transactionId, member: memberId, seed: fixedBytes(32) }),
   attested: struct({ release: transactionId, member: memberId, verdict }),
   accepted: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, hash: hash32 }),
   /** The author is named: it signed what the members found wrong. */

@@ -12,7 +12,7 @@ import type { Actor } from '../helpers/contract-world.ts'
 type Terms = CallArgs<'anonymization', 'define'>['terms']
 type Figures = CallArgs<'anonymization', 'release'>['figures']
 const DATASET = bytes32('dataset')
-const TERMS: Terms = { definition: bytes32('definition'), k: 5, suppressionPpm: 50_000, prosecutorPpm: 200_000, contributorsMin: 3, budget: 1_000_000, purposes: ['HRESCH'], recipients: [2] }
+const TERMS: Terms = { definition: bytes32('definition'), k: 5, suppressionPpm: 50_000, prosecutorPpm: 200_000, contributorsMin: 3, budget: 1_000_000, mode: 'owner', openings: 0, siteFloor: 0, purposes: ['HRESCH'], recipients: [2] }
 const FIGURES: Figures = { rows: 95, classes: 10, smallestClass: 5, suppressed: 5, dropped: 0, lossPpm: 112_400, prosecutorPpm: 200_000 }
 
 class Scene {

@@ -37,7 +37,7 @@ class Story {
   constructor() {
     this.researcher = this.world.enroll(4, 'researcher', 'researcher')
     this.world.certify(4, this.researcher.account, 'role', ROLES.researcher)
-    const terms = { definition: definitionHash(DEFINITION), k: 4, suppressionPpm: 100_000, prosecutorPpm: 250_000, contributorsMin: 3, budget: 0, purposes: ['HRESCH'] as 'HRESCH'[], recipients: [4] }
+    const terms = { definition: definitionHash(DEFINITION), k: 4, suppressionPpm: 100_000, prosecutorPpm: 250_000, contributorsMin: 3, budget: 0, mode: 'owner' as const, openings: 0, siteFloor: 0, purposes: ['HRESCH'] as 'HRESCH'[], recipients: [4] }
     this.demand(this.world.call(this.world.institution(1), 'anonymization', 'define', { dataset: DATASET, version: 1, terms }).code)
     for (let i = 0; i < 36; i++) this.enrol(i)
   }
@@ -82,7 +82,7 @@ class Story {
   decide({ id, document }: Draft): { readonly verdicts: readonly Verdict[]; readonly outcome: string; readonly author: number | undefined } {
     const verdicts: Verdict[] = []
     for (const member of [2, 3, 4, 1]) {
-      const { verdict } = judgeRelease(readerOf(this.world.state), id, document.bytes)!
+      const { verdict } = judgeRelease(readerOf(this.world.state), id, document.bytes, { member })!
       verdicts.push(verdict)
       const { events } = this.world.call(this.world.institution(member), 'anonymization', 'attest', { release: id, verdict })
       const decided = events[1]
@@ -145,8 +145,8 @@ t.test('a document that is not the one on the ledger, or not canonical, is refus
   const reader = readerOf(story.world.state)
   const changed = draft.document.bytes.slice()
   changed[changed.length - 1]! ^= 1
-  t.match(judgeRelease(reader, draft.id, changed), { verdict: 'document' })
-  t.equal(judgeRelease(reader, bytes32('none'), draft.document.bytes), undefined)
+  t.match(judgeRelease(reader, draft.id, changed, { member: 2 }), { verdict: 'document' })
+  t.equal(judgeRelease(reader, bytes32('none'), draft.document.bytes, { member: 2 }), undefined)
 })
 
 t.test('persons must be those selected, each once, each with a consent that carries the release', async (t) => {

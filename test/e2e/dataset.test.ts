@@ -77,14 +77,15 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.match(await stele(...ask), { code: 1, stdout: /denied/ }, 'no certified role yet')
   await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
 
-  const round = async (name: string, author = 1): Promise<{ id: string; document: string; csv: string }> => {
+  const rows = (name: string): string[] => MEMBERS.flatMap((member) => ['--rows', at(`${name}.${member}.rows.json`)])
+  const round = async (name: string, author = 1): Promise<{ id: string; document: string; csv: string; name: string }> => {
     const { request } = await json(...ask)
-    const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('dataset.json'), '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`))))
+    const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('dataset.json'), '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`), '--rows-out', at(`${name}.${member}.rows.json`))))
     t.equal(counts.reduce((sum, { withoutConsent }) => sum + Number(withoutConsent), 0), name === 'second' ? 2 : 1, `${name}: whose consent does not carry it is left out`)
-    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
-    return { id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
+    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), ...rows(name), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
+    return { name, id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
   }
-  const verify = (member: number, { id, document }: { id: string; document: string }, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...more)
+  const verify = (member: number, { id, document, name }: { id: string; document: string; name: string }, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...rows(name), ...more)
 
   const first = await round('first')
   t.equal(first.csv.trim().split('\r\n').length - 1, 11)
@@ -92,7 +93,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const forged = readFileSync(first.document)
   forged[forged.length - 40]! ^= 1
   writeFileSync(at('forged.document'), forged)
-  t.match(await verify(2, { id: first.id, document: at('forged.document') }), { verdict: 'document', attested: false })
+  t.match(await verify(2, { ...first, document: at('forged.document') }), { verdict: 'document', attested: false })
   const outcomes = []
   for (const member of MEMBERS) outcomes.push((await verify(member, first, '--attest'))['outcome'])
   t.same(outcomes, [null, null, 'accepted'], 'more than two thirds of three are three')

@@ -4,6 +4,7 @@ import type { DatasetDefinition } from './definition.ts'
 import { datafly } from './datafly.ts'
 import { fullDomain } from './full-domain.ts'
 import { hierarchyMondrian } from './mondrian-hierarchy.ts'
+import { jointMondrian } from './joint.ts'
 import { relaxedMondrian, strictMondrian } from './mondrian.ts'
 import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
@@ -19,6 +20,8 @@ export interface AnonymizeOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
   /** One flag per row of the table: 1 = in the research subset. Only its rows are published; the others are the population it hides in (δ-presence, k-map, journalist risk). */
   readonly subset?: Uint8Array | undefined
+  /** Told where each row of the table stands in the release, counted from 1; 0: it was left out. Who publishes this publishes who is who. */
+  readonly onPlaced?: ((places: Int32Array) => void) | undefined
 }
 
 /**
@@ -36,10 +39,17 @@ export function anonymize(table: Table, definition: DatasetDefinition, options: 
   const recoding = recode(prepared, subset, onProgress && ((done) => onProgress({ phase: 'recode', done, total: prepared.rowCount })))
   onProgress?.({ phase: 'assemble', done: 0, total: prepared.rowCount })
   const { algorithm } = definition
-  const release = buildRelease(prepared, recoding, algorithm.name === 'mondrian' ? `mondrian-${algorithm.mode}` : algorithm.name, subset)
+  const { release, order } = buildRelease(prepared, recoding, algorithm.name === 'mondrian' ? `mondrian-${algorithm.mode}` : algorithm.name, subset)
   checkRisk(release, definition)
+  options.onPlaced?.(placesOf(table.rowCount, order, prepared.kept))
   onProgress?.({ phase: 'assemble', done: prepared.rowCount, total: prepared.rowCount })
   return release
+}
+
+function placesOf(rowCount: number, order: Int32Array, kept: Int32Array | undefined): Int32Array {
+  const places = new Int32Array(rowCount)
+  for (let place = 0; place < order.length; place++) places[kept === undefined ? order[place]! : kept[order[place]!]!] = place + 1
+  return places
 }
 
 /** The flags of the rows that were kept. */
@@ -61,6 +71,7 @@ function recode(prepared: Prepared, subset: Uint8Array | undefined, report: Repo
   const judge = new ClassJudge(policy, payload, subset)
   if (algorithm.name === 'datafly') return datafly(prepared, judge, subset)
   if (algorithm.name === 'full-domain') return fullDomain(prepared, judge, subset, algorithm.metric ?? 'loss', report)
+  if (algorithm.name === 'joint') return jointMondrian(prepared, algorithm.siteFloor)
   const rows = allRows(rowCount)
   const whole = judge.broken(rows, 0, rowCount, 1)
   if (whole !== undefined) refuse('ANONYMIZATION_UNSATISFIABLE', { rule: whole, class: 'the whole table' })
@@ -72,7 +83,7 @@ function recode(prepared: Prepared, subset: Uint8Array | undefined, report: Repo
 }
 
 /** Risks follow from the classes; a bound on them that k does not reach is refused, not repaired. */
-function checkRisk({ risk }: Release, { policy }: DatasetDefinition): void {
+export function checkRisk({ risk }: Release, { policy }: DatasetDefinition): void {
   for (const [name, value, bound] of [['prosecutor', risk.prosecutorMax, policy.risk?.prosecutor], ['marketer', risk.marketer, policy.risk?.marketer]] as const) {
     if (bound !== undefined && compare(value, toRational(bound, `risk.${name}`)) > 0) refuse('ANONYMIZATION_UNSATISFIABLE', { rule: `${name} risk`, measured: `${value.num}/${value.den}` })
   }

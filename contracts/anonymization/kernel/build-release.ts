@@ -72,8 +72,11 @@ function rankClasses(generalised: readonly GeneralisedColumn[], count: number): 
   return { rankOf, representatives: Int32Array.from(representatives) }
 }
 
+/** A release, and which prepared row stands at each of its places. */
+export interface BuiltRelease { readonly release: Release; readonly order: Int32Array }
+
 /** Puts a recoding into canonical order and adds what is published with it. With a subset only its rows are published; the class sizes of the whole table stand beside them. */
-export function buildRelease(prepared: Prepared, recoding: Recoding, algorithm: string, subset: Uint8Array | undefined): Release {
+export function buildRelease(prepared: Prepared, recoding: Recoding, algorithm: string, subset: Uint8Array | undefined): BuiltRelease {
   const count = recoding.starts.length - 1
   const generalised = prepared.quasi.map((column, q) => generalise(column, recoding.low[q]!, recoding.high[q]!, recoding.levels === undefined ? lowestLevels(column, recoding, q) : recoding.level[q]))
   const { rankOf, representatives } = rankClasses(generalised, count)
@@ -97,13 +100,14 @@ export function buildRelease(prepared: Prepared, recoding: Recoding, algorithm: 
   const { policy, statistics } = prepared.definition
   const suppressedCount = recoding.suppressed.reduce((sum, row) => sum + (subset === undefined ? 1 : subset[row]!), 0)
   const penalties = generalised.map((column) => penalty(column, published.map((rank) => column.codes[representatives[rank]!]!), classSizes))
-  return {
+  const release: Release = {
     version: 1, algorithm, rowCount: order.length, suppressedCount, droppedCount: prepared.droppedCount,
     quasi, classSizes, populationSizes, payload: prepared.payload.map((column) => releasePayload(column, order, prepared, subset)), levels: recoding.levels,
     metrics: releaseMetrics({ penalties, ranges: quasi.map(({ range }) => range), classSizes, suppressedCount, k: policy.k }),
     risk: releaseRisk(classSizes, populationSizes),
     statistics: classStatistics(prepared.numeric, order, classSizes, statistics?.crossProducts ?? false),
   }
+  return { release, order }
 }
 
 /** Only values that are used are published. */

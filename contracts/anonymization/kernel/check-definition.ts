@@ -30,7 +30,9 @@ function checkAlgorithm({ algorithm }: DatasetDefinition): void {
     if (!['strict', 'relaxed', 'hierarchy'].includes(algorithm.mode)) refuse('ANONYMIZATION_ALGORITHM_UNKNOWN', { rule: 'mode: strict, relaxed, hierarchy' })
   } else if (algorithm.name === 'full-domain') {
     if (algorithm.metric !== undefined && !METRICS.includes(algorithm.metric)) refuse('ANONYMIZATION_ALGORITHM_UNKNOWN', { rule: `metric: ${METRICS.join(', ')}` })
-  } else if (algorithm.name !== 'datafly') refuse('ANONYMIZATION_ALGORITHM_UNKNOWN', { rule: 'mondrian, datafly, full-domain' })
+  } else if (algorithm.name === 'joint') {
+    if (!Number.isSafeInteger(algorithm.siteFloor) || algorithm.siteFloor < 1) refuse('ANONYMIZATION_ALGORITHM_UNKNOWN', { rule: 'siteFloor is a whole number, at least 1' })
+  } else if (algorithm.name !== 'datafly') refuse('ANONYMIZATION_ALGORITHM_UNKNOWN', { rule: 'mondrian, datafly, full-domain, joint' })
 }
 
 function bound(value: Fraction, rule: string, least: Rational, most?: Rational): void {
@@ -74,10 +76,11 @@ export function checkPolicy(policy: Policy, byName: ReadonlyMap<string, Attribut
   if (policy.risk?.marketer !== undefined) bound(policy.risk.marketer, '0 ≤ risk.marketer ≤ 1', ZERO, ONE)
 }
 
-function checkStatistics({ statistics }: DatasetDefinition, byName: ReadonlyMap<string, AttributeDefinition>): void {
+function checkStatistics({ statistics, algorithm }: DatasetDefinition, byName: ReadonlyMap<string, AttributeDefinition>): void {
   for (const column of statistics?.columns ?? []) {
     const attribute = byName.get(column)
     if (attribute === undefined || attribute.role === 'identifier') refuse('ANONYMIZATION_COLUMN_MISSING', { column, rule: 'statistics are of columns that are not identifiers' })
+    if (algorithm.name === 'joint' && attribute.role === 'quasi-identifier') refuse('ANONYMIZATION_POLICY_INVALID', { column, rule: 'joint statistics are of published columns: nobody adds up the others' })
     if (attribute.type !== 'integer' && attribute.type !== 'decimal') refuse('ANONYMIZATION_POLICY_INVALID', { column, rule: 'statistics are of integer and decimal columns' })
   }
 }

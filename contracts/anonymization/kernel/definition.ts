@@ -19,6 +19,8 @@ export interface AttributeDefinition {
   readonly order?: readonly string[] | undefined
   /** On an identifier: it names the person. Two rows with the same value are refused. */
   readonly person?: boolean | undefined
+  /** Level of the hierarchy to which rows are generalised before they leave their institution (data sets of mode `coded`); 0 or absent: they are not. */
+  readonly coded?: number | undefined
 }
 
 /** l-diversity (Machanavajjhala et al., ICDE 2006). Recursive (c, l): r1 < c · (r_l + … + r_m). */
@@ -62,6 +64,8 @@ export type MetricName = (typeof METRICS)[number]
 export type Algorithm =
   | { readonly name: 'mondrian'; readonly mode: 'strict' | 'relaxed' | 'hierarchy'; readonly rowOrder?: 'canonical' | 'given' | undefined }
   | { readonly name: 'datafly' }
+  /** Along hierarchies alone, so that institutions can grow the tree from sums; each keeps `siteFloor` rows, or none, in every part. */
+  | { readonly name: 'joint'; readonly siteFloor: number }
   | { readonly name: 'full-domain'; readonly metric?: MetricName | undefined }
 
 /** Numeric columns (any role but identifier) whose count, sum and sum of squares each class publishes exactly; with products of each pair on request. */

@@ -30,7 +30,7 @@ export interface ReleasedPayload {
  */
 export interface Release {
   readonly version: 1
-  /** `mondrian-strict`, `mondrian-relaxed`, `mondrian-hierarchy`, `datafly` or `full-domain`. */
+  /** `mondrian-strict`, `mondrian-relaxed`, `mondrian-hierarchy`, `datafly`, `full-domain` or `joint`. */
   readonly algorithm: string
   /** Rows published; left out to satisfy the policy; left out as incomplete. */
   readonly rowCount: number
