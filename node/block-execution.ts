@@ -6,6 +6,7 @@ import type { Mempool } from '../consensus/mempool.ts'
 import type { CutBlock, Execution, ExecutionRefusal } from '../consensus/ports.ts'
 import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
+import type { MemberSet } from '../primitives/member-set.ts'
 import type { Clock, Logger } from '../primitives/ports.ts'
 import type { Applier } from './applier.ts'
 import type { ExecutedBlock } from './executed-block.ts'
@@ -13,7 +14,6 @@ import type { Executor } from './executor.ts'
 import type { TransactionBook } from './transaction-book.ts'
 
 export interface BlockExecutionOptions {
-  readonly node: number
   /** Waiting for the clock longer than this makes this node forget the leader. */
   readonly patienceMs: number
 }
@@ -29,6 +29,8 @@ export interface BlockExecutionPorts {
   readonly onCommitted: (block: ExecutedBlock) => void
   /** The leader's clock runs ahead of this node's by more than can be waited for. */
   readonly onLeaderAhead: (aheadMs: number) => void
+  /** Whether a block that this node signs counts under these voters. */
+  readonly speaksIn: (members: MemberSet) => boolean
   /** Whether the leader may take this step of a change of members now; asked only when the step is not due anyway. */
   readonly maySettle: (step: PendingStep) => boolean
 }
@@ -105,8 +107,8 @@ export class BlockExecution implements Execution {
     const { executor, mempool, clock, logger, applier } = this.#ports
     if (applier.isBehind) return undefined
     const { rules } = executor.tip
-    // Blocks after an activation are for its voters to cut; a leader that is none any more waits for its commit, and steps down.
-    if (!rules.members.voters.some(({ node }) => node === this.#options.node) && !executor.opensEpoch) return undefined
+    // Blocks after an activation are for its voters to cut, under the keys it gave them; a leader that is none any more waits for its commit, and steps down.
+    if (!this.#ports.speaksIn(rules.members) && !executor.opensEpoch) return undefined
     if (this.wantsBlock) {
       const { data, block } = executor.activate(index, term, BigInt(clock.nowMs()))
       return { data, transactions: [], block, change: block.changes[0] }

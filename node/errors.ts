@@ -6,7 +6,8 @@ export const NODE_ERRORS = {
   GENESIS_UNREADABLE: 'The genesis file cannot be read, or is not JSON. Check the path in the configuration.',
 
   NODE_UNKNOWN: 'Neither genesis nor the ledger names a node with this id. Correct `node` in the configuration, or use the right genesis file; a node that joins needs `p2p.peers`.',
-  NODE_KEYS_MISMATCH: 'The keystore holds other keys than the ledger names for this node. Point `keystore` at the right file.',
+  NODE_KEYS_MISMATCH: 'The keystore holds the keys of another node, or those this node had before the members gave it others. Point `keystore` at the right file.',
+  NODE_KEYS_AHEAD: 'The ledger of this node names other keys than its keystore. It follows without a vote until it has come to the vote that gave it these keys; when there was none, no other node lets it in. Point `keystore` at the right file, or let the members vote on the change.',
   NODE_KEYS_ROTATED: 'The members voted new keys for this node. Put the new keystore where `keystore` points and start the node again; its data are sound.',
   NODE_REGRESSED: 'A node came back with less than it had: wiped, or restored from a backup. Its votes and acknowledgements are refused; give its member another node by vote (`stele member propose replace`).',
   PRESENCE_UNREADABLE: 'The record of where other nodes stood (presence.json) is damaged. Restore it from this node\'s disk if possible; deleting it makes this node forget which nodes came back with less.',

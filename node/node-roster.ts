@@ -1,16 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { equalBytes, maybeFromHex, toHex } from '../primitives/bytes.ts'
+import { maybeFromHex, toHex } from '../primitives/bytes.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
-import { createSigner } from '../primitives/signature.ts'
 import { configurationOf } from '../consensus/core/reconfiguration.ts'
 import type { Configuration } from '../consensus/core/reconfiguration.ts'
-import { readGovernance, readMember, readNode, readRoster } from '../contracts/index.ts'
+import { readMember, readNode, readRoster } from '../contracts/index.ts'
 import type { PendingStep, Reader } from '../contracts/index.ts'
 import type { PeerRecord } from '../p2p/roster.ts'
 import { openedRecovery } from './recovery-file.ts'
-import type { Config } from './config.ts'
-import type { NodeKeys } from './keys.ts'
 import type { NodeParts } from './stele-node.ts'
 
 /** A learner that lags by at most this many entries may become a voter: the few it lacks arrive within a round trip or two. */
@@ -63,23 +60,6 @@ export function maySettle({ stage, node }: PendingStep, { driver, finality, ledg
   // The commit of that entry reaches a follower with the next one.
   const heard = peer === undefined || (peer.match > index && committedIndex > index)
   return heard || !peer.recentlyActive || executor.tip.timeMs + LEAVING_MS_MAX < BigInt(clock.nowMs())
-}
-
-/** Checks the node's keys against the state. A node with a peers file that the state does not name yet is one that joins. Throws `NODE_UNKNOWN`, `NODE_KEYS_MISMATCH`, `NODE_REMOVED`. */
-export function checkKeys(reader: Reader, genesis: Genesis, { node, p2p }: Pick<Config, 'node' | 'p2p'>, keys: NodeKeys): void {
-  const found = readNode(reader, node)
-  if (found === undefined) {
-    if (node < readGovernance(reader).nextNode) throw new SteleError({ code: 'NODE_REMOVED', message: 'this node was removed by a vote of the members; a node that comes back takes a new number', details: { node } })
-    if (p2p.peers === undefined) throw new SteleError({ code: 'NODE_UNKNOWN', message: 'neither genesis nor the ledger names a node with this id; correct `node` in the configuration', details: { node } })
-    return
-  }
-  // The vote for these keys may be stored here while the commit of their activation is not: the others hung up on the old key at once.
-  const { change } = readGovernance(reader)
-  const named = change?.change.kind === 'rotateNode' && change.change.value.node === node ? change.change.value : found
-  const same = (seed: Uint8Array, key: Uint8Array): boolean => equalBytes(createSigner(seed).publicKey, key)
-  if (![found, named].some(({ transportKey, attestationKey }) => same(keys.transport, transportKey) && same(keys.attestation, attestationKey))) {
-    throw new SteleError({ code: 'NODE_KEYS_MISMATCH', message: 'the keystore holds other keys than the ledger names for this node', details: { node, network: genesis.network } })
-  }
 }
 
 const FORMAT = 'stele-peers'

@@ -17,7 +17,6 @@ import { attestationSchema, certificateSchema } from '../primitives/certificate.
 import type { AttestationContent, Certificate } from '../primitives/certificate.ts'
 import { toHex } from '../primitives/bytes.ts'
 import { decode, encode } from '../primitives/codec.ts'
-import { equalBytes } from '../primitives/bytes.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { noMetrics } from '../primitives/ports.ts'
@@ -49,7 +48,10 @@ import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
 import type { NodeKeys } from './keys.ts'
 import { openedRecovery } from './recovery-file.ts'
-import { checkKeys, configurationAtStart, genesisNodes, maySettle, nodesIn, withCards } from './node-roster.ts'
+import { configurationAtStart, genesisNodes, maySettle, nodesIn, withCards } from './node-roster.ts'
+import { OwnKeys } from './own-keys.ts'
+import type { KeyStanding } from './own-keys.ts'
+import { RosterKeeper } from './roster-keeper.ts'
 import { LedgerLogStore, toRaftEntry } from './log-store.ts'
 import { recoverTip, recoverWindow } from './recover.ts'
 import { Relay } from './relay.ts'
@@ -115,6 +117,8 @@ export interface NodeParts {
   readonly finality: Finality
   readonly evidence: EvidenceStore
   readonly presence: PresenceWatch
+  readonly ownKeys: OwnKeys
+  readonly keeper: RosterKeeper
   readonly votes: Votes
   readonly lines: RaftLines
   readonly clocks: ClockWatch
@@ -212,6 +216,7 @@ export class SteleNode {
     signatureSelfTest()
     const rules = headerRules(genesis)
     const signer = createSigner(keys.attestation)
+    const ownKeys = new OwnKeys(config.node, keys)
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     await this.#readFreeBytes()
     const snapshots = new SnapshotFolder(snapshotsFolder(config.dataDir), rules.chain)
@@ -236,16 +241,22 @@ export class SteleNode {
       throw error
     })
     const { tip } = executor
-    checkKeys(readerOf(world.view()), genesis, config, keys)
+    const standing = await this.#admitKeys(ownKeys, rules, world).catch(async (error: unknown) => {
+      await Promise.all([verifier.stop(), ledger.close(), world.close()])
+      archives.close()
+      throw error
+    })
+    if (standing === 'ahead') logger.warn({ code: 'NODE_KEYS_AHEAD' }, 'the ledger here names other keys for this node; it follows without a vote until it has come to the vote that gave it these. If there was none, nobody lets it in: check `keystore`')
     const mempool = new Mempool(config.mempool, () => rules.members.voters.length)
     const book = new TransactionBook()
     const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: fatal, onCertified: () => this.#prune(snapshots) })
     await maker.start()
     const schedule = SnapshotSchedule.at(rules.limits, ledger, world.height, maker.newestHeight)
     const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
-    const execution = new BlockExecution({ node: config.node, patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
+    const execution = new BlockExecution({ patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
       executor, applier, mempool, book, clock: this.#clock, logger,
       onCommitted: (block) => this.#blockCommitted(block),
+      speaksIn: (members) => ownKeys.speaksIn(members),
       maySettle: (step) => maySettle(step, this.parts),
       onLeaderAhead: (aheadMs) => {
         logger.warn({ aheadMs }, 'the leader\'s clock runs ahead of this node\'s')
@@ -253,6 +264,7 @@ export class SteleNode {
       },
     })
     const network = await this.#createNetwork(rules.chain, metrics, readerOf(world.view()))
+    const keeper = new RosterKeeper({ node: config.node, keys: ownKeys, roster: network.roster, routed: (nodes) => this.#routed(nodes), handOver: () => driver.handOver(), fatal: this.#with.fatal, logger })
     const lines = new RaftLines(network.raft, { onAttestation: (from, bytes) => this.#attestationReceived(from, bytes), onVote: (from, bytes) => this.#voteReceived(from, bytes), onClock: (from, timeMs) => clocks.heard(from, timeMs), onPresence: (from, bytes) => this.#presenceReceived(from, bytes), isRefused: (from) => presence.refused(from) !== undefined, logger })
     const presence = new PresenceWatch(config.dataDir, {
       own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex() }), broadcast: (bytes) => lines.broadcastPresence(bytes),
@@ -278,13 +290,13 @@ export class SteleNode {
         this.#with.rejoin?.(reason)
       },
     })
-    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound)
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound && ownKeys.mayLeadIn(executor.tip.rules.members))
     const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
@@ -318,6 +330,11 @@ export class SteleNode {
     logger.info({ node: config.node, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
+  async #admitKeys(ownKeys: OwnKeys, rules: ChainRules, world: WorldState): Promise<KeyStanding> {
+    const { config } = this.#settings
+    return ownKeys.admit(readerOf(world.view()), { joins: config.p2p.peers !== undefined, formerly: rules.keysOf(config.node) })
+  }
+
   /** Says `stopping` from now on. */
   announceStop(): void {
     this.#mode = 'stopping'
@@ -339,6 +356,7 @@ export class SteleNode {
     watch.stop()
     // Writes go on without an election when a leader is stopped in order.
     if (await driver.handOver()) this.#with.logger.info({}, 'the leadership was handed over')
+    this.#parts.keeper.stop()
     relay.stop()
     this.#pursuit?.stop()
     await this.#parts.presence.stop()
@@ -549,23 +567,12 @@ export class SteleNode {
 
   #blockCommitted(block: ExecutedBlock): void {
     this.#finalWaitsSinceMs ??= this.#clock.monotonicMs()
-    if (this.parts.rules.follow(block)) this.#membersChanged(block)
+    if (this.parts.rules.follow(block)) {
+      const nodes = this.parts.keeper.follow(block)
+      this.#with.logger.info({ height: block.height, voters: this.parts.rules.members.voters.map(({ node }) => node), nodes: nodes.map(({ node }) => node) }, 'the members or parameters of the chain changed')
+    }
     this.parts.finality.committed(contentOf(block))
     for (const listener of this.#committed) listener(block)
-  }
-
-  /** The gate and the dialling follow the committed state. */
-  #membersChanged({ height, layer }: ExecutedBlock): void {
-    const { network, rules, config } = this.parts
-    const nodes = nodesIn(readerOf(layer))
-    // A node that still replays the past keeps the peers it was given: they know more than the state it has come to.
-    if (nodes.some(({ node }) => node === config.node)) network.roster.update(this.#routed(nodes))
-    const own = readNode(readerOf(layer), config.node)
-    const { keys } = this.#settings
-    if (own !== undefined && !equalBytes(own.attestationKey, createSigner(keys.attestation).publicKey)) {
-      this.#with.fatal(new SteleError({ code: 'NODE_KEYS_ROTATED', message: 'the members gave this node other keys; start it again with the new keystore', details: { node: config.node, height } }))
-    }
-    this.#with.logger.info({ height, voters: rules.members.voters.map(({ node }) => node), nodes: nodes.map(({ node }) => node) }, 'the members or parameters of the chain changed')
   }
 
   #blocksFinal(height: number): void {

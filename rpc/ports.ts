@@ -191,6 +191,8 @@ export interface NodeReadings {
   readonly mempoolBytes: number
   readonly storage: { readonly ok: boolean; readonly freeBytes: number; readonly databaseBytes: number; readonly ledgerBytes: number }
   readonly syncing: boolean
+  /** True while the node runs with keys that its own state does not name yet: it has no vote. */
+  readonly keysAhead?: boolean
 }
 export interface ReadingsPort {
   read(): NodeReadings

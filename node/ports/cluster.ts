@@ -105,6 +105,7 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
       voters, votersReachable: rules.members.voters.filter(({ node }) => node === config.node || reachable.has(node)).length, writeQuorum: commitQuorum(voters), certificateQuorum: certificateQuorum(voters), peers: network.raft.reachable().length,
       mempoolTransactions: mempool.size, mempoolBytes: mempool.bytes,
       storage: { ok: this.#node.parts.ledger.failure() === undefined, freeBytes: this.#node.freeBytes, databaseBytes: this.#node.databaseBytes, ledgerBytes: this.#node.ledgerBytes },
+      keysAhead: this.#node.parts.ownKeys.standing === 'ahead',
       syncing: status.committedIndex - this.#node.parts.world.appliedIndex > 100,
     }
   }
@@ -115,8 +116,8 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   #own(): OwnStatus {
-    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence } = this.#node.parts
-    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
+    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence, ownKeys } = this.#node.parts
+    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(ownKeys.standing === 'ahead' ? ['its ledger names other keys for it: it has no vote'] : []), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
     return { role: this.#role(), term: driver.status.term, height: store.height, finalHeight: finality.finalHeight, version: STELE_VERSION, uptimeMs: clock.nowMs() - startedAtMs, problems }
   }
 
