@@ -304,8 +304,9 @@ export class Finality {
   /** The roundest height above the last attested one: members that skip differently still meet there. */
   #nextToAttest(): AttestationContent | undefined {
     let best: number | undefined
-    // A block that changes the voters is never skipped: only its own voters can make it final.
-    const change = this.#options.sets.changeHeights.find((height) => height > this.#attestedHeight && this.#votesAt(height)) ?? Infinity
+    // A block that changes the voters is never skipped: only its own voters can make it final. Once the others have, it holds nothing back here.
+    const done = Math.max(this.#attestedHeight, this.finalHeight)
+    const change = this.#options.sets.changeHeights.find((height) => height > done && this.#votesAt(height)) ?? Infinity
     for (const height of this.#committed.keys()) {
       if (height <= this.#attestedHeight || height > change || !this.#votesAt(height)) continue
       if (height === change) return this.#committed.get(height)

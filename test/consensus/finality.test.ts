@@ -17,13 +17,13 @@ const attest = (node: number, of: AttestationContent): Uint8Array => encode(atte
 
 interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly contradictions: number[]; readonly foreign: [number, number | undefined][]; readonly failures: unknown[]; settle(): Promise<void>; hold: Promise<void> | undefined }
 
-function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number } = {}): Bench {
+function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number; readonly changeHeights?: readonly number[] } = {}): Bench {
   const [written, sent, certificates, evidence, failures]: [Attestation[], Attestation[], Certificate[], number[], unknown[]] = [[], [], [], [], []]
   const [contradictions, foreign]: [number[], [number, number | undefined][]] = [[], []]
   const self: Bench = {
     written, sent, certificates, evidence, contradictions, foreign, failures, hold: undefined,
     settle: async () => { for (let i = 0; i < 50; i++) await Promise.resolve() },
-    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined, restMs: 0 }, {
+    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: options.changeHeights ?? [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined, restMs: 0 }, {
       persistAttestation: async (bytes) => {
         written.push(decode(attestationSchema, bytes))
         await self.hold
@@ -142,6 +142,23 @@ t.test('an attestation is durable before it leaves, one at a time, the roundest 
   release()
   await b.settle()
   t.same(b.sent.map((each) => Number(each.content.height)), [1, 4, 5], '4 is the roundest of 2 to 5, then the newest')
+})
+
+t.test('a change of voters that the others certified first holds nothing back: this node attests to what comes after it', async (t) => {
+  let release = (): void => undefined
+  const b = bench({ changeHeights: [2] })
+  b.hold = new Promise((resolve) => { release = resolve })
+  b.finality.committed(content(1))
+  b.finality.committed(content(2))
+  for (const node of [2, 3, 4]) await b.finality.receive(attest(node, content(2)))
+  t.equal(b.finality.finalHeight, 2, 'certified while this node still wrote its word on block 1')
+  release()
+  b.hold = undefined
+  b.finality.committed(content(3))
+  for (let i = 0; i < 3; i++) await b.settle()
+  t.same(b.sent.map(({ content: { height } }) => Number(height)), [1, 3])
+  for (const node of [2, 3]) await b.finality.receive(attest(node, content(3)))
+  t.equal(b.finality.finalHeight, 3, 'with one of four gone its word is needed')
 })
 
 t.test('members that skip differently meet at the round heights', async (t) => {

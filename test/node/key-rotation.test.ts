@@ -28,10 +28,7 @@ async function goesOnWithout(t: Test, cluster: TestCluster, gone: number): Promi
   const leader = await cluster.leader()
   t.equal(await settled(leader, cluster.enrolment(cluster.nodes.indexOf(leader))), 'OK')
   const { height } = leader.parts.executor.tip
-  try { await until(() => leader.parts.finality.finalHeight >= height, 5000) } catch (e) {
-    for (const node of cluster.nodes) if (node) { const { finality: f, driver, rules, network, executor } = node.parts; console.error(node.parts.config.node, { role: driver.status.role, leader: driver.status.leader, committed: driver.status.committedIndex, tip: executor.tip.height, final: f.finalHeight, change: f.uncertifiedChange, last: f.lastAttested?.content.height, changes: rules.changeHeights, reach: network.raft.reachable(), floor: (f as any) }) }
-    throw e
-  }
+  await until(() => leader.parts.finality.finalHeight >= height)
 }
 
 t.test('keys voted for a node that was away: it follows with them before its own state names them, and is a voter then', async (t) => {
