@@ -20,9 +20,9 @@ export function clientOf(genesis: Genesis, member: number, operator: OperatorKey
 }
 
 /** Enrols one account and waits until the transaction is this far. */
-export async function enrol(client: Client, until: 'committed' | 'final'): Promise<Confirmed> {
+export async function enrol(client: Client, until: 'committed' | 'final', waitMs = 30_000): Promise<Confirmed> {
   const args = { kind: 'service' as const, signKey: ed25519KeyId(createSigner(randomBytes(32)).publicKey), sealKey: new Uint8Array(randomBytes(32)) }
-  return sendAndWait(client, { contract: 'identity', call: 'enroll', args }, { until, waitMs: 30_000 })
+  return sendAndWait(client, { contract: 'identity', call: 'enroll', args }, { until, waitMs })
 }
 
 /** Steady writes by one member, in the background, one after the other; what a stage of the script does must not lose any. */

@@ -40,17 +40,19 @@ export class Town {
     return run('member', 'list', '--rpc', this.urls[0]!)
   }
 
-  /** One member proposes and votes, the others vote until it is decided. Returns the id. */
+  /** One member proposes and votes, then the others do, no more of them than it takes. Returns the id. */
   async decide(by: readonly number[], ...args: readonly string[]): Promise<string> {
     const [first, ...others] = by.map((member) => this.post(member))
-    const { proposal, state } = await run('member', 'propose', ...args, '--config', first!.custodian, '--governance', first!.governance)
-    let now = state
-    for (const { custodian, governance } of others) {
-      if (now !== 'open') break
-      now = (await run('member', 'vote', String(proposal), '--config', custodian, '--governance', governance)).state
-    }
-    if (now !== 'passed') throw new Error(`the proposal is ${String(now)}`)
+    const { proposal } = await run('member', 'propose', ...args, '--config', first!.custodian, '--governance', first!.governance)
+    const states = await this.vote(String(proposal), others.map(({ member }) => member))
+    if (!states.includes('passed')) throw new Error(`the proposal is ${states.join(', ')}`)
     return String(proposal)
+  }
+
+  /** These members agree, at the same time. Returns what each of their nodes made of the proposal with its vote. */
+  async vote(proposal: string, by: readonly number[]): Promise<string[]> {
+    const told = await Promise.all(by.map((member) => run('member', 'vote', proposal, '--config', this.post(member).custodian, '--governance', this.post(member).governance)))
+    return told.map(({ state }) => String(state))
   }
 
   async settled(): Promise<number[]> {
@@ -98,17 +100,19 @@ export class Town {
     await this.boot(post)
   }
 
-  /** New transport and attestation keys for a member's node: the old process ends by itself once the change is in force, the new keystore takes its place. */
-  async rotateNode(member: number, by: readonly number[]): Promise<void> {
+  /** New transport and attestation keys for a member's node: the old process ends by itself once the change is in force, the new keystore takes its place. Returns whether it did. */
+  async rotateNode(member: number, by: readonly number[]): Promise<boolean> {
     const post = this.post(member)
     const folder = join(post.folder, 'rotated-node')
     const card = JSON.parse(readFileSync(join(post.folder, 'member.json'), 'utf8')) as { readonly member: { readonly nodes: readonly { readonly addresses: readonly string[] }[] } }
     const addresses = card.member.nodes[0]!.addresses
     await run('member', 'card', '--from', post.folder, '--out', folder, '--renew', 'node', '--member', String(member), '--name', post.name, '--node', String(post.node), '--address', ...addresses, '--passphrase-file', join(post.folder, 'passphrase'))
     await this.decide(by, 'rotate', '--card', join(folder, 'member.json'))
+    const ended = await Promise.race([post.child!.exited.then(() => true), new Promise<boolean>((done) => { setTimeout(() => done(false), 10_000).unref() })])
     await post.child!.stop()
     copyFileSync(join(folder, 'node.json'), join(post.folder, 'node.json'))
     await this.boot(post)
+    return ended
   }
 
   /** New governance and operator keys for a member. */

@@ -54,8 +54,14 @@ t.test('a ready node answers 200, and lists its checks when asked', async (t) =>
   const server = serve(t, WELL)
   t.strictSame(await get(server, '/readyz').then(({ status, body }) => [status, body.endsWith('ready\n')]), [200, true])
   const { lines } = await get(server, '/readyz?verbose')
-  t.strictSame(lines, ['[+]mode ok (normal)', '[+]leader ok (node 2)', '[+]quorum-writes ok (4 of 4 voters reachable)', '[+]quorum-finality ok (4 of 4 voters reachable)', '[+]lag ok (1 entries)', '[+]finality ok (12 ms)', '[+]storage ok (16384 MiB free)', 'ready'])
+  t.strictSame(lines, ['[+]mode ok (normal)', '[+]keys ok (as the ledger names them)', '[+]leader ok (node 2)', '[+]quorum-writes ok (4 of 4 voters reachable)', '[+]quorum-finality ok (4 of 4 voters reachable)', '[+]lag ok (1 entries)', '[+]finality ok (12 ms)', '[+]storage ok (16384 MiB free)', 'ready'])
   t.equal((await get(server, '/healthz')).status, 200)
+})
+
+t.test('a node whose ledger does not name its keys yet is not ready, and says so', async (t) => {
+  const { status, body } = await get(serve(t, { ...WELL, keysAhead: true }), '/readyz')
+  t.equal(status, 503)
+  t.match(body, /\[-\]keys NODE_KEYS_AHEAD/)
 })
 
 t.test('livez looks at nothing but the process', async (t) => {
