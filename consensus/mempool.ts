@@ -6,6 +6,9 @@ import type { Transaction } from '../primitives/transaction.ts'
 export interface MempoolOptions { readonly transactionsMax: number; readonly bytesMax: number }
 export const DEFAULT_MEMPOOL: MempoolOptions = { transactionsMax: 10_000, bytesMax: 32 * 1024 * 1024 }
 
+/** A transaction and the member whose room it takes. */
+interface Entry { readonly transaction: Transaction; readonly member: number }
+
 /**
  * Admitted transactions that wait for a block, in order of arrival. Everything in here has verified signatures.
  * Transactions are named by `key`, the hex of their id. A transaction is `waiting`, or `cut` into a block that is not yet committed; a block that is dropped gives its transactions back.
@@ -13,10 +16,9 @@ export const DEFAULT_MEMPOOL: MempoolOptions = { transactionsMax: 10_000, bytesM
  */
 export class Mempool {
   readonly #options: MempoolOptions
-  readonly #waiting = new Map<string, Transaction>()
-  readonly #cut = new Map<string, Transaction>()
-  readonly #held = new Map<string, Transaction>()
-  readonly #memberOf = new Map<string, number>()
+  readonly #waiting = new Map<string, Entry>()
+  readonly #cut = new Map<string, Entry>()
+  readonly #held = new Map<string, Entry>()
   readonly #counts: FairShares
   readonly #sizes: FairShares
   #bytes = 0
@@ -49,8 +51,7 @@ export class Mempool {
     if (!this.#counts.allows(member, 1) || !this.#sizes.allows(member, transaction.bytes.length)) {
       throw new SteleError({ code: 'CONSENSUS_BUSY', message: 'too many transactions of this member wait for their block; what is left is for the others', details: { member, waiting: this.#counts.used(member), transactionsMax: this.#options.transactionsMax }, retryable: true })
     }
-    this.#waiting.set(key, transaction)
-    this.#memberOf.set(key, member)
+    this.#waiting.set(key, { transaction, member })
     this.#counts.change(member, 1)
     this.#sizes.change(member, transaction.bytes.length)
     this.#bytes += transaction.bytes.length
@@ -65,7 +66,7 @@ export class Mempool {
     const fair = this.#waiting.size > countMax && this.#counts.users > 1 ? this.#fairChoice(countMax) : undefined
     let count = 0
     let bytes = 0
-    for (const transaction of fair ?? this.#waiting.values()) {
+    for (const { transaction } of fair ?? this.#waiting.values()) {
       bytes += transaction.bytes.length
       if (count++ >= countMax || bytes > bytesMax) return
       yield transaction
@@ -73,12 +74,11 @@ export class Mempool {
   }
 
   /** Looks through what waits until every member that can has its places; then fills up with the oldest others. */
-  #fairChoice(countMax: number): Transaction[] {
+  #fairChoice(countMax: number): Entry[] {
     const places = Math.ceil(countMax / this.#counts.users)
     const taken = new Map<number, number>()
     const chosen = new Set<string>()
-    for (const key of this.#waiting.keys()) {
-      const member = this.#memberOf.get(key)!
+    for (const [key, { member }] of this.#waiting) {
       const own = taken.get(member) ?? 0
       if (own >= places) continue
       taken.set(member, own + 1)
@@ -89,67 +89,66 @@ export class Mempool {
       if (chosen.size >= countMax) break
       chosen.add(key)
     }
-    const inOrder: Transaction[] = []
-    for (const [key, transaction] of this.#waiting) {
-      if (chosen.has(key)) inOrder.push(transaction)
+    const inOrder: Entry[] = []
+    for (const [key, entry] of this.#waiting) {
+      if (chosen.has(key)) inOrder.push(entry)
       if (inOrder.length === chosen.size) break
     }
     return inOrder
   }
 
   markCut(key: string): void {
-    const transaction = this.#waiting.get(key) ?? this.#held.get(key)
-    if (transaction === undefined) return
+    const entry = this.#waiting.get(key) ?? this.#held.get(key)
+    if (entry === undefined) return
     this.#waiting.delete(key)
     this.#held.delete(key)
-    this.#cut.set(key, transaction)
+    this.#cut.set(key, entry)
   }
 
   /** Takes back what a dropped block had cut; it goes to the end of the queue. */
   restore(key: string): void {
-    const transaction = this.#cut.get(key)
-    if (transaction === undefined) return
+    const entry = this.#cut.get(key)
+    if (entry === undefined) return
     this.#cut.delete(key)
-    this.#waiting.set(key, transaction)
+    this.#waiting.set(key, entry)
   }
 
   /** Keeps a waiting transaction back until `releaseHeld`. */
   hold(key: string): void {
-    const transaction = this.#waiting.get(key)
-    if (transaction === undefined) return
+    const entry = this.#waiting.get(key)
+    if (entry === undefined) return
     this.#waiting.delete(key)
-    this.#held.set(key, transaction)
+    this.#held.set(key, entry)
   }
 
   /** Lets what was held wait again, behind the others. */
   releaseHeld(): void {
-    for (const [key, transaction] of this.#held) this.#waiting.set(key, transaction)
+    for (const [key, entry] of this.#held) this.#waiting.set(key, entry)
     this.#held.clear()
   }
 
   /** Whether something that is held has expired by `timeMs`. */
   holdsExpired(timeMs: bigint): boolean {
-    for (const { body } of this.#held.values()) if (body.validUntil < timeMs) return true
+    for (const { transaction: { body } } of this.#held.values()) if (body.validUntil < timeMs) return true
     return false
   }
 
   /** Forgets a transaction: committed, expired or no longer includable. */
   remove(key: string): void {
-    const transaction = this.#waiting.get(key) ?? this.#cut.get(key) ?? this.#held.get(key)
-    if (transaction === undefined) return
-    this.#waiting.delete(key)
-    this.#cut.delete(key)
-    this.#held.delete(key)
+    // Mostly it is cut.
+    const from = [this.#cut, this.#waiting, this.#held].find((map) => map.has(key))
+    const entry = from?.get(key)
+    if (from === undefined || entry === undefined) return
+    from.delete(key)
+    const { transaction, member } = entry
     this.#bytes -= transaction.bytes.length
-    const member = this.#memberOf.get(key) ?? 0
-    this.#memberOf.delete(key)
     this.#counts.change(member, -1)
     this.#sizes.change(member, -transaction.bytes.length)
   }
 
   /** Removes every waiting transaction whose last valid time lies before `timeMs`; returns their keys. Looks at all of them, so it is called now and then, not for every block. */
   expire(timeMs: bigint): string[] {
-    const expired = [...this.#waiting.values(), ...this.#held.values()].filter(({ body }) => body.validUntil < timeMs).map(({ key }) => key)
+    const expired = [...this.#waiting.values(), ...this.#held.values()].filter(({ transaction }) => transaction.body.validUntil < timeMs).map(({ transaction }) => transaction.key)
     for (const key of expired) this.remove(key)
     return expired
   }

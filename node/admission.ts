@@ -48,7 +48,6 @@ export class Admission {
     if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
     if (this.#isKnown(transaction)) return { transaction, known: true }
     this.#ports.mempool.add(transaction, this.#authorise(transaction))
-    this.#ports.book.pending(transaction.key)
     return { transaction, known: false }
   }
 
@@ -62,7 +61,7 @@ export class Admission {
     const { mempool, book, store, executor, window, clock } = this.#ports
     if (mempool.has(key)) return true
     const seen = book.get(key)
-    if (seen !== undefined && seen.status !== 'pending' && seen.status !== 'expired') return true
+    if (seen !== undefined && seen.status !== 'expired') return true
     // Ids that can still be included are all in the replay window; only for older ones the index is asked.
     return (executor.tip.window ?? window).hasId(id, body.validUntil) || (Number(body.validUntil) < clock.nowMs() && store.locate(id) !== undefined)
   }

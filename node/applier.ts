@@ -4,8 +4,11 @@ import type { ExecutedBlock } from './executed-block.ts'
 
 /** More committed changes than this waiting for the disk hold back the proposer; about 1 KiB of memory each. */
 const WAITING_ENTRIES_MAX = 100_000
-/** Flushes start at most this often under load, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
+/** Flushes start at most this often, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
 const INTERVAL_MS = 50
+/** So many changes are load; then flushes start this seldom while nobody waits for one: the upper nodes of the tree, which every block changes, are written once for several. */
+const LOAD_ENTRIES = 500
+const LOAD_INTERVAL_MS = 250
 /** The same while a node catches up: larger batches write shared tree nodes less often, and nobody waits for receipts. */
 const PAST_INTERVAL_MS = 300
 
@@ -33,6 +36,8 @@ export class Applier {
   #flushing: Promise<void> | undefined
   /** The batch on its way to the disk. */
   #batch: Promise<void> = Promise.resolve()
+  /** Ends the pause before a flush. */
+  #hurry: () => void = () => {}
   readonly #waiters = new Set<{ readonly index: number; readonly resolve: () => void }>()
   #committed: { height: number; hash: Uint8Array }
 
@@ -55,12 +60,16 @@ export class Applier {
 
   /** Resolves when the committed block at `height`, which was taken before, is durable. */
   async reached(height: number): Promise<void> {
-    while (this.#flushing !== undefined && this.#world.height < height) await this.#batch
+    while (this.#flushing !== undefined && this.#world.height < height) {
+      this.#hurry()
+      await this.#batch
+    }
   }
 
   /** Resolves when everything up to the entry at `index` is durable, be it committed yet or not; rejects with the signal's reason when that aborts. */
   appliedTo(index: number, signal: AbortSignal): Promise<void> {
     if (this.#world.appliedIndex >= index) return Promise.resolve()
+    this.#hurry()
     return new Promise((resolve, reject) => {
       const waiter = { index, resolve }
       this.#waiters.add(waiter)
@@ -70,7 +79,10 @@ export class Applier {
 
   /** Resolves when everything taken so far is durable. */
   async settled(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing
+    while (this.#flushing !== undefined) {
+      this.#hurry()
+      await this.#flushing
+    }
   }
 
   async #flush(): Promise<void> {
@@ -85,9 +97,7 @@ export class Applier {
   }
 
   async #flushWaiting(): Promise<void> {
-    const intervalMs = this.#waiting.every(({ isPast }) => isPast) ? PAST_INTERVAL_MS : INTERVAL_MS
-    const pauseMs = intervalMs - (performance.now() - this.#lastStartMs)
-    await new Promise((resolve) => (pauseMs > 0 ? setTimeout(resolve, pauseMs) : setImmediate(resolve)))
+    await this.#pause()
     this.#lastStartMs = performance.now()
     const end = this.#waiting.findIndex(({ boundary }) => boundary)
     const batch = end === -1 ? this.#waiting : this.#waiting.slice(0, end + 1)
@@ -100,6 +110,24 @@ export class Applier {
     for (const { window, header } of blocks) window.flush(header.timeMs)
     if (end !== -1 && last !== undefined) this.#boundaries?.reached(last)
     this.#wake()
+  }
+
+  async #pause(): Promise<void> {
+    const pauseMs = this.#intervalMs() - (performance.now() - this.#lastStartMs)
+    if (pauseMs <= 0) return new Promise((resolve) => { setImmediate(resolve) })
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, pauseMs)
+      this.#hurry = resolve
+    })
+    clearTimeout(timer)
+    this.#hurry = () => {}
+  }
+
+  #intervalMs(): number {
+    if (this.#waiters.size > 0) return INTERVAL_MS
+    if (this.#waiting.every(({ isPast }) => isPast)) return PAST_INTERVAL_MS
+    return this.#waitingEntries >= LOAD_ENTRIES ? LOAD_INTERVAL_MS : INTERVAL_MS
   }
 
   #wake(): void {

@@ -115,9 +115,8 @@ export class Relay {
     const stale: Uint8Array[] = []
     const present = new Set<string>()
     let size = 0
-    for (const { id, bytes: envelope } of waiting()) {
+    for (const { key, bytes: envelope } of waiting()) {
       if (stale.length >= RELAY.transactionsMax || size + envelope.length > RELAY.batchBytesMax) break
-      const key = String(id)
       present.add(key)
       const since = this.#seenMs.get(key)
       if (since === undefined) this.#seenMs.set(key, now)

@@ -74,7 +74,7 @@ export class NodeTransactions implements TransactionGate {
     const seen = book.get(id)
     const nothing = { id, height: null, position: null, code: null, final: false, asOf: this.#head.asOf }
     if (seen === undefined) return this.#indexed(id) ?? { ...nothing, status: mempool.has(id) ? 'pending' : 'unknown' }
-    if (seen.status === 'pending' || seen.status === 'expired') return { ...nothing, status: seen.status }
+    if (seen.status === 'expired') return { ...nothing, status: seen.status }
     const { height, position, code } = seen
     const final = seen.status !== 'included' && height <= finality.finalHeight
     return { ...nothing, status: seen.status === 'committed' && final ? 'final' : seen.status, height, position, code, final }

@@ -60,11 +60,11 @@ t.test('on an idle chain an expired transaction is told so by every node, by one
   const args = encode(identityCalls.enroll, { kind: 'service', signKey: ed25519KeyId(account.publicKey), sealKey: systemRandom.bytes(32) })
   const soon = createTransaction({ chain: cluster.files.chain, account: genesisAccountId(cluster.files.chain, 1), contract: 'identity', call: 'enroll', args, validUntil: BigInt(Date.now() + 700), salt: systemRandom.bytes(16) }, cluster.operators[0]!)
   for (const node of cluster.nodes) {
-    const { mempool, book, driver } = node!.parts
+    const { mempool, driver } = node!.parts
     await node!.parts.admission.admit(soon.bytes)
     // Kept from the next block, as a transaction is that has to wait for another.
     mempool.hold(soon.key)
-    t.equal(book.get(soon.key)?.status, 'pending')
+    t.ok(mempool.has(soon.key))
     driver.kick()
   }
   await until(() => cluster.nodes.every((node) => node!.parts.book.get(soon.key)?.status === 'expired'))
