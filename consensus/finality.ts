@@ -18,8 +18,12 @@ const EARLY_MAX = 128
 const PAST_HEIGHTS_MAX = 128
 /** Misdeeds remembered, so that a node's further attestations at that height cost no check. */
 const TOLD_MAX = 4096
-/** Rest between two attestations, in ms. Each costs a sync and a round of messages, which would compete with the commits they follow; one attestation covers all blocks before it. */
-const REST_MS = 5
+/**
+ * Before an attestation this node rests, in ms, and goes on resting while more blocks are on their way, though not for longer than `RESTS_MAX` rests. An attestation costs a sync, a round
+ * of messages and signatures to check, which would compete with the commits that follow; and one covers all blocks before it.
+ */
+const REST_MS = 3
+const RESTS_MAX = 8
 
 export interface FinalityPorts {
   /** Durable before the signature leaves: resolves after the sync that covers the record. */
@@ -34,6 +38,8 @@ export interface FinalityPorts {
   readonly onContradiction?: (theirs: Attestation, own: AttestationContent) => void
   /** A quorum has certified a block that is not committed here: this node is behind, has refused it, or (`own`) has committed another. At most once per height. */
   readonly onForeignCertificate?: (certificate: Certificate, own: AttestationContent | undefined) => void
+  /** Whether blocks above height `committed` are on their way here; never, unless given. */
+  readonly isBusy?: (committed: number) => boolean
   readonly onFailure: (error: unknown) => void
   readonly logger: Logger
   /** The event loop's own unless given. */
@@ -60,7 +66,7 @@ export interface FinalityOptions {
   /** The newest attestation this node ever made durable, from its ledger. */
   readonly lastAttested: Attestation | undefined
   readonly newestCertificate: Certificate | undefined
-  /** Rest between two attestations, in ms; `REST_MS` unless given. */
+  /** Rest before an attestation, in ms; `REST_MS` unless given, 0 for none. */
   readonly restMs?: number
 }
 
@@ -101,6 +107,8 @@ export class Finality {
   get finalHeight(): number { return this.#certificate === undefined ? 0 : Number(this.#certificate.content.height) }
   get lastAttested(): Attestation | undefined { return this.#lastAttested }
   get #attestedHeight(): number { return Math.max(this.#options.attestedFloor, this.#lastAttested === undefined ? 0 : Number(this.#lastAttested.content.height)) }
+
+  get #restMs(): number { return this.#options.restMs ?? REST_MS }
 
   /** Tells of a committed and executed block; heights ascend by one. Throws `ATTESTATION_CONFLICT` when it contradicts what was attested. */
   committed(content: AttestationContent): void {
@@ -289,15 +297,25 @@ export class Finality {
     if (this.#attesting || this.#stopped) return
     this.#attesting = true
     try {
-      for (let next = this.#nextToAttest(); next !== undefined && !this.#stopped; next = this.#nextToAttest()) {
+      while (this.#nextToAttest() !== undefined) {
+        if (this.#restMs > 0) await this.#rest()
+        const next = this.#nextToAttest()
+        if (next === undefined || this.#stopped) return
         await this.#attestTo(next)
-        const { restMs = REST_MS } = this.#options
-        if (restMs > 0) await new Promise<void>((resolve) => { (this.#ports.timers ?? processTimers).after(resolve, restMs) })
       }
     } catch (error) {
       this.#ports.onFailure(error)
     } finally {
       this.#attesting = false
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const { isBusy = () => false, timers = processTimers } = this.#ports
+    for (let rests = 0, seen = -1; rests < RESTS_MAX && (seen !== this.#newestCommitted || isBusy(seen)); rests++) {
+      seen = this.#newestCommitted
+      await new Promise<void>((resolve) => { timers.after(resolve, this.#restMs) })
+      if (this.#stopped) return
     }
   }
 

@@ -281,7 +281,8 @@ export class SteleNode {
       lastBlock: () => executor.tip.hash, term: () => driver.status.term, broadcast: (vote) => lines.broadcastVote(vote), clock: this.#clock,
       onTwoVotes: (first, second) => { evidence.keep({ kind: 'vote', value: { first, second } }) },
     })
-    const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines, witness)
+    const isBusy = (committed: number): boolean => mempool.size > 0 || executor.executedIndex < ledger.lastIndex() || executor.tip.height > committed
+    const finality = this.#createFinality(ledger, verifyBatch, rules, signer, lines, witness, isBusy)
     const watch = new JoinWatch(config.snapshots.joinBehindBlocks, {
       sync: network.sync, peers: () => network.roster.peers(), chain: rules.chain, trusted: rules.periods[0]!, logger, blame: (node, code) => blame(network, node, code),
       height: () => store.height, leads: () => this.parts.driver.status.role === 'leader', onFailure: fatal,
@@ -461,7 +462,7 @@ export class SteleNode {
     }
   }
 
-  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: ChainRules, signer: ReturnType<typeof createSigner>, lines: RaftLines, witness: Witness): Finality {
+  #createFinality(ledger: Ledger, verifyBatch: VerifierPool['verifyBatch'], rules: ChainRules, signer: ReturnType<typeof createSigner>, lines: RaftLines, witness: Witness, isBusy: (committed: number) => boolean): Finality {
     const { logger } = this.#with
     const fatal = this.#failed
     const last = ledger.lastAttestation()
@@ -483,6 +484,7 @@ export class SteleNode {
       onEvidence: (_node, first, second) => witness.twoAttestations(first, second),
       onContradiction: (theirs, own) => { witness.contradicted(theirs, own).catch(fatal) },
       onForeignCertificate: (made, own) => witness.certifiedElsewhere(made, own),
+      isBusy,
       onFailure: fatal,
       logger,
     })
