@@ -4,7 +4,8 @@ import { call, pass, refuserOf } from '../runtime/contract.ts'
 import { ANONYMIZATION_CODES } from './codes.ts'
 import { NO_RELEASE } from './data-sets.ts'
 import { isAccepted, isRefused } from './figures.ts'
-import { acceptedReleases, challenges, datasets, datasetVersions, releaseAttestations, releaseRequests, releases } from './tables.ts'
+import { enterRegistry, isCompared } from './registry.ts'
+import { acceptedReleases, challenges, comparisons, datasets, datasetVersions, releaseAttestations, releaseRequests, releases } from './tables.ts'
 
 const refuse = refuserOf(ANONYMIZATION_CODES)
 
@@ -32,20 +33,23 @@ export const challenge = call({
  */
 export const attest = call({
   args: anonymizationCalls.attest,
-  check(context, { release: id }) {
+  check(context, { release: id, verdict }) {
     if (context.caller.kind !== 'institution') return refuse('INSTITUTION_NEEDED')
     const found = context.get(releases, id)
     if (found === undefined) return refuse('RELEASE_UNKNOWN')
-    if (context.get(releaseAttestations, id, context.caller.member) !== undefined) return refuse('ATTESTED_ALREADY')
-    return found.state === 'open' ? pass(found) : refuse('RELEASE_DECIDED')
+    const round = context.get(comparisons, id)?.round ?? 0
+    if (context.get(releaseAttestations, id, context.caller.member)?.round === round) return refuse('ATTESTED_ALREADY')
+    if (found.state !== 'open') return refuse('RELEASE_DECIDED')
+    if (verdict === 'sound' && !isCompared(context, id, context.get(releaseRequests, found.request)!.contributors)) return refuse('OVERLAP_UNDECLARED')
+    return pass({ found, round })
   },
-  apply(context, { release: id, verdict }, found) {
+  apply(context, { release: id, verdict }, { found, round }) {
     const { member } = context.caller
     const members = readRoster(context).members.length
     const sound = found.sound + (verdict === 'sound' ? 1 : 0)
     const faulty = found.faulty + (verdict === 'sound' ? 0 : 1)
     const state = isAccepted(sound, members) ? 'accepted' : isRefused(faulty, members) ? 'refused' : 'open'
-    context.put(releaseAttestations, [id, member], { verdict, height: context.block.height })
+    context.put(releaseAttestations, [id, member], { verdict, height: context.block.height, round })
     context.put(releases, [id], { ...found, sound, faulty, state })
     context.emit('attested', anonymizationEvents.attested, { release: id, member, verdict })
     const { dataset, version, author, hash, request } = found
@@ -53,6 +57,7 @@ export const attest = call({
       const head = context.get(datasets, dataset)!
       context.put(acceptedReleases, [dataset, head.accepted], id)
       context.put(datasets, [dataset], { ...head, accepted: head.accepted + 1 })
+      enterRegistry(context, id, found)
       context.emit('accepted', anonymizationEvents.accepted, { release: id, dataset, version, author, hash })
     }
     if (state === 'refused') {

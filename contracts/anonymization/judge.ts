@@ -34,7 +34,7 @@ export function judgeRelease(reader: Reader, id: Uint8Array, documentBytes: Uint
   const claimed = reader.get(releases, id)
   if (claimed === undefined) return undefined
   if (!equalBytes(documentHash(documentBytes), claimed.document)) return fault('document', 'the document has the hash on the ledger')
-  const opened = open(documentBytes)
+  const opened = openDocument(documentBytes)
   if (opened === undefined || !equalBytes(opened.document.request, claimed.request)) return fault('document', 'a document of this request, in canonical bytes')
   const { document } = opened
   const terms = reader.get(datasetVersions, claimed.dataset, claimed.version)!
@@ -45,7 +45,8 @@ export function judgeRelease(reader: Reader, id: Uint8Array, documentBytes: Uint
   return found === undefined ? fault('sound', 'all') : { findings: [], ...found }
 }
 
-function open(bytes: Uint8Array): { readonly document: ReleaseDocument; readonly definition: DatasetDefinition } | undefined {
+/** A document with its definition; undefined for bytes that are none. */
+export function openDocument(bytes: Uint8Array): { readonly document: ReleaseDocument; readonly definition: DatasetDefinition } | undefined {
   try {
     const document = readDocument(bytes)
     return { document, definition: definitionOfForm(document.definition) }

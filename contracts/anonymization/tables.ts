@@ -1,6 +1,6 @@
 import { array, fixedBytes, oneOf, struct, u32, u64 } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
-import { datasetTerms, releaseFigures, verdict } from '../../primitives/calls/anonymization.ts'
+import { datasetTerms, overlapFigures, releaseFigures, verdict } from '../../primitives/calls/anonymization.ts'
 import { purpose } from '../../primitives/calls/labels.ts'
 import { PURPOSES } from '../../primitives/calls/purposes.ts'
 import { defineTable, idPart, u32Part, wordPart } from '../runtime/table.ts'
@@ -20,11 +20,16 @@ const release = struct({
 })
 export type Release = Infer<typeof release>
 
-const attestation = struct({ verdict, height: u64 })
+const attestation = struct({ verdict, height: u64, round: u32 })
 export type ReleaseAttestation = Infer<typeof attestation>
 
 const challenge = struct({ seed: fixedBytes(32), height: u64 })
 export type Challenge = Infer<typeof challenge>
+const registered = struct({ release: fixedBytes(32), dataset: fixedBytes(32), version: u32, k: u32, persons: u32, contributors: array(u32, { max: 64 }) })
+export type Registered = Infer<typeof registered>
+
+const comparison = struct({ compared: u32, round: u32 })
+export type Comparison = Infer<typeof comparison>
 
 /** Ordered by byte, as the list of purposes: the position of a purpose in keys. New purposes need a new table. */
 const purposePart = wordPart(PURPOSES)
@@ -39,7 +44,7 @@ export const releaseRequests = defineTable({ contract: 'anonymization', name: 'r
 export const selections = defineTable({ contract: 'anonymization', name: 'selections', number: 4, key: [idPart, u32Part], value: selection })
 /** release (= id of its transaction) → claims and verdict. */
 export const releases = defineTable({ contract: 'anonymization', name: 'releases', number: 5, key: [idPart], value: release })
-/** (release, member) → that member's verdict. */
+/** (release, member) → that member's verdict, and the round of comparisons it was given in: an earlier round's does not count. */
 export const releaseAttestations = defineTable({ contract: 'anonymization', name: 'attestations', number: 6, key: [idPart, u32Part], value: attestation })
 /** (data set, position from 0) → accepted release: the registry that later releases are held against. */
 export const acceptedReleases = defineTable({ contract: 'anonymization', name: 'accepted', number: 7, key: [idPart, u32Part], value: fixedBytes(32) })
@@ -49,3 +54,15 @@ export const budgets = defineTable({ contract: 'anonymization', name: 'budgets',
 export const answers = defineTable({ contract: 'anonymization', name: 'answers', number: 9, key: [idPart, u32Part], value: u64 })
 /** (release, member) → the seed that decides which rows the author opens to it. */
 export const challenges = defineTable({ contract: 'anonymization', name: 'challenges', number: 10, key: [idPart, u32Part], value: challenge })
+/** → number of accepted releases of all data sets. */
+export const registrySize = defineTable({ contract: 'anonymization', name: 'registrySize', number: 11, key: [], value: u32 })
+/** Position from 0 → an accepted release of any data set. A person's account belongs to one institution, so two releases can share persons only where they share a contributor. */
+export const registry = defineTable({ contract: 'anonymization', name: 'registry', number: 12, key: [u32Part], value: registered })
+/** release → how far down the registry it has been compared, and how often verdicts began anew because the registry grew. */
+export const comparisons = defineTable({ contract: 'anonymization', name: 'comparisons', number: 13, key: [idPart], value: comparison })
+/** (release, position in the registry, contributor to both) → hash of the contributor's part of their overlap. */
+export const overlapParts = defineTable({ contract: 'anonymization', name: 'overlapParts', number: 14, key: [idPart, u32Part, u32Part], value: fixedBytes(32) })
+/** (release, position in the registry) → what its author claims of their overlap. */
+export const overlapClaims = defineTable({ contract: 'anonymization', name: 'overlapClaims', number: 15, key: [idPart, u32Part], value: overlapFigures })
+/** (request, position in the registry) → height at which singling out beside that release was paid for. */
+export const paidOverlaps = defineTable({ contract: 'anonymization', name: 'paidOverlaps', number: 16, key: [idPart, u32Part], value: u64 })

@@ -23,6 +23,8 @@ export const PERMISSIONS = {
     'membership.members': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
     'anonymization.datasets': 'write', 'anonymization.versions': 'write', 'anonymization.requests': 'write', 'anonymization.selections': 'write', 'anonymization.releases': 'write',
     'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write',
+    'anonymization.registrySize': 'write', 'anonymization.registry': 'write', 'anonymization.comparisons': 'write', 'anonymization.paidOverlaps': 'write',
+    'anonymization.overlapParts': 'write', 'anonymization.overlapClaims': 'write',
   },
   membership: {
     'membership.members': 'write', 'membership.nodes': 'write', 'membership.roster': 'write', 'membership.parameters': 'write', 'membership.governance': 'write',

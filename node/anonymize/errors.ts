@@ -7,6 +7,7 @@ export const STEWARD_ERRORS = {
   RELEASE_UNSOUND: 'The file does not hold what its definition and manifest promise; the findings name class, row, column and rule. Do not publish it.',
   DATASET_NOT_FOUND: 'The ledger knows no such request or release, or it is not final yet. Compare the id, or wait and try again.',
   DATASET_DIFFERS: 'A file in hand is of another data set, request or version than the ledger names. Ask its author for the right one.',
+  DATASET_FILE_MISSING: 'Comparing releases of the same persons needs a file that is not in hand; details name the release, the file and whose it is. Ask for it and name it on the command line.',
   DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
   DATASET_EVIDENCE_ABSENT: 'The mode of the data set makes members look at more than the document: rows, opened rows, or a joint result of their own; details name what is wanted. No verdict was given.',
 } as const

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { MODES, OPENINGS_MAX } from '../../primitives/calls/anonymization.ts'
 import { PURPOSES } from '../../primitives/calls/purposes.ts'
 import { collect, hexBytes, institutionOptions, integer, personOptions } from '../command-options.ts'
+import { comparing, registerOverlap } from './dataset-overlap.ts'
 import type { DefineOptions, DeskOptions, RequestOptions } from '../dataset/define.ts'
 import type { OpenOptions, ReleaseOptions, SelectOptions } from '../dataset/publish.ts'
 import type { VerifyOptions } from '../dataset/verify.ts'
@@ -18,6 +19,11 @@ Examples, in the order of their use:
   stele dataset release --config a/custodian.yaml --dataset dataset.json --selection a.json --selection b.json --rows a.rows.json --rows b.rows.json --out release.csv --document release.document
   stele dataset verify HEX --config b/custodian.yaml --document release.document --rows a.rows.json --rows b.rows.json --attest
 
+A further release of the same persons, before anybody attests:
+  stele dataset overlap HEX --config a/custodian.yaml --document second.document --document first.document --selection second.a.json --selection first.a.json --table own.csv --out overlap.a.json
+  stele dataset compare HEX --config a/custodian.yaml --document second.document --earlier first.document --part overlap.a.json --part overlap.b.json
+  stele dataset verify HEX … --earlier first.document --part overlap.a.json --part overlap.b.json --attest
+
 Modes say who sees rows (docs/anonymization.md): committee (every member computes again), coded (likewise, over rows that were generalised at home), owner (the author
 alone; it opens random rows to who asks), joint (nobody).
 dataset.json goes to the contributors; selections go to the author alone, over a channel of yours; the document goes to the members; release.csv to the
@@ -29,7 +35,7 @@ researcher once the release is accepted.`)
     .addOption(new Option('--purpose <code...>', 'HL7 purposes of use that it serves').choices(PURPOSES).makeOptionMandatory())
     .addOption(new Option('--recipient <n>', 'member whose people may ask, repeatable').argParser(collect(integer(1, 0xffffffff))).makeOptionMandatory())
     .option('--contributors <n>', 'institutions that a release needs', integer(1, 64), 3)
-    .option('--budget <n>', 'millionths of epsilon for aggregates, for each recipient and purpose', integer(0, 0xffffffff), 0)
+    .option('--budget <n>', 'millionths of epsilon for aggregates, for each recipient and purpose; a further release that singles out beside an earlier one costs a whole epsilon', integer(0, 0xffffffff), 0)
     .addOption(new Option('--mode <mode>', 'who computes, and who sees rows').choices(MODES).default('committee'))
     .option('--openings <n>', 'rows that each member may have opened (mode owner)', integer(0, OPENINGS_MAX), 0)
     .addOption(new Option('--coded <column=level>', 'level of its hierarchy to which a column is generalised before rows leave their institution (mode coded), repeatable').argParser(collect((text: string) => text)).default([]))
@@ -53,8 +59,9 @@ researcher once the release is accepted.`)
   institutionOptions(dataset.command('open').description('open to one member the rows that its challenge decides').argument('<release>', 'id of the release', hexBytes(32))
     .requiredOption('--member <n>', 'who challenged', integer(1, 0xffffffff)).addOption(files('--rows', 'of each contributor').makeOptionMandatory()).requiredOption('--out <file>', 'the opened rows, for that member alone'))
     .action(async (id: Uint8Array, options: OpenOptions) => (await import('../dataset/publish.ts')).open(id, options))
-  institutionOptions(dataset.command('verify').description('check a claimed release against its document and the ledger; exit code 4 when a rule is broken')
+  comparing(institutionOptions(dataset.command('verify').description('check a claimed release against its document and the ledger; exit code 4 when a rule is broken')
     .argument('<release>', 'id of the release', hexBytes(32)).requiredOption('--document <file>', 'from the author')
     .addOption(files('--rows', 'of each contributor (modes committee, coded)')).option('--openings <file>', 'rows that the author opened to this member (mode owner)').option('--joint <file>', 'what this member computed with the others (mode joint)')
-    .option('--attest', 'put the verdict on the ledger as this member')).action(async (id: Uint8Array, options: VerifyOptions) => (await import('../dataset/verify.ts')).verify(id, options))
+    .option('--attest', 'put the verdict on the ledger as this member'))).action(async (id: Uint8Array, options: VerifyOptions) => (await import('../dataset/verify.ts')).verify(id, options))
+  registerOverlap(dataset)
 }

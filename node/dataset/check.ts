@@ -1,6 +1,8 @@
 import type { Client } from '../../client/create-client.ts'
 import { readDocument } from '../../contracts/anonymization/document.ts'
 import type { Evidence } from '../../contracts/anonymization/evidence.ts'
+import { judgeOverlaps } from '../../contracts/anonymization/judge-overlaps.ts'
+import type { OverlapFiles } from '../../contracts/anonymization/judge-overlaps.ts'
 import { judgeRelease } from '../../contracts/anonymization/judge.ts'
 import type { Judgement } from '../../contracts/anonymization/judge.ts'
 import { challenges, datasetVersions, releaseRequests, releases, selections } from '../../contracts/anonymization/tables.ts'
@@ -9,20 +11,25 @@ import { consents } from '../../contracts/consent/tables.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
+import { demandFiles } from './overlaps.ts'
 import { remoteState } from './remote-state.ts'
 import type { RemoteState } from './remote-state.ts'
 
 /**
- * Checks a claimed release as a member: reads the state by proofs and judges. Throws `DATASET_NOT_FOUND`, `DATASET_EVIDENCE_ABSENT` when the mode of the data set asks
- * for more than was given, CLIENT_*, PROOF_*.
+ * Checks a claimed release as a member: reads the state by proofs and judges; a sound one is held against earlier ones of the same persons. Throws `DATASET_NOT_FOUND`,
+ * `DATASET_EVIDENCE_ABSENT` when the mode of the data set asks for more than was given, `DATASET_FILE_MISSING` when an earlier release does, CLIENT_*, PROOF_*.
  */
-export async function judgeRemotely(client: Client, release: Uint8Array, document: Uint8Array, evidence: Evidence): Promise<Judgement> {
+export async function judgeRemotely(client: Client, release: Uint8Array, document: Uint8Array, evidence: Evidence, files: OverlapFiles): Promise<Judgement> {
   const state = remoteState(client)
   const claimed = await state.read((reader) => reader.get(releases, release))
   if (claimed === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no release like that, or it is not final yet', details: { release: toHex(release) }, retryable: true })
   await demandEvidence(state, release, claimed, evidence)
   await state.prefetch([...(await ledgerKeys(state, claimed)), ...personKeys(document)])
-  return (await state.read((reader) => judgeRelease(reader, release, document, evidence)))!
+  const judged = (await state.read((reader) => judgeRelease(reader, release, document, evidence)))!
+  if (judged.verdict !== 'sound') return judged
+  const overlaps = (await state.read((reader) => judgeOverlaps(reader, release, document, files)))!
+  if ('needs' in overlaps) demandFiles(overlaps.needs)
+  return 'needs' in overlaps ? judged : overlaps
 }
 
 /** A member that lacks its evidence says so; it must not blame the author. */

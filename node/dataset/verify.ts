@@ -7,10 +7,11 @@ import { bad, EXIT, good, print, printJson } from '../output.ts'
 import { judgeRemotely } from './check.ts'
 import type { DeskOptions } from './define.ts'
 import { readForm } from './files.ts'
+import { readOverlapFiles } from './overlaps.ts'
 import { readJoint, readRows } from './publish.ts'
 import { attestRelease, challengeRelease } from './steps.ts'
 
-export interface VerifyOptions extends DeskOptions { readonly document: string; readonly rows?: readonly string[]; readonly openings?: string; readonly joint?: string; readonly attest?: boolean }
+export interface VerifyOptions extends DeskOptions { readonly document: string; readonly rows?: readonly string[]; readonly openings?: string; readonly joint?: string; readonly earlier: readonly string[]; readonly part: readonly string[]; readonly attest?: boolean }
 
 /** Findings that are shown; the first ones tell most. */
 const FINDINGS_SHOWN = 20
@@ -23,12 +24,12 @@ export async function verify(id: Uint8Array, options: VerifyOptions): Promise<vo
       member: desk.member, rows: options.rows && await readRows(options.rows), openings: options.openings === undefined ? undefined : await readForm(options.openings, openingsSchema, 'opened rows'),
       joint: options.joint === undefined ? undefined : releaseHash(await readJoint(options.joint)),
     }
-    const { verdict, rule, findings } = await judgeRemotely(desk.client, id, new Uint8Array(await readFile(options.document)), evidence)
+    const { verdict, rule, findings } = await judgeRemotely(desk.client, id, new Uint8Array(await readFile(options.document)), evidence, await readOverlapFiles(options))
     const events = options.attest === true ? await attestRelease(desk.client, id, verdict) : []
     const outcome = events.find((name) => name === 'accepted' || name === 'refused') ?? null
     if (options.json === true) printJson({ verdict, rule, findings: findings.slice(0, FINDINGS_SHOWN), attested: options.attest === true, outcome })
     else {
-      print(verdict === 'sound' ? `${good('sound')}: document, definition, persons, consents, rows and figures` : `${bad(verdict)}: broken rule: ${rule}`)
+      print(verdict === 'sound' ? `${good('sound')}: document, definition, persons, consents, rows, figures and overlaps` : `${bad(verdict)}: broken rule: ${rule}`)
       if (outcome !== null) print(outcome === 'accepted' ? 'accepted: more than two thirds of the members found it sound' : 'refused: its author is named on the ledger')
     }
     if (verdict !== 'sound') process.exitCode = EXIT.verificationFailed

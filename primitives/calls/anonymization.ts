@@ -1,4 +1,4 @@
-import { array, fixedBytes, oneOf, struct, u32, u64 } from '../codec.ts'
+import { array, boolean, fixedBytes, oneOf, struct, u32, u64 } from '../codec.ts'
 import type { Infer } from '../codec.ts'
 import { u32Bytes } from '../bytes.ts'
 import { hash } from '../hash.ts'
@@ -11,9 +11,10 @@ export const PPM = 1_000_000
 /**
  * What members find when they check a release off the path of blocks: `sound`, or the first rule it breaks. `document`: the bytes do not have the hash;
  * `definition`: not the data set's; `selection`, `consent`, `original`: the persons or their rows are not those committed, or a consent does not carry it;
- * `rows`, `figures`: they do not give the claimed hash or counts; `hierarchy`, `policy`: a cell or class that the definition does not allow.
+ * `rows`, `figures`: they do not give the claimed hash or counts; `hierarchy`, `policy`: a cell or class that the definition does not allow; `overlap`: the claimed
+ * comparison with an earlier release is not what the contributors' parts give.
  */
-export const VERDICTS = ['sound', 'document', 'definition', 'selection', 'consent', 'original', 'rows', 'figures', 'hierarchy', 'policy'] as const
+export const VERDICTS = ['sound', 'document', 'definition', 'selection', 'consent', 'original', 'rows', 'figures', 'hierarchy', 'policy', 'overlap'] as const
 export type Verdict = (typeof VERDICTS)[number]
 export const verdict = oneOf(...VERDICTS)
 
@@ -48,9 +49,24 @@ export const releaseFigures = struct({ rows: u32, classes: u32, smallestClass: u
 export type ReleaseFigures = Infer<typeof releaseFigures>
 
 /**
+ * What somebody who holds two releases could single out: persons in both, the smallest set that shares its class in both, the smallest set of one class that left
+ * or joined between them (0: there is none), and whether every class of the later release lies within one of the earlier. All zeros and `refines` when nobody is in both.
+ */
+export const overlapFigures = struct({ common: u32, smallestIntersection: u32, smallestLeft: u32, smallestJoined: u32, refines: boolean })
+export type OverlapFigures = Infer<typeof overlapFigures>
+/** Comparisons of one call at most. */
+export const COMPARISONS_MAX = 64
+/**
+ * Millionths of the recipient's budget that a release costs for each earlier one with which it singles somebody out. A limit on how often that may happen, in the currency of
+ * the budget; k-anonymity has no ε of its own (Ganta, Kasiviswanathan, Smith, KDD 2008).
+ */
+export const OVERLAP_PRICE = 1_000_000
+
+/**
  * Arguments of the `anonymization` calls. `dataset`: 32 random bytes. `version` counts from 1. `selection`: salted root over the persons and the versions of
  * their consents (`selectionLeaf`), `original`: salted root over their rows as they were; both lists stay off the ledger. `release`: the kernel's hash of
  * rows, classes and figures; `document`: hash of everything that members check. `readAtHeight`: the newest block whose consents the author went by.
+ * `position`: of an earlier accepted release in the registry. `part`: salted hash of how many of a contributor's persons stand in which class of both releases.
  */
 export const anonymizationCalls = {
   define: struct({ dataset: fixedBytes(32), version: u32, terms: datasetTerms }),
@@ -59,6 +75,8 @@ export const anonymizationCalls = {
   release: struct({ request: transactionId, release: hash32, document: hash32, readAtHeight: u64, figures: releaseFigures }),
   /** `seed`: 32 random bytes, chosen after the release was claimed; they decide which rows the author opens to the caller. */
   challenge: struct({ release: transactionId, seed: fixedBytes(32) }),
+  overlap: struct({ release: transactionId, position: u32, part: hash32 }),
+  compare: struct({ release: transactionId, comparisons: array(struct({ position: u32, figures: overlapFigures }), { max: COMPARISONS_MAX }) }),
   attest: struct({ release: transactionId, verdict }),
   spend: struct({ dataset: fixedBytes(32), version: u32, purpose, query: hash32, mechanism: oneOf(...MECHANISMS), epsilon: u32 }),
 } as const
@@ -70,6 +88,9 @@ export const anonymizationEvents = {
   selected: struct({ request: transactionId, member: memberId, persons: u32, selection: hash32, original: hash32 }),
   released: struct({ release: transactionId, request: transactionId, author: memberId, hash: hash32, document: hash32, figures: releaseFigures }),
   challenged: struct({ release: transactionId, member: memberId, seed: fixedBytes(32) }),
+  /** Compared with all accepted releases below position `compared`, of the `registered`; `charged`: millionths of the budget that this call spent. */
+  overlapped: struct({ release: transactionId, position: u32, member: memberId, part: hash32 }),
+  compared: struct({ release: transactionId, compared: u32, registered: u32, charged: u32 }),
   attested: struct({ release: transactionId, member: memberId, verdict }),
   accepted: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, hash: hash32 }),
   /** The author is named: it signed what the members found wrong. */

@@ -1,64 +1,15 @@
 import t from 'tap'
 import { anonymizationEvents, ROLES } from '../../primitives/calls/index.ts'
-import type { CallArgs, Verdict } from '../../primitives/calls/index.ts'
+import type { CallArgs } from '../../primitives/calls/index.ts'
 import { decode } from '../../primitives/codec.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
 import { readerOf } from '../../contracts/index.ts'
 import { acceptedReleases, budgets, datasets, releaseAttestations, releases } from '../../contracts/anonymization/tables.ts'
 import { isAccepted, isRefused } from '../../contracts/anonymization/figures.ts'
-import { bytes32, ContractWorld } from '../helpers/contract-world.ts'
+import { bytes32 } from '../helpers/contract-world.ts'
 import type { Actor } from '../helpers/contract-world.ts'
-
-type Terms = CallArgs<'anonymization', 'define'>['terms']
-type Figures = CallArgs<'anonymization', 'release'>['figures']
-const DATASET = bytes32('dataset')
-const TERMS: Terms = { definition: bytes32('definition'), k: 5, suppressionPpm: 50_000, prosecutorPpm: 200_000, contributorsMin: 3, budget: 1_000_000, mode: 'owner', openings: 0, siteFloor: 0, purposes: ['HRESCH'], recipients: [2] }
-const FIGURES: Figures = { rows: 95, classes: 10, smallestClass: 5, suppressed: 5, dropped: 0, lossPpm: 112_400, prosecutorPpm: 200_000 }
-
-class Scene {
-  readonly world: ContractWorld
-  readonly researcher: Actor
-
-  constructor(members = 4, terms: Terms = TERMS) {
-    this.world = new ContractWorld(members)
-    this.researcher = this.world.enroll(2, 'researcher', 'r')
-    this.world.certify(2, this.researcher.account, 'role', ROLES.researcher)
-    this.define(terms)
-  }
-
-  define(terms: Partial<Terms> = {}, changes: Partial<CallArgs<'anonymization', 'define'>> = {}, member = 1): string {
-    return this.world.call(this.world.institution(member), 'anonymization', 'define', { dataset: DATASET, version: 1, terms: { ...TERMS, ...terms }, ...changes }).code
-  }
-
-  request(actor = this.researcher, changes: Partial<CallArgs<'anonymization', 'request'>> = {}): { readonly id: Uint8Array; readonly receipt: Receipt } {
-    const transaction = this.world.transaction(actor, 'anonymization', 'request', { dataset: DATASET, version: 1, purpose: 'HRESCH', detailsHash: bytes32('details'), ...changes })
-    return { id: transaction.id, receipt: this.world.run(transaction) }
-  }
-
-  decision(actor?: Actor, changes: Partial<CallArgs<'anonymization', 'request'>> = {}): string {
-    return decode(anonymizationEvents.requested, this.request(actor, changes).receipt.events[0]!.data).decision
-  }
-
-  select(member: number, request: Uint8Array, persons = 40): string {
-    return this.world.call(this.world.institution(member), 'anonymization', 'select', { request, persons, selection: bytes32(`selection ${member}`), original: bytes32(`original ${member}`) }).code
-  }
-
-  selected(): Uint8Array {
-    const { id } = this.request()
-    for (const member of [1, 2, 3]) this.select(member, id)
-    return id
-  }
-
-  release(request: Uint8Array, figures: Partial<Figures> = {}, changes: Partial<CallArgs<'anonymization', 'release'>> = {}, member = 1): { readonly id: Uint8Array; readonly code: string } {
-    const args = { request, release: bytes32('release'), document: bytes32('document'), readAtHeight: this.world.height, figures: { ...FIGURES, ...figures }, ...changes }
-    const transaction = this.world.transaction(this.world.institution(member), 'anonymization', 'release', args)
-    return { id: transaction.id, code: this.world.run(transaction).code }
-  }
-
-  attest(member: number, release: Uint8Array, verdict: Verdict = 'sound'): Receipt {
-    return this.world.call(this.world.institution(member), 'anonymization', 'attest', { release, verdict })
-  }
-}
+import { DATASET, FIGURES, Scene, TERMS } from '../helpers/dataset-scene.ts'
+import type { Figures, Terms } from '../helpers/dataset-scene.ts'
 
 const eventNames = ({ events }: Receipt): string[] => events.map(({ name }) => name)
 

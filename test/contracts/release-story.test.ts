@@ -1,22 +1,26 @@
 // Goal: a release over three institutions is accepted when it is sound, a forged one is refused with its author named, and who withdrew is gone from the next one.
 // Method: real contracts, consents and kernel; every member judges by itself on the agreed state and attests what it found.
 import t from 'tap'
-import { anonymizationEvents, ROLES } from '../../primitives/calls/index.ts'
-import type { SelectedPerson, Verdict } from '../../primitives/calls/index.ts'
+import { anonymizationEvents, OVERLAP_PRICE, ROLES } from '../../primitives/calls/index.ts'
+import type { OverlapFigures, SelectedPerson, Verdict } from '../../primitives/calls/index.ts'
 import { decode } from '../../primitives/codec.ts'
 import { fromHex } from '../../primitives/bytes.ts'
 import { readerOf } from '../../contracts/index.ts'
 import { definitionHash, figuresOf, makeDocument, sealSelection } from '../../contracts/anonymization/document.ts'
 import { judgeRelease } from '../../contracts/anonymization/judge.ts'
+import { judgeOverlaps } from '../../contracts/anonymization/judge-overlaps.ts'
+import { makeOverlapPart, NOT_SELECTED, overlapFiguresOf, overlapPartHash } from '../../contracts/anonymization/overlap-part.ts'
+import type { OverlapPart } from '../../contracts/anonymization/overlap-part.ts'
 import { definitionForm, definitionOfForm } from '../../contracts/anonymization/definition-forms.ts'
 import { releaseForm, releaseOfForm } from '../../contracts/anonymization/release-forms.ts'
-import { anonymize, flatHierarchy, intervalHierarchy, releaseHash, tableFromColumns } from '../../contracts/anonymization/kernel/index.ts'
+import { anonymize, classesOfRows, flatHierarchy, intervalHierarchy, releaseHash, tableFromColumns } from '../../contracts/anonymization/kernel/index.ts'
 import type { DatasetDefinition, Release } from '../../contracts/anonymization/kernel/index.ts'
 import { bytes32, ContractWorld } from '../helpers/contract-world.ts'
 import type { Actor } from '../helpers/contract-world.ts'
 
 const DATASET = bytes32('dataset')
 const DISEASES = ['flu', 'asthma', 'diabetes']
+const COLUMNS = ['age', 'sex', 'disease', 'cost']
 const AGES = Array.from({ length: 100 }, (_, age) => String(age))
 const DEFINITION: DatasetDefinition = {
   attributes: [
@@ -27,7 +31,7 @@ const DEFINITION: DatasetDefinition = {
 }
 
 interface Patient { readonly actor: Actor; readonly member: number; readonly consent: Uint8Array; readonly row: readonly string[] }
-interface Draft { readonly release: Release; readonly document: { readonly bytes: Uint8Array; readonly hash: Uint8Array }; readonly id: Uint8Array }
+interface Draft { readonly patients: readonly Patient[]; readonly release: Release; readonly document: { readonly bytes: Uint8Array; readonly hash: Uint8Array }; readonly id: Uint8Array }
 
 class Story {
   readonly world = new ContractWorld(4)
@@ -37,7 +41,7 @@ class Story {
   constructor() {
     this.researcher = this.world.enroll(4, 'researcher', 'researcher')
     this.world.certify(4, this.researcher.account, 'role', ROLES.researcher)
-    const terms = { definition: definitionHash(DEFINITION), k: 4, suppressionPpm: 100_000, prosecutorPpm: 250_000, contributorsMin: 3, budget: 0, mode: 'owner' as const, openings: 0, siteFloor: 0, purposes: ['HRESCH'] as 'HRESCH'[], recipients: [4] }
+    const terms = { definition: definitionHash(DEFINITION), k: 4, suppressionPpm: 100_000, prosecutorPpm: 250_000, contributorsMin: 3, budget: OVERLAP_PRICE, mode: 'owner' as const, openings: 0, siteFloor: 0, purposes: ['HRESCH'] as 'HRESCH'[], recipients: [4] }
     this.demand(this.world.call(this.world.institution(1), 'anonymization', 'define', { dataset: DATASET, version: 1, terms }).code)
     for (let i = 0; i < 36; i++) this.enrol(i)
   }
@@ -70,12 +74,34 @@ class Story {
       this.demand(world.call(world.institution(each), 'anonymization', 'select', { request: asking.id, persons: persons.length, selection: root, original: bytes32(`rows ${each}`) }).code)
       return { member: each, persons: persons.map(replace) }
     })
-    const table = tableFromColumns(['age', 'sex', 'disease', 'cost'].map((name, column) => ({ name, cells: patients.map(({ row }) => row[column]!) })))
+    const table = tableFromColumns(COLUMNS.map((name, column) => ({ name, cells: patients.map(({ row }) => row[column]!) })))
     const release = forge(anonymize(table, DEFINITION))
     const document = makeDocument({ request: asking.id, definition: DEFINITION, release, selections })
     const claim = world.transaction(world.institution(member), 'anonymization', 'release', { request: asking.id, release: fromHex(releaseHash(release)), document: document.hash, readAtHeight: world.height, figures: { ...figuresOf(release), ...lie } })
     this.demand(world.run(claim).code)
-    return { release, document, id: claim.id }
+    return { patients, release, document, id: claim.id }
+  }
+
+  /** Every contributor gives its part of the overlap with an accepted release, and the author compares; `lie` changes what it claims. */
+  compare(earlier: Draft, later: Draft, lie: Partial<OverlapFigures> = {}, forge: (part: OverlapPart) => OverlapPart = (part) => part): { readonly parts: readonly OverlapPart[]; readonly code: string } {
+    const { world } = this
+    const placed = ({ patients, release }: Draft, member: number): { account: Uint8Array; classIndex: number }[] => {
+      const own = patients.filter((patient) => patient.member === member)
+      const classes = classesOfRows(release, DEFINITION, COLUMNS, own.map(({ row }) => row))
+      return own.map(({ actor }, i) => ({ account: actor.account, classIndex: classes[i]! }))
+    }
+    const parts = [1, 2, 3].map((member) => {
+      const part = forge(makeOverlapPart({ salt: bytes32(`part ${member}`), release: later.id, earlier: earlier.id, member }, placed(earlier, member), placed(later, member)))
+      this.demand(world.call(world.institution(member), 'anonymization', 'overlap', { release: later.id, position: 0, part: overlapPartHash(part) }).code)
+      return part
+    })
+    const sizes = ({ release: { classSizes } }: Draft): { classSizes: number[] } => ({ classSizes: [...classSizes] })
+    const figures = { ...overlapFiguresOf(parts, sizes(earlier), sizes(later)), ...lie }
+    return { parts, code: world.call(world.institution(1), 'anonymization', 'compare', { release: later.id, comparisons: [{ position: 0, figures }] }).code }
+  }
+
+  judgeOverlaps(later: Draft, documents: readonly Draft[], parts: readonly OverlapPart[]): ReturnType<typeof judgeOverlaps> {
+    return judgeOverlaps(readerOf(this.world.state), later.id, later.document.bytes, { documents: documents.map(({ document }) => document.bytes), parts })
   }
 
   /** Every member judges by itself and attests; gives the verdicts, and the event that decided with its data. */
@@ -103,7 +129,7 @@ function forged(change: (form: ReturnType<typeof releaseForm>) => void): (releas
 
 t.test('forms give back what they were made from', async (t) => {
   t.same(definitionForm(definitionOfForm(definitionForm(DEFINITION))), definitionForm(DEFINITION))
-  const table = tableFromColumns(['age', 'sex', 'disease', 'cost'].map((name, column) => ({ name, cells: Array.from({ length: 12 }, (_, i) => [String(20 + i), 'f', DISEASES[i % 3]!, '5'][column]!) })))
+  const table = tableFromColumns(COLUMNS.map((name, column) => ({ name, cells: Array.from({ length: 12 }, (_, i) => [String(20 + i), 'f', DISEASES[i % 3]!, '5'][column]!) })))
   const release = anonymize(table, DEFINITION)
   t.equal(releaseHash(releaseOfForm(releaseForm(release))), releaseHash(release))
 })
@@ -172,5 +198,37 @@ t.test('who withdraws is gone from the next release; a withdrawal after the auth
   t.same(story.decide(stubborn), { verdicts: ['consent', 'consent'], outcome: 'refused', author: 1 }, 'the next one may not hold the person')
   const second = story.release(story.patients.filter((patient) => patient !== leaving))
   t.equal(second.release.rowCount, 35)
+  t.equal(story.compare(first, second).code, 'OK', 'one person left: the recipient\'s budget pays')
   t.same(story.decide(second), { verdicts: ['sound', 'sound', 'sound'], outcome: 'accepted', author: 1 })
+})
+
+t.test('a claim about an overlap is judged from the parts of the contributors: a smaller one, a forged part, a missing part and a missing document are found', async (t) => {
+  const twice = (): { story: Story; first: Draft; second: Draft } => {
+    const story = new Story()
+    const first = story.release(story.patients)
+    story.decide(first)
+    story.withdraw(story.patients[0]!)
+    return { story, first, second: story.release(story.patients.slice(1)) }
+  }
+  const honest = twice()
+  t.match(honest.story.judgeOverlaps(honest.second, [], []), { needs: [{ position: 0, lacks: 'document', members: [1, 2, 3] }] })
+  t.match(honest.story.judgeOverlaps(honest.second, [honest.first], []), { needs: [{ lacks: 'parts' }] })
+  const { parts } = honest.story.compare(honest.first, honest.second)
+  t.match(honest.story.judgeOverlaps(honest.second, [honest.first], parts.slice(1)), { needs: [{ lacks: 'parts' }] })
+  t.match(honest.story.judgeOverlaps(honest.second, [honest.first], parts), { verdict: 'sound' })
+  const lying = twice()
+  const lie = lying.story.compare(lying.first, lying.second, { smallestLeft: 0, smallestIntersection: 4, refines: true })
+  t.equal(lie.code, 'OK', 'the contract cannot know')
+  t.match(lying.story.judgeOverlaps(lying.second, [lying.first], lie.parts), { verdict: 'overlap', rule: /is what the parts give/ })
+  t.match(lying.story.judgeOverlaps(lying.second, [lying.first], lie.parts.map((part) => ({ ...part, salt: bytes32('other') }))), { verdict: 'overlap', rule: /hash on the ledger/ })
+  const strangers = (part: OverlapPart): OverlapPart => ({ ...part, cells: [...part.cells.map((each) => ({ ...each, later: NOT_SELECTED })), ...part.cells.map((each) => ({ ...each, earlier: NOT_SELECTED }))] })
+  for (const [title, forge, rule] of [
+    ['the same persons as others', strangers, /cells of an overlap ascend|as many persons are in both/], ['one person fewer', (part: OverlapPart): OverlapPart => ({ ...part, cells: part.cells.slice(1) }), /places every selected person/],
+    ['a class that there is not', (part: OverlapPart): OverlapPart => ({ ...part, cells: part.cells.map((each, i) => (i === 0 ? { ...each, earlier: 999 } : each)).sort((a, b) => a.earlier - b.earlier || a.later - b.later) }), /classes of an overlap/],
+    ['everybody in one class', (part: OverlapPart): OverlapPart => ({ ...part, cells: [{ earlier: 0, later: 0, persons: part.cells.reduce((sum, { later, persons }) => sum + (later === NOT_SELECTED ? 0 : persons), 0) }, ...part.cells.filter(({ later }) => later === NOT_SELECTED)] }), /fill the classes/],
+  ] as const) {
+    const { story, first, second } = twice()
+    const forged = story.compare(first, second, {}, forge)
+    t.match(story.judgeOverlaps(second, [first], forged.parts), { verdict: 'overlap', rule }, title)
+  }
 })

@@ -72,7 +72,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const { account } = await json('identity', 'enrol', '--config', configs[0]!, '--kind', 'researcher', '--card', at('card'))
   await stele('wallet', 'enrolled', '--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--account', account!)
 
-  const { dataset } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('all.csv'), '--definition', at('visits.yaml'), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--out', at('dataset.json'))
+  const { dataset } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('all.csv'), '--definition', at('visits.yaml'), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--budget', '1000000', '--out', at('dataset.json'))
   const ask = ['dataset', 'request', ...wallet, '--dataset-id', String(dataset)]
   t.match(await stele(...ask), { code: 1, stdout: /denied/ }, 'no certified role yet')
   await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
@@ -101,5 +101,10 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await sent(callOf(chain, patients[0]!.party, 'consent', 'revoke', { seq: 2n, consent: patients[0]!.consent }))
   const second = await round('second')
   t.equal(second.csv.trim().split('\r\n').length - 1, 10, 'who withdrew is gone')
-  t.match(await verify(3, second, '--attest'), { verdict: 'sound' })
+  const held = await stele('dataset', 'verify', second.id, '--config', configs[2]!, '--document', second.document, '--attest')
+  t.match(held, { code: 1, stderr: /DATASET_FILE_MISSING/ }, 'nobody attests before it is held against the first one')
+  for (const member of MEMBERS) await json('dataset', 'overlap', second.id, '--config', configs[member - 1]!, '--document', second.document, '--document', first.document, '--selection', at(`first.${member}.json`), '--selection', at(`second.${member}.json`), '--table', at(`${member}.csv`), '--out', at(`overlap.${member}.json`))
+  const beside = ['--earlier', first.document, ...MEMBERS.flatMap((member) => ['--part', at(`overlap.${member}.json`)])]
+  t.match(await json('dataset', 'compare', second.id, '--config', configs[0]!, '--document', second.document, ...beside), { compared: [{ common: 10, smallestLeft: 1 }], charged: 1_000_000 }, 'who left would be seen by subtraction: the budget pays')
+  t.match(await verify(3, second, ...beside, '--attest'), { verdict: 'sound' })
 })

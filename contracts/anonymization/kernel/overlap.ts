@@ -35,8 +35,17 @@ export function overlapOf({ earlier, later }: OverlappingClasses): Overlap {
   return { common, smallestIntersection: least([...both.values()].flatMap((of) => [...of.values()])), smallestLeft: least(left.values()), smallestJoined: least(joined.values()), refines: [...both.values()].every((of) => of.size === 1) }
 }
 
-/** Rules that a later release breaks beside an earlier one of the same persons, when no set of fewer than k may be singled out by holding both. Empty: it may stand. */
-export function overlapBreaches({ smallestIntersection, smallestLeft, smallestJoined }: Overlap, k: number): readonly ('intersection' | 'differencing')[] {
-  const isSmall = (count: number | undefined): boolean => count !== undefined && count < k
-  return [...(isSmall(smallestIntersection) ? ['intersection' as const] : []), ...(isSmall(smallestLeft) || isSmall(smallestJoined) ? ['differencing' as const] : [])]
+export const OVERLAP_RULES = ['recoding', 'intersection', 'differencing'] as const
+export type OverlapRule = (typeof OVERLAP_RULES)[number]
+
+/**
+ * Rules that a later release breaks beside an earlier one, gravest first. `recoding`: it groups the same persons anew, without refining the first classes, so that what is known of a
+ * person is what both its classes have in common, however many share them (Ganta et al., KDD 2008); `intersection`, `differencing`: holding both singles out fewer than k.
+ * Empty: it may stand. Nobody in both: nothing can be compared.
+ */
+export function overlapBreaches({ common, refines, smallestIntersection, smallestLeft, smallestJoined }: Pick<Overlap, 'common' | 'refines' | 'smallestIntersection' | 'smallestLeft' | 'smallestJoined'>, k: number): readonly OverlapRule[] {
+  if (common === 0) return []
+  const isSmall = (count: number | undefined): boolean => count !== undefined && count > 0 && count < k
+  const broken: Readonly<Record<OverlapRule, boolean>> = { recoding: !refines, intersection: isSmall(smallestIntersection), differencing: isSmall(smallestLeft) || isSmall(smallestJoined) }
+  return OVERLAP_RULES.filter((rule) => broken[rule])
 }

@@ -6,7 +6,7 @@ import { errorCode } from '../../../../primitives/error.ts'
 t.test('composition: two recodings of the same people, each 2-anonymous, that meet in single persons', async (t) => {
   const overlap = overlapOf({ earlier: Int32Array.of(0, 0, 1, 1), later: Int32Array.of(0, 1, 0, 1) })
   t.match(overlap, { common: 4, smallestIntersection: 1, refines: false })
-  t.same(overlapBreaches(overlap, 2), ['intersection'])
+  t.same(overlapBreaches(overlap, 2), ['recoding', 'intersection'])
 })
 
 t.test('differencing: one person withdraws, and the subtraction names them', async (t) => {
