@@ -1,11 +1,11 @@
-import { anonymizationCalls, anonymizationEvents, answerKey, OPENINGS_MAX, PPM } from '../../primitives/calls/anonymization.ts'
+import { anonymizationCalls, anonymizationEvents, OPENINGS_MAX, PPM } from '../../primitives/calls/anonymization.ts'
 import type { DatasetTerms } from '../../primitives/calls/anonymization.ts'
 import { members } from '../membership/tables.ts'
 import { call, pass, refuserOf } from '../runtime/contract.ts'
 import type { CheckContext } from '../runtime/contract.ts'
 import { isAdmitted } from './admission.ts'
 import { ANONYMIZATION_CODES } from './codes.ts'
-import { answers, budgets, datasets, datasetVersions, releaseRequests } from './tables.ts'
+import { datasets, datasetVersions, releaseRequests } from './tables.ts'
 
 const refuse = refuserOf(ANONYMIZATION_CODES)
 
@@ -59,31 +59,5 @@ export const request = call({
     const until = permitted ? timeMs + REQUEST_MS : timeMs
     if (permitted) context.put(releaseRequests, [id], { dataset, version, requester, member, purpose, until, contributors: [], persons: 0, lastSelection: 0n, release: NO_RELEASE })
     context.emit('requested', anonymizationEvents.requested, { request: id, dataset, version, requester, purpose, decision: permitted ? 'permit' : 'deny', until, detailsHash })
-  },
-})
-
-/**
- * Pays for one noisy answer before it is given. Noise is keyed by the answer, so the recipient pays once, however often and through whomever it asks
- * (averaging gains nothing); what is spent never comes back.
- */
-export const spend = call({
-  args: anonymizationCalls.spend,
-  check(context, args) {
-    const { dataset, version, purpose, epsilon } = args
-    if (epsilon < 1) return refuse('EPSILON_INVALID')
-    const terms = context.get(datasets, dataset)?.latest === version ? context.get(datasetVersions, dataset, version) : undefined
-    if (terms === undefined || !isAdmitted(context, terms, purpose)) return refuse('QUERY_NOT_PERMITTED')
-    const answer = answerKey(args)
-    const spent = context.get(budgets, dataset, purpose, context.caller.member) ?? 0
-    const price = context.get(answers, answer, context.caller.member) === undefined ? epsilon : 0
-    return spent + price > terms.budget ? refuse('BUDGET_EXHAUSTED') : pass({ answer, price, spent: spent + price, left: terms.budget - spent - price })
-  },
-  apply(context, { dataset, version, purpose }, { answer, price, spent, left }) {
-    const recipient = context.caller.member
-    if (price > 0) {
-      context.put(budgets, [dataset, purpose, recipient], spent)
-      context.put(answers, [answer, recipient], context.block.height)
-    }
-    context.emit('spent', anonymizationEvents.spent, { dataset, version, purpose, recipient, answer, epsilon: price, left })
   },
 })

@@ -21,6 +21,7 @@ export const ANONYMIZATION_ERRORS = {
   ANONYMIZATION_ALGORITHM_UNKNOWN: 'the algorithm, its mode or its metric is not one of this build',
   ANONYMIZATION_SUBSET_INVALID: 'delta-presence needs one flag per row that marks the research subset, with at least one row in it',
   ANONYMIZATION_JOINT_CONTRADICTORY: 'totals of a joint release contradict each other: a contributor counted wrongly, or its mask did not cancel; start a new session',
+  ANONYMIZATION_QUERY_INVALID: 'a question names a column, value, level or span that the data set does not have, or more cells than are answered; the details name rule and column',
   ANONYMIZATION_RELEASE_MALFORMED: 'what was handed in is not a release of this definition: columns, lengths or codes do not fit',
 } as const
 

@@ -1,4 +1,4 @@
-import { array, fixedBytes, oneOf, struct, u32, u64 } from '../../primitives/codec.ts'
+import { array, boolean, fixedBytes, oneOf, struct, u32, u64 } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
 import { datasetTerms, overlapFigures, releaseFigures, verdict } from '../../primitives/calls/anonymization.ts'
 import { purpose } from '../../primitives/calls/labels.ts'
@@ -30,6 +30,9 @@ export type Registered = Infer<typeof registered>
 
 const comparison = struct({ compared: u32, round: u32 })
 export type Comparison = Infer<typeof comparison>
+
+const contribution = struct({ persons: u32, original: fixedBytes(32), height: u64 })
+const sites = struct({ members: array(u32, { max: 64 }), closed: boolean })
 
 /** Ordered by byte, as the list of purposes: the position of a purpose in keys. New purposes need a new table. */
 const purposePart = wordPart(PURPOSES)
@@ -66,3 +69,7 @@ export const overlapParts = defineTable({ contract: 'anonymization', name: 'over
 export const overlapClaims = defineTable({ contract: 'anonymization', name: 'overlapClaims', number: 15, key: [idPart, u32Part], value: overlapFigures })
 /** (request, position in the registry) → height at which singling out beside that release was paid for. */
 export const paidOverlaps = defineTable({ contract: 'anonymization', name: 'paidOverlaps', number: 16, key: [idPart, u32Part], value: u64 })
+/** (data set, version, member) → what the member holds for aggregates. */
+export const contributions = defineTable({ contract: 'anonymization', name: 'contributions', number: 17, key: [idPart, u32Part, u32Part], value: contribution })
+/** (data set, version) → who answers aggregates, ascending; closed by the first question, so that every answer is of the same institutions. */
+export const aggregateSites = defineTable({ contract: 'anonymization', name: 'sites', number: 18, key: [idPart, u32Part], value: sites })

@@ -24,7 +24,7 @@ export const PERMISSIONS = {
     'anonymization.datasets': 'write', 'anonymization.versions': 'write', 'anonymization.requests': 'write', 'anonymization.selections': 'write', 'anonymization.releases': 'write',
     'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write',
     'anonymization.registrySize': 'write', 'anonymization.registry': 'write', 'anonymization.comparisons': 'write', 'anonymization.paidOverlaps': 'write',
-    'anonymization.overlapParts': 'write', 'anonymization.overlapClaims': 'write',
+    'anonymization.contributions': 'write', 'anonymization.sites': 'write', 'anonymization.overlapParts': 'write', 'anonymization.overlapClaims': 'write',
   },
   membership: {
     'membership.members': 'write', 'membership.nodes': 'write', 'membership.roster': 'write', 'membership.parameters': 'write', 'membership.governance': 'write',

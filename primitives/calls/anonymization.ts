@@ -28,7 +28,7 @@ export type Mode = (typeof MODES)[number]
 /** Rows that one member may have opened; more would tell too much about them. */
 export const OPENINGS_MAX = 64
 
-/** Noise of aggregates: discrete Laplace (pure ε) or discrete Gaussian (Canonne, Kamath, Steinke 2020). */
+/** Noise of aggregates: discrete Laplace (ε-differential privacy) or discrete Gaussian (zero-concentrated, ρ = ε²/2), of each institution for itself (Canonne, Kamath, Steinke 2020). */
 export const MECHANISMS = ['laplace', 'gaussian'] as const
 
 /**
@@ -66,6 +66,7 @@ export const OVERLAP_PRICE = 1_000_000
  * Arguments of the `anonymization` calls. `dataset`: 32 random bytes. `version` counts from 1. `selection`: salted root over the persons and the versions of
  * their consents (`selectionLeaf`), `original`: salted root over their rows as they were; both lists stay off the ledger. `release`: the kernel's hash of
  * rows, classes and figures; `document`: hash of everything that members check. `readAtHeight`: the newest block whose consents the author went by.
+ * `contribute`: an institution will answer aggregates; `persons`: rows it holds, `original`: salted hash over them. `query`: `queryHash`.
  * `position`: of an earlier accepted release in the registry. `part`: salted hash of how many of a contributor's persons stand in which class of both releases.
  */
 export const anonymizationCalls = {
@@ -78,6 +79,7 @@ export const anonymizationCalls = {
   overlap: struct({ release: transactionId, position: u32, part: hash32 }),
   compare: struct({ release: transactionId, comparisons: array(struct({ position: u32, figures: overlapFigures }), { max: COMPARISONS_MAX }) }),
   attest: struct({ release: transactionId, verdict }),
+  contribute: struct({ dataset: fixedBytes(32), version: u32, persons: u32, original: hash32 }),
   spend: struct({ dataset: fixedBytes(32), version: u32, purpose, query: hash32, mechanism: oneOf(...MECHANISMS), epsilon: u32 }),
 } as const
 
@@ -95,7 +97,12 @@ export const anonymizationEvents = {
   accepted: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, hash: hash32 }),
   /** The author is named: it signed what the members found wrong. */
   refused: struct({ release: transactionId, dataset: fixedBytes(32), version: u32, author: memberId, verdict }),
-  spent: struct({ dataset: fixedBytes(32), version: u32, purpose, recipient: memberId, answer: hash32, epsilon: u32, left: u32 }),
+  contributed: struct({ dataset: fixedBytes(32), version: u32, member: memberId, persons: u32, original: hash32 }),
+  /** `sites`: the institutions that answer. `epsilon`: what the answer is worth; `charged`: what this call spent, nothing when the recipient had paid for it. */
+  spent: struct({
+    dataset: fixedBytes(32), version: u32, purpose, requester: accountId, recipient: memberId, owner: memberId, sites: array(memberId, { max: 64 }),
+    query: hash32, mechanism: oneOf(...MECHANISMS), epsilon: u32, answer: hash32, charged: u32, left: u32,
+  }),
 } as const
 
 /** A person of a selection: random salt, the account, its consent and that consent's version. Without the salt nobody can look for a person. */
@@ -104,6 +111,11 @@ export interface SelectedPerson { readonly salt: Uint8Array; readonly account: U
 /** Leaf of a selection's Merkle tree (RFC 9162), leaves ascending by bytes: hash over salt (32) ‖ account (32) ‖ consent (32) ‖ version (u32). */
 export function selectionLeaf({ salt, account, consent, consentVersion }: SelectedPerson): Uint8Array {
   return hash('selection', salt, account, consent, u32Bytes(consentVersion))
+}
+
+/** What a site commits to by `contribute`: hash over a salt and its people with their rows, so that the table of a data-set version stays what it was. */
+export function contributionHash(salt: Uint8Array, people: Uint8Array): Uint8Array {
+  return hash('contribution', salt, people)
 }
 
 /** Leaf of the original rows' Merkle tree, leaves ascending by bytes: hash over salt (32) ‖ hash of the row's cells (32). */

@@ -1,13 +1,11 @@
 import t from 'tap'
 import { anonymizationEvents, ROLES } from '../../primitives/calls/index.ts'
-import type { CallArgs } from '../../primitives/calls/index.ts'
 import { decode } from '../../primitives/codec.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
 import { readerOf } from '../../contracts/index.ts'
-import { acceptedReleases, budgets, datasets, releaseAttestations, releases } from '../../contracts/anonymization/tables.ts'
+import { acceptedReleases, datasets, releaseAttestations, releases } from '../../contracts/anonymization/tables.ts'
 import { isAccepted, isRefused } from '../../contracts/anonymization/figures.ts'
 import { bytes32 } from '../helpers/contract-world.ts'
-import type { Actor } from '../helpers/contract-world.ts'
 import { DATASET, FIGURES, Scene, TERMS } from '../helpers/dataset-scene.ts'
 import type { Figures, Terms } from '../helpers/dataset-scene.ts'
 
@@ -112,24 +110,4 @@ t.test('a request ends with its time and with its data-set version', async (t) =
   const other = late.selected()
   late.world.timeMs += 31n * 86_400_000n
   t.equal(late.release(other).code, 'REQUEST_NOT_OPEN')
-})
-
-t.test('epsilon is spent before an answer, once for each answer and recipient, and never comes back', async (t) => {
-  const scene = new Scene()
-  const { world } = scene
-  const spend = (actor: Actor, query: string, epsilon: number, changes: Partial<CallArgs<'anonymization', 'spend'>> = {}): Receipt => world.call(actor, 'anonymization', 'spend', { dataset: DATASET, version: 1, purpose: 'HRESCH', query: bytes32(query), mechanism: 'laplace', epsilon, ...changes })
-  const spent = (receipt: Receipt): unknown => decode(anonymizationEvents.spent, receipt.events[0]!.data)
-  const colleague = world.enroll(2, 'researcher', 'colleague')
-  t.equal(spend(colleague, 'q', 10).code, 'QUERY_NOT_PERMITTED')
-  t.equal(spend(scene.researcher, 'q', 10, { purpose: 'TREAT' }).code, 'QUERY_NOT_PERMITTED')
-  t.equal(spend(scene.researcher, 'q', 10, { dataset: bytes32('none') }).code, 'QUERY_NOT_PERMITTED')
-  t.equal(spend(scene.researcher, 'q', 0).code, 'EPSILON_INVALID')
-  t.match(spent(spend(scene.researcher, 'q', 600_000)), { epsilon: 600_000, left: 400_000, recipient: 2 })
-  world.certify(2, colleague.account, 'role', ROLES.researcher)
-  t.match(spent(spend(colleague, 'q', 600_000)), { epsilon: 0, left: 400_000 }, 'the same answer, asked by a colleague')
-  t.equal(spend(colleague, 'q', 600_000, { mechanism: 'gaussian' }).code, 'BUDGET_EXHAUSTED', 'other noise is another answer')
-  t.equal(spend(scene.researcher, 'r', 400_001).code, 'BUDGET_EXHAUSTED')
-  t.match(spent(spend(scene.researcher, 'r', 400_000)), { left: 0 })
-  t.match(spent(spend(scene.researcher, 'r', 400_000)), { epsilon: 0, left: 0 }, 'what is paid stays answered')
-  t.equal(readerOf(world.state).get(budgets, DATASET, 'HRESCH', 2), 1_000_000)
 })

@@ -125,6 +125,7 @@ t.test('after any sequence of calls the lists say what the consents say', async 
     play(SEED + seed, (world) => { last = world })
     const reader = readerOf(last!.state)
     const patients = ['patient1', 'patient2'].map((label, i) => ({ label, member: i + 1 }))
+    let seen = 0
     for (const { label } of patients) {
       const account = findAccount(last!, label)
       const all = listConsents(reader, account, 0, 10_000)
@@ -135,8 +136,9 @@ t.test('after any sequence of calls the lists say what the consents say', async 
         const live = all.filter(({ state, terms }) => state === 'live' && terms.grantee.kind === grantee.kind && of(terms.grantee) === of(grantee))
         t.same(listed.map(({ id }) => toHex(id)).sort(), live.map(({ id }) => toHex(id)).sort(), label)
       }
-      t.ok(all.length > 0)
+      seen += all.length
     }
+    t.ok(seen > 0, 'there were consents to list')
   }
 })
 

@@ -101,7 +101,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await sent(callOf(chain, patients[0]!.party, 'consent', 'revoke', { seq: 2n, consent: patients[0]!.consent }))
   const second = await round('second')
   t.equal(second.csv.trim().split('\r\n').length - 1, 10, 'who withdrew is gone')
-  const held = await stele('dataset', 'verify', second.id, '--config', configs[2]!, '--document', second.document, '--attest')
+  const held = await stele('dataset', 'verify', second.id, '--config', configs[2]!, '--document', second.document, ...rows('second'), '--attest')
   t.match(held, { code: 1, stderr: /DATASET_FILE_MISSING/ }, 'nobody attests before it is held against the first one')
   for (const member of MEMBERS) await json('dataset', 'overlap', second.id, '--config', configs[member - 1]!, '--document', second.document, '--document', first.document, '--selection', at(`first.${member}.json`), '--selection', at(`second.${member}.json`), '--table', at(`${member}.csv`), '--out', at(`overlap.${member}.json`))
   const beside = ['--earlier', first.document, ...MEMBERS.flatMap((member) => ['--part', at(`overlap.${member}.json`)])]
