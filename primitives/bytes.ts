@@ -22,6 +22,21 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return out
 }
 
+const joint = new Uint8Array(4096)
+
+/** The parts behind each other, for one reading only: the next call may write over them. Making a buffer costs more than hashing what goes into it. */
+export function borrowJoined(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  if (length > joint.length) return concatBytes(...parts)
+  let at = 0
+  for (const part of parts) {
+    joint.set(part, at)
+    at += part.length
+  }
+  return joint.subarray(0, length)
+}
+
 /** Byte order, shorter first when one is a prefix: negative, zero or positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length)

@@ -50,7 +50,10 @@ export function readBigInteger(cursor: Cursor): bigint | Miss {
   return BigInt.asIntN(64, value)
 }
 
-/** A byte string of its own: nothing keeps the buffer it came in. */
+/** Longest byte string that V8 keeps in its own heap; a longer one costs a buffer. */
+const SMALL_BYTES = 64
+
+/** A byte string of its own, so that nothing keeps the buffer it came in; where the cursor says so, a long one is a view. */
 export function readBytes(cursor: Cursor): Uint8Array | Miss {
   const { bytes } = cursor
   const tag = bytes[cursor.at++]
@@ -60,10 +63,11 @@ export function readBytes(cursor: Cursor): Uint8Array | Miss {
   if (width > 1 && length < (width === 2 ? 0x100 : 0x10000)) return MISS
   const end = cursor.at + length
   if (end > bytes.length) return MISS
-  const value = new Uint8Array(length)
-  for (let from = cursor.at, to = 0; length <= 64 && from < end; from++, to++) value[to] = bytes[from]!
-  if (length > 64) value.set(bytes.subarray(cursor.at, end))
+  const from = cursor.at
   cursor.at = end
+  if (length > SMALL_BYTES) return cursor.share ? new Uint8Array(bytes.buffer, bytes.byteOffset + from, length) : new Uint8Array(bytes.subarray(from, end))
+  const value = new Uint8Array(length)
+  for (let to = 0; to < length; to++) value[to] = bytes[from + to]!
   return value
 }
 

@@ -48,14 +48,15 @@ function pack(wire: Value): Uint8Array {
 
 /**
  * The value of canonical `bytes`; exactly the bytes that `encode` gives are accepted, so no second encoding of a value exists.
+ * `share`: long byte strings in it are views into `bytes`, for whoever keeps these anyway.
  * Throws `CODEC_TOO_LARGE`, `CODEC_MALFORMED` (not msgpack), `CODEC_VALUE_INVALID` (path and rule) or `CODEC_NOT_CANONICAL`.
  */
-export function decode<T>(schema: Schema<T>, bytes: Uint8Array, limits: { readonly maxBytes?: number } = {}): T {
+export function decode<T>(schema: Schema<T>, bytes: Uint8Array, limits: { readonly maxBytes?: number; readonly share?: boolean } = {}): T {
   const bytesMax = limits.maxBytes ?? CODEC_LIMITS.bytesMax
   if (bytes.length > bytesMax) {
     throw new SteleError({ code: 'CODEC_TOO_LARGE', message: 'more bytes than allowed here', details: { bytes: bytes.length, bytesMax } })
   }
-  const cursor = { bytes, at: 0 }
+  const cursor = { bytes, at: 0, share: limits.share === true }
   const read = schema.read(cursor)
   if (read !== MISS && cursor.at === bytes.length) return read
   return decodeSlowly(schema, bytes)

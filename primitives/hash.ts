@@ -1,5 +1,5 @@
 import { sha256, sha256Hex, sha256Stream } from '#hash'
-import { concatBytes, utf8Bytes } from './bytes.ts'
+import { borrowJoined, concatBytes, utf8Bytes } from './bytes.ts'
 
 export { sha256, sha256Hex, sha256Stream }
 
@@ -33,5 +33,5 @@ export function domainBytes(domain: Domain, ...parts: readonly Uint8Array[]): Ui
 
 /** Domain-separated SHA-256, 32 bytes. */
 export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
-  return sha256(domainBytes(domain, ...parts))
+  return sha256(borrowJoined(domainPrefix(domain), ...parts))
 }

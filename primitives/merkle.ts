@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes } from './bytes.ts'
+import { borrowJoined, equalBytes } from './bytes.ts'
 import { sha256 } from './hash.ts'
 
 /**
@@ -9,8 +9,8 @@ const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)
 
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array(0))
-export const leafHash = (data: Uint8Array): Uint8Array => sha256(concatBytes(LEAF, data))
-export const nodeHash = (left: Uint8Array, right: Uint8Array): Uint8Array => sha256(concatBytes(NODE, left, right))
+export const leafHash = (data: Uint8Array): Uint8Array => sha256(borrowJoined(LEAF, data))
+export const nodeHash = (left: Uint8Array, right: Uint8Array): Uint8Array => sha256(borrowJoined(NODE, left, right))
 
 /** The largest power of two smaller than `size` (size ≥ 2). */
 function split(size: number): number {

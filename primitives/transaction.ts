@@ -1,6 +1,6 @@
 import { array, bytes, decode, encode, fixedBytes, struct, text, u32, u64 } from './codec.ts'
 import type { Infer } from './codec.ts'
-import { toHex } from './bytes.ts'
+import { equalBytes, toHex } from './bytes.ts'
 import { SteleError } from './error.ts'
 import { domainBytes, hash } from './hash.ts'
 import { keyIdToPublicKey } from './signature.ts'
@@ -56,14 +56,14 @@ export function createTransaction(body: Omit<TransactionBody, 'v' | 'signers'>, 
 }
 
 /**
- * Reads untrusted bytes strictly. Signatures are counted here and verified elsewhere, in batches.
+ * Reads untrusted bytes strictly; body and arguments are views into them. Signatures are counted here and verified elsewhere, in batches.
  * Throws CODEC_* with path and rule, `TX_VERSION_UNKNOWN`, `TX_WRONG_CHAIN`, `TX_SIGNATURES_MISMATCH` or `TX_KEY_UNKNOWN_ALGORITHM`.
  */
 export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array): Transaction {
-  const envelope = decode(transactionEnvelope, envelopeBytes, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax })
-  const body = decode(transactionBody, envelope.body, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax })
+  const envelope = decode(transactionEnvelope, envelopeBytes, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax, share: true })
+  const body = decode(transactionBody, envelope.body, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax, share: true })
   if (body.v !== 1) throw new SteleError({ code: 'TX_VERSION_UNKNOWN', message: 'this node does not know this transaction version', details: { version: body.v } })
-  if (!sameBytes(body.chain, chain)) throw new SteleError({ code: 'TX_WRONG_CHAIN', message: 'the transaction names another chain', details: { path: 'chain' } })
+  if (!equalBytes(body.chain, chain)) throw new SteleError({ code: 'TX_WRONG_CHAIN', message: 'the transaction names another chain', details: { path: 'chain' } })
   if (envelope.signatures.length !== body.signers.length) {
     throw new SteleError({ code: 'TX_SIGNATURES_MISMATCH', message: 'the signatures do not match the signers named in the body', details: { path: 'signatures', signers: body.signers.length, signatures: envelope.signatures.length } })
   }
@@ -71,15 +71,11 @@ export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array):
     throw new SteleError({ code: 'TX_KEY_UNKNOWN_ALGORITHM', message: 'a signer names a signature algorithm that this node does not know', details: { path: 'signers' } })
   }
   const id = transactionIdOf(chain, envelope.body)
-  return { id, key: toHex(id), body, bodyBytes: envelope.body, signatures: envelope.signatures, bytes: envelopeBytes }
+  return { id, key: toHex(id), body: { ...body, chain }, bodyBytes: envelope.body, signatures: envelope.signatures, bytes: envelopeBytes }
 }
 
 /** The signatures of a decoded transaction, for a batch verifier. */
 export function signatureItems(transaction: Transaction): SignatureItem[] {
   const message = signingBytes(transaction.body.chain, transaction.bodyBytes)
   return transaction.signatures.map((signature, i) => ({ publicKey: keyIdToPublicKey(transaction.body.signers[i]!)!, message, signature }))
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i])
 }
