@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { SteleError } from '../primitives/error.ts'
+import { JOINT_MESSAGES_MAX } from '../primitives/calls/anonymization.ts'
 import { createSigner } from '../primitives/signature.ts'
 import { noMetrics } from '../primitives/ports.ts'
 import type { Logger, MetricsRegister } from '../primitives/ports.ts'
 import { readAccount, readVersion, readerOf } from '../contracts/index.ts'
+import { releaseRequests } from '../contracts/anonymization/tables.ts'
 import { LocalBlobStore } from '../vault/local-store.ts'
 import { Mailbox } from '../vault/mailbox.ts'
 import { BlobReader } from '../vault/blob-reader.ts'
@@ -75,14 +77,20 @@ export class VaultService {
     await this.store.stop()
   }
 
-  /** Sealed keys come from a custodian of the permitted version, sealed details from the requester's institution; both only for a decision that exists. */
-  mayPost(member: number, { request, kind }: MailboxAddress): boolean {
+  /** Sealed keys come from a custodian of the permitted version, sealed details from the requester's institution; both only for a decision that exists. Masked counts come from a contributor, under its own number. */
+  mayPost(member: number, { request, section, kind }: MailboxAddress): boolean {
     const { store, world } = this.#node.parts
+    if (kind === 'joint') return Math.floor(section / JOINT_MESSAGES_MAX) === member && this.contributes(member, request)
     const found = findDecision(store, request)
     if (found === undefined) return false
     const reader = readerOf(world.view())
     if (kind === 'details') return readAccount(reader, found.decision.requester)?.member === member
     const { record, version, decision } = found.decision
     return decision === 'permit' && (readVersion(reader, record, version)?.custodians.includes(member) ?? false)
+  }
+
+  /** Whether a member has selected persons for this release. */
+  contributes(member: number, request: Uint8Array): boolean {
+    return readerOf(this.#node.parts.world.view()).get(releaseRequests, request)?.contributors.includes(member) ?? false
   }
 }

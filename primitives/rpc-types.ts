@@ -195,7 +195,7 @@ export interface RpcStorageReceipts {
   readonly needed: number
   readonly asOf: AsOf
 }
-export type MailboxKind = 'key' | 'details'
+export type MailboxKind = 'key' | 'details' | 'joint'
 export interface RpcMailboxItem { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly size: number; readonly storedAt: number }
 export interface RpcMailboxEntry { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string; readonly storedAt: number }
 

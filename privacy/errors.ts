@@ -16,6 +16,8 @@ export const PRIVACY_ERRORS = {
   DETAILS_NOT_RECIPIENT: 'The sealed details were not sealed to this key.',
   DETAILS_HASH_MISMATCH: 'The sealed details are not the ones the decision on the ledger commits to.',
   DETAILS_MALFORMED: 'The sealed details opened, but what is inside is not audit details.',
+  MASK_KEY_INVALID: 'A contributor of a joint release offered a public key of small order, with which nothing is secret; leave it out of the next request, and ask it why.',
+  MASK_INPUT_INVALID: 'Counts and masks of a joint release have different or too great lengths; the definition may be too fine for a joint release.',
 } as const
 
 export type PrivacyErrorCode = keyof typeof PRIVACY_ERRORS

@@ -119,8 +119,8 @@ export interface VaultPort {
 }
 export interface MailboxPort {
   put(entry: Omit<MailboxEntry, 'storedAt'>, caller: Caller): Promise<void>
-  get(request: string, section: number, kind: 'key' | 'details', caller: Caller): Promise<MailboxEntry>
-  delete(request: string, section: number, kind: 'key' | 'details', caller: Caller): Promise<boolean>
+  get(request: string, section: number, kind: MailboxItem['kind'], caller: Caller): Promise<MailboxEntry>
+  delete(request: string, section: number, kind: MailboxItem['kind'], caller: Caller): Promise<boolean>
   list(request: string, caller: Caller): Promise<MailboxItem[]>
 }
 

@@ -14,10 +14,13 @@ import { createVaultMetrics } from './metrics.ts'
 import type { VaultMetrics } from './metrics.ts'
 import type { MailboxOptions } from './options.ts'
 
-export const MAILBOX_KINDS = ['key', 'details'] as const
+export const MAILBOX_KINDS = ['key', 'details', 'joint'] as const
 export type MailboxKind = (typeof MAILBOX_KINDS)[number]
 
-/** What an entry waits under: the request's transaction id, the section, and what it is. */
+/**
+ * What an entry waits under: the request's transaction id, the section, and what it is: a sealed key, sealed audit details, or a contributor's masked counts for a joint release.
+ * Of the last, `section` holds member and sequence (`jointSection`).
+ */
 export interface MailboxAddress { readonly request: Uint8Array; readonly section: number; readonly kind: MailboxKind }
 
 export interface MailboxEntry extends MailboxAddress {
@@ -224,8 +227,8 @@ function nameOf({ request, section, kind }: MailboxAddress): string {
 }
 
 function parseName(name: string): MailboxAddress | undefined {
-  const match = /^([0-9a-f]{64})\.(0|[1-9][0-9]{0,9})\.(key|details)$/.exec(name)
-  return match === null ? undefined : { request: fromHex(match[1]!), section: Number(match[2]), kind: match[3] === 'key' ? 'key' : 'details' }
+  const match = /^([0-9a-f]{64})\.(0|[1-9][0-9]{0,9})\.(key|details|joint)$/.exec(name)
+  return match === null ? undefined : { request: fromHex(match[1]!), section: Number(match[2]), kind: MAILBOX_KINDS.find((kind) => kind === match[3])! }
 }
 
 function toEntry(address: MailboxAddress, stored: Stored): MailboxEntry {

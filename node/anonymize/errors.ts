@@ -10,4 +10,8 @@ export const STEWARD_ERRORS = {
   DATASET_FILE_MISSING: 'Comparing releases of the same persons needs a file that is not in hand; details name the release, the file and whose it is. Ask for it and name it on the command line.',
   DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
   DATASET_EVIDENCE_ABSENT: 'The mode of the data set makes members look at more than the document: rows, opened rows, or a joint result of their own; details name what is wanted. No verdict was given.',
+  JOINT_SILENT: 'Another contributor did not answer in time; details name it. Nothing was released. Let every contributor run `stele dataset joint` again: it goes on with fresh masks.',
+  JOINT_FORGED: 'A message of a joint release is not signed by the contributor it claims, or says what no honest one says; details name the contributor. Nothing was released.',
+  JOINT_DIVERGED: 'Contributors saw different totals: one told different things to different others, or counted other rows than it selected. Nothing was released; start again, and if it recurs, leave it out of the next request.',
+  JOINT_SPENT: 'This contributor has used up its messages for the request, by too many fresh starts; ask for a new request.',
 } as const

@@ -5,6 +5,7 @@ import { PURPOSES } from '../../primitives/calls/purposes.ts'
 import { collect, hexBytes, institutionOptions, integer, personOptions } from '../command-options.ts'
 import { comparing, registerOverlap } from './dataset-overlap.ts'
 import type { DefineOptions, DeskOptions, RequestOptions } from '../dataset/define.ts'
+import type { JointOptions } from '../dataset/joint.ts'
 import type { OpenOptions, ReleaseOptions, SelectOptions } from '../dataset/publish.ts'
 import type { VerifyOptions } from '../dataset/verify.ts'
 
@@ -50,6 +51,10 @@ researcher once the release is accepted.`)
     .requiredOption('--table <file>', 'CSV with the columns of the data set and the account of each person').option('--account <column>', 'column with the account, in hex', 'account')
     .requiredOption('--out <file>', 'the persons selected, for the author').requiredOption('--rows-out <file>', 'their rows, in another order; the mode says who gets them'))
     .action(async (options: SelectOptions) => (await import('../dataset/publish.ts')).select(options))
+  institutionOptions(dataset.command('joint').description('compute the release together with the other contributors, from masked counts; all run it at the same time (mode joint)')
+    .requiredOption('--dataset <file>', 'what `dataset define` wrote').requiredOption('--rows <file>', 'what this institution\'s `dataset select` wrote')
+    .option('--wait-s <n>', 'how long another contributor may be silent, in seconds', integer(1, 86_400), 120).requiredOption('--out <file>', 'the release, for `dataset release` or `dataset verify`'))
+    .action(async (options: JointOptions) => (await import('../dataset/joint.ts')).joint(options))
   institutionOptions(dataset.command('release').description('compute the release over all selections, and claim it on the ledger')
     .requiredOption('--dataset <file>', 'what `dataset define` wrote').addOption(files('--selection', 'of each contributor').makeOptionMandatory())
     .addOption(files('--rows', 'of each contributor').conflicts('joint')).option('--joint <file>', 'what `dataset joint` computed (mode joint)')

@@ -5,7 +5,7 @@ import { readAccount, readerOf } from '../../contracts/index.ts'
 import type { Caller, MailboxPort, VaultPort } from '../../rpc/ports.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from '../../rpc/shapes/vault.ts'
 import type { BlobStat } from '../../vault/ports.ts'
-import type { MailboxAddress, MailboxEntry as StoredEntry } from '../../vault/mailbox.ts'
+import type { MailboxAddress, MailboxEntry as StoredEntry, MailboxKind } from '../../vault/mailbox.ts'
 import { putSmallBlob } from '../../vault/put-small-blob.ts'
 import { findDecision } from '../decisions.ts'
 import type { LocatedDecision } from '../decisions.ts'
@@ -17,6 +17,8 @@ import type { VaultService } from '../vault-service.ts'
 import type { Head } from './head.ts'
 
 const MISSING_RANGES_MAX = 1024
+/** How long masked counts wait for the other contributors, ms. */
+const JOINT_KEPT_MS = 86_400_000
 const forbidden = (): SteleError => new SteleError({ code: 'RPC_FORBIDDEN', message: 'the account that signed may not do this' })
 const notFound = (): SteleError => new SteleError({ code: 'RPC_NOT_FOUND', message: 'there is no such thing, or it is not for the caller to know' })
 
@@ -98,6 +100,7 @@ export class NodeMailbox implements MailboxPort {
 
   async put({ request, section, kind, sealed }: Omit<MailboxEntry, 'storedAt'>, caller: Caller): Promise<void> {
     const address = { request: fromHex(request), section, kind }
+    if (kind === 'joint') return this.#putJoint(address, fromHex(sealed), caller)
     const { decision } = this.#decision(address.request)
     const isRequester = toHex(decision.requester) === caller.account
     const isCustodian = (caller.kind === 'institution' || caller.kind === 'service') && this.#vault.mayPost(caller.member, address)
@@ -106,8 +109,12 @@ export class NodeMailbox implements MailboxPort {
   }
 
   /** A sealed key is served only after the same quorum check that its custodian made: serving again is releasing again (DESIGN §5.13). */
-  async get(request: string, section: number, kind: 'key' | 'details', caller: Caller): Promise<MailboxEntry> {
+  async get(request: string, section: number, kind: MailboxKind, caller: Caller): Promise<MailboxEntry> {
     const address = { request: fromHex(request), section, kind }
+    if (kind === 'joint') {
+      if (!this.#isContributor(caller, address.request)) throw notFound()
+      return entryJson(address, await this.#vault.office.get(address))
+    }
     const { decision } = this.#decision(address.request)
     if (!this.#mayRead(decision, kind, caller)) throw notFound()
     const entry = await this.#vault.office.get(address)
@@ -115,7 +122,9 @@ export class NodeMailbox implements MailboxPort {
     return entryJson(address, entry)
   }
 
-  async delete(request: string, section: number, kind: 'key' | 'details', caller: Caller): Promise<boolean> {
+  async delete(request: string, section: number, kind: MailboxKind, caller: Caller): Promise<boolean> {
+    // Masked counts end by themselves: who could take them back could make others answer a question twice.
+    if (kind === 'joint') throw notFound()
     const address = { request: fromHex(request), section, kind }
     const { decision } = this.#decision(address.request)
     const isSubject = toHex(decision.subject) === caller.account
@@ -139,7 +148,20 @@ export class NodeMailbox implements MailboxPort {
     return found
   }
 
-  #mayRead({ requester, subject }: LocatedDecision['decision'], kind: 'key' | 'details', caller: Caller): boolean {
+  /** Through its own node only: the others take a member's messages from no one else. */
+  async #putJoint(address: MailboxAddress, sealed: Uint8Array, caller: Caller): Promise<void> {
+    const { rules, config, clock } = this.#node.parts
+    const isOwn = rules.members.voters.find(({ node }) => node === config.node)?.member === caller.member
+    if (!isOwn || caller.kind !== 'institution' || !this.#vault.mayPost(caller.member, address)) throw notFound()
+    await this.#vault.office.put({ ...address, sealed, untilMs: clock.nowMs() + JOINT_KEPT_MS })
+  }
+
+  #isContributor(caller: Caller, request: Uint8Array): boolean {
+    return caller.kind === 'institution' && this.#vault.contributes(caller.member, request)
+  }
+
+  #mayRead({ requester, subject }: LocatedDecision['decision'], kind: MailboxKind, caller: Caller): boolean {
+    if (kind === 'joint') return false
     if (kind === 'key') return toHex(requester) === caller.account
     if (toHex(subject) === caller.account) return true
     const account = readAccount(readerOf(this.#node.parts.world.view()), subject)

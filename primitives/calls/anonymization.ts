@@ -105,6 +105,14 @@ export const anonymizationEvents = {
   }),
 } as const
 
+/** Messages that one contributor may leave for a joint release. */
+export const JOINT_MESSAGES_MAX = 4_096
+
+/** Where the mailbox keeps a contributor's message number `sequence` (from 0). */
+export function jointSection(member: number, sequence: number): number {
+  return member * JOINT_MESSAGES_MAX + sequence
+}
+
 /** A person of a selection: random salt, the account, its consent and that consent's version. Without the salt nobody can look for a person. */
 export interface SelectedPerson { readonly salt: Uint8Array; readonly account: Uint8Array; readonly consent: Uint8Array; readonly consentVersion: number }
 

@@ -9,7 +9,7 @@ import { callerOf } from '../signed.ts'
 const COMMIT_MS_MAX = 120_000
 /** Bytes of one blob that comes inside the request; the whole request is bounded by the body limit. */
 const INLINE_BYTES_MAX = 256 * 1024
-const section = Type.Integer({ minimum: 0, maximum: 0xffff, description: 'section of the record' })
+const section = Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'section of the record; of kind `joint`: member × 4,096 + sequence' })
 const status = { blob: SAMPLE.blob, size: '2097184', chunks: 2, missing: [[1, 1]], complete: false } as const
 const entry = { request: SAMPLE.transaction, section: 1, kind: 'key', sealed: SAMPLE.bytes, storedAt: SAMPLE_TIME_MS } as const
 const refusals = ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED']
@@ -71,7 +71,7 @@ export const vaultCommit = defineMethod({
 
 export const mailboxPut = defineMethod({
   name: 'vault_mailbox_put',
-  summary: 'Leaves a sealed key or sealed audit details for those who may open it.',
+  summary: 'Leaves a sealed key or sealed audit details for those who may open it, or masked counts for the other contributors of a joint release.',
   params: { request: transactionId, section, kind: mailboxKind, sealed: hexUpTo(64 * 1024, 'sealed bytes'), auth },
   result: record({ stored: Type.Boolean() }),
   errors: [...refusals, 'MAILBOX_FORBIDDEN', 'MAILBOX_CONFLICT', 'MAILBOX_FULL'],

@@ -20,13 +20,13 @@ export const storageReceipts = record({
 })
 export type StorageReceipts = Static<typeof storageReceipts>
 
-export const mailboxKind = oneOf(['key', 'details'])
+export const mailboxKind = oneOf(['key', 'details', 'joint'])
 export const mailboxEntry = record({
-  request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff }), kind: mailboxKind,
+  request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }), kind: mailboxKind,
   sealed: hexUpTo(64 * 1024, 'sealed bytes'), storedAt: timeMs,
 })
 export type MailboxEntry = Static<typeof mailboxEntry>
-export const mailboxItem = record({ request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff }), kind: mailboxKind, size: Type.Integer({ minimum: 1 }), storedAt: timeMs })
+export const mailboxItem = record({ request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }), kind: mailboxKind, size: Type.Integer({ minimum: 1 }), storedAt: timeMs })
 export type MailboxItem = Static<typeof mailboxItem>
 
 /** Most chunks of one blob whose hashes fit into an answer (64 GiB). */

@@ -1,5 +1,6 @@
 import { checkRisk } from './anonymize.ts'
 import { buildRelease } from './build-release.ts'
+import type { TreeColumn } from './coding.ts'
 import type { AttributeDefinition, DatasetDefinition } from './definition.ts'
 import type { Hierarchy } from './hierarchy.ts'
 import { jointRecoding, treeColumns } from './joint.ts'
@@ -35,8 +36,9 @@ export function payloadCells(definition: DatasetDefinition, classes: number): nu
 
 /** One institution's part in a joint release: its rows, checked as any table, and their published values. */
 export class JointContribution {
-  readonly rows: JointRows
   readonly rowCount: number
+  readonly #columns: readonly TreeColumn[]
+  readonly #floor: number
   readonly #dropped: number
   readonly #definition: DatasetDefinition
   /** Combination of published values of each row. */
@@ -48,7 +50,9 @@ export class JointContribution {
     this.#definition = definition
     this.#dropped = prepared.droppedCount
     this.rowCount = prepared.rowCount
-    this.rows = new JointRows(treeColumns(prepared), prepared.rowCount, floor)
+    this.#columns = treeColumns(prepared)
+    this.#floor = floor
+    if (prepared.rowCount < floor) refuse('ANONYMIZATION_K_ABOVE_ROWS', { rule: 'siteFloor ≤ rows of the institution', rows: prepared.rowCount, siteFloor: floor })
     this.#combination = new Int32Array(prepared.rowCount)
     for (const [i, { attribute: { name }, values }] of domainsOf(definition).entries()) {
       const place = new Map(values.map((value, at) => [value, at]))
@@ -58,11 +62,16 @@ export class JointContribution {
     }
   }
 
-  /** The own counts for the last round. */
-  countPayload(classes: number): Uint32Array {
+  /** The rows at the beginning: all in one part. */
+  start(): JointRows {
+    return new JointRows(this.#columns, this.rowCount, this.#floor)
+  }
+
+  /** The own counts for the last round, when the tree is grown. */
+  countPayload(rows: JointRows, classes: number): Uint32Array {
     const cells = new Uint32Array(payloadCells(this.#definition, classes))
     const combinations = quotient(cells.length - 1, classes)
-    const classOf = this.rows.classes()
+    const classOf = rows.classes()
     for (const [row, combination] of this.#combination.entries()) cells[classOf[row]! * combinations + combination]!++
     cells[cells.length - 1] = this.#dropped
     return cells
