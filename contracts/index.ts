@@ -4,11 +4,15 @@ import { consent } from './consent/contract.ts'
 import { identity } from './identity/contract.ts'
 import { membership } from './membership/contract.ts'
 import { recordsContract } from './records/contract.ts'
+import type { Contract } from './runtime/contract.ts'
 import { Registry } from './runtime/registry.ts'
 
-/** The contracts of this build with their activation heights. A change of behaviour is a new version with a new height; the old file stays. */
-export function builtInRegistry(): Registry {
-  return new Registry([identity, consent, recordsContract, access, anonymization, membership].map((contract) => ({ contract, fromHeight: 0n })))
+/**
+ * The contracts of this build. A change of behaviour is a new version beside the old one, which stays: it waits in `dormant` until the members activate it by a vote, so that
+ * nodes can be updated one after the other.
+ */
+export function builtInRegistry(dormant: readonly Contract[] = []): Registry {
+  return new Registry([identity, consent, recordsContract, access, anonymization, membership].map((contract) => ({ contract, fromHeight: 0n })), dormant)
 }
 
 export { recheck, GONE_CODES } from './access/recheck.ts'
@@ -31,7 +35,9 @@ export type { AuthorisationCode, BlockCode } from './runtime/codes.ts'
 export { executeActivation, executeBlock, executeRecovery, proofsOf, proposeBlock } from './runtime/execute.ts'
 export type { BlockOutcome, ExecutionBlock, ExecutionPorts, Proposal } from './runtime/execute.ts'
 export type { StateStore, StateView, Verified } from './runtime/ports.ts'
+export type { Contract } from './runtime/contract.ts'
 export { Registry } from './runtime/registry.ts'
+export type { VotedVersion } from './runtime/registry.ts'
 export { ReplayWindow, WindowLayer } from './runtime/replay-window.ts'
 export type { ReplayView, WindowBlock, WindowContent } from './runtime/replay-window.ts'
 export { readerOf } from './runtime/table.ts'

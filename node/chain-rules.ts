@@ -6,8 +6,8 @@ import { memberSetHash } from '../primitives/member-set.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { Reader } from '../contracts/index.ts'
 import type { ExecutedBlock } from './executed-block.ts'
-import { pendingStep, readerOf, readMemberSet, readMemberSets, readParameters } from '../contracts/index.ts'
-import type { PendingStep } from '../contracts/index.ts'
+import { pendingStep, readActivations, readerOf, readMemberSet, readMemberSets, readParameters } from '../contracts/index.ts'
+import type { PendingStep, VotedVersion } from '../contracts/index.ts'
 
 /** What the state under a header fixes for it. */
 export interface HeaderRules {
@@ -22,6 +22,8 @@ export interface HeaderRules {
 export interface NextRules extends HeaderRules {
   readonly limits: ChainParameters
   readonly step: PendingStep | undefined
+  /** Contract versions that members have activated, in force or to come. */
+  readonly activations: readonly VotedVersion[]
 }
 
 /** Reads the rules for the next block from the state under it. What did not change since `before` is not hashed again. */
@@ -29,7 +31,7 @@ export function nextRules(chain: Uint8Array, reader: Reader, before?: NextRules,
   const limits = readParameters(reader)
   const members = before === undefined || membersChanged ? readMemberSet(reader) : before.members
   return {
-    chain, members, limits, step: pendingStep(reader),
+    chain, members, limits, step: pendingStep(reader), activations: readActivations(reader),
     memberSet: members === before?.members ? before.memberSet : memberSetHash(chain, members),
     parameters: before !== undefined && limits === before.limits ? before.parameters : parametersHash(chain, limits),
   }

@@ -317,7 +317,7 @@ export class Executor {
   /** Signatures inside transactions' arguments, for the door. */
   proofs(transaction: Transaction): readonly SignatureItem[] {
     const tip = this.tip
-    return proofsOf(readerOf(tip.layer ?? this.#ports.world.view()), this.#ports.registry, { height: BigInt(tip.height + 1), chainId: this.#options.chain }, transaction)
+    return proofsOf(readerOf(tip.layer ?? this.#ports.world.view()), this.#ports.registry.under(tip.rules.activations), { height: BigInt(tip.height + 1), chainId: this.#options.chain }, transaction)
   }
 
   /** Where execution writes; a seam for the test that plants a wrong write. */

@@ -3,7 +3,7 @@ import type { MembershipChange } from '../primitives/calls/membership.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { GenesisMember } from '../primitives/genesis.ts'
 import { certificateQuorum, commitQuorum } from '../primitives/member-set.ts'
-import type { RpcClusterStatus, RpcMembership } from '../primitives/rpc-types.ts'
+import type { RpcClusterStatus, RpcMembership, RpcNodeInfo } from '../primitives/rpc-types.ts'
 
 function usage(message: string, details: Readonly<Record<string, unknown>> = {}): SteleError {
   return new SteleError({ code: 'USAGE_MEMBERSHIP', message, details })
@@ -31,6 +31,12 @@ export function changeOfCard(kind: 'add' | 'replace' | 'rotate', card: GenesisMe
   if (!isSame && !sameNode) throw usage('keys of the member and of its node are rotated one after the other')
   if (sameNode && known.addresses.join(' ') === node.addresses.join(' ')) return { kind: 'rotateMember', value: { member, governanceKey, operatorKey, operatorSealKey, certification: node.certification } }
   return { kind: 'rotateNode', value: node }
+}
+
+/** Refuses to agree to a contract version that the member's own node does not hold: it would stop at that height. Throws `CONTRACT_VERSION_MISSING`. */
+export function mustHold(held: RpcNodeInfo['contracts'], { contract, version }: { readonly contract: string; readonly version: number }): void {
+  const newest = held.find(({ name }) => name === contract)?.version
+  if (newest === undefined || newest < version) throw new SteleError({ code: 'CONTRACT_VERSION_MISSING', message: 'the node of this member lacks the contract version; update its program before the members activate it', details: { contract, version, newest: newest ?? 0 } })
 }
 
 export interface Preflight {

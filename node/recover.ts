@@ -50,6 +50,6 @@ export async function recoverWindow(store: ChainStore, chain: Uint8Array, regist
     if (receipts.length !== block.envelope.transactions.length) throw worldError('STATE_DAMAGED', { row: `receipts of height ${height}` })
     blocks.push({ height: BigInt(height), timeMs: block.header.timeMs, transactions: block.envelope.transactions.map((bytes) => decodeTransaction(bytes, chain)), receipts })
   }
-  window.rebuild(registry, blocks.reverse())
+  window.rebuild(registry.under(tip.rules.activations), blocks.reverse())
   return window
 }

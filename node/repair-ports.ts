@@ -1,3 +1,4 @@
+import { builtInRegistry } from '../contracts/index.ts'
 import { toHex } from '../primitives/bytes.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { RpcPorts } from '../rpc/ports.ts'
@@ -42,6 +43,6 @@ function bareInfo({ mode, repairReason }: SteleNode, { config, genesis }: NodeSe
   const chain = toHex(headerRules(genesis).chain)
   return {
     node: config.node, member: member.member, name: member.name, chain, role: 'follower', mode: mode === 'starting' ? 'normal' : mode, leader: null, term: 0,
-    versions: { ...VERSIONS, software: STELE_VERSION }, startedAt: 0, peers: 0, mempool: 0, peer: '', listen: [], firstHeight: 0, snapshotHeight: 0, modeReason: repairReason?.slice(0, 256) ?? null, asOf: { height: 0, hash: chain, term: 0 },
+    versions: { ...VERSIONS, software: STELE_VERSION }, startedAt: 0, peers: 0, mempool: 0, peer: '', listen: [], firstHeight: 0, snapshotHeight: 0, modeReason: repairReason?.slice(0, 256) ?? null, contracts: [...builtInRegistry().newest()], asOf: { height: 0, hash: chain, term: 0 },
   }
 }

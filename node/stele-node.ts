@@ -7,7 +7,7 @@ import { Driver } from '../consensus/driver.ts'
 import { Finality } from '../consensus/finality.ts'
 import { Mempool } from '../consensus/mempool.ts'
 import { DEFAULT_PROPOSER } from '../consensus/proposer.ts'
-import type { Reader } from '../contracts/index.ts'
+import type { Reader, Registry } from '../contracts/index.ts'
 import { builtInRegistry, readerOf, readNode } from '../contracts/index.ts'
 import { DEFAULT_P2P } from '../p2p/options.ts'
 import { createNetwork } from '../p2p/network.ts'
@@ -36,6 +36,7 @@ import type { ChainRules } from './chain-rules.ts'
 import { CertificatePursuit } from './certificate-pursuit.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
+import { ContractVersions } from './contract-versions.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 import { firstDifference, serveDigests } from './diagnose.ts'
 import type { FirstDifference } from './diagnose.ts'
@@ -84,6 +85,8 @@ export interface NodeCollaborators {
   readonly clock?: Clock
   /** Where the ledger lives; a seam for the tests that crash. */
   readonly fileSystem?: FileSystem
+  /** The contracts of this program; a seam for the test of a version that no program has yet. */
+  readonly registry?: Registry
   /** An invariant broke or the disk failed: end the process, the data on disk are sound. */
   readonly fatal: (error: unknown) => void
   /** Start by taking a snapshot from the other members, if there is one. */
@@ -117,6 +120,8 @@ export interface NodeParts {
   readonly finality: Finality
   readonly evidence: EvidenceStore
   readonly presence: PresenceWatch
+  readonly registry: Registry
+  readonly versions: ContractVersions
   readonly ownKeys: OwnKeys
   readonly keeper: RosterKeeper
   readonly votes: Votes
@@ -224,7 +229,8 @@ export class SteleNode {
     const archives = await ArchiveShelf.open(config.dataDir, rules.chain, logger)
     this.#archives = archives
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
-    const registry = builtInRegistry()
+    const registry = this.#with.registry ?? builtInRegistry()
+    const versions = new ContractVersions(registry, logger)
     const verifyBatch = verifier.verifyBatch.bind(verifier)
     const reader = new TransactionReader(rules.chain, (items) => verifier.verifyUnseen(items))
     const createGround = async (upon: Ledger, world: WorldState): Promise<Ground> => {
@@ -241,11 +247,12 @@ export class SteleNode {
       throw error
     })
     const { tip } = executor
-    const standing = await this.#admitKeys(ownKeys, rules, world).catch(async (error: unknown) => {
+    const standing = await this.#admit(ownKeys, registry, rules, world, executor).catch(async (error: unknown) => {
       await Promise.all([verifier.stop(), ledger.close(), world.close()])
       archives.close()
       throw error
     })
+    versions.look(tip.rules.activations, tip.height)
     if (standing === 'ahead') logger.warn({ code: 'NODE_KEYS_AHEAD' }, 'the ledger here names other keys for this node; it follows without a vote until it has come to the vote that gave it these. If there was none, nobody lets it in: check `keystore`')
     const mempool = new Mempool(config.mempool, () => rules.members.voters.length)
     const book = new TransactionBook()
@@ -297,7 +304,7 @@ export class SteleNode {
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { registry, versions, ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
@@ -331,8 +338,10 @@ export class SteleNode {
     logger.info({ node: config.node, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
-  async #admitKeys(ownKeys: OwnKeys, rules: ChainRules, world: WorldState): Promise<KeyStanding> {
+  /** Whether the node may take part from where its state stands: with these keys, and with the contract versions of this program. Throws NODE_* and `CONTRACT_VERSION_MISSING`. */
+  async #admit(ownKeys: OwnKeys, registry: Registry, rules: ChainRules, world: WorldState, { tip }: Executor): Promise<KeyStanding> {
     const { config } = this.#settings
+    registry.under(tip.rules.activations).requireAt(BigInt(tip.height + 1))
     return ownKeys.admit(readerOf(world.view()), { joins: config.p2p.peers !== undefined, formerly: rules.keysOf(config.node) })
   }
 
@@ -569,6 +578,7 @@ export class SteleNode {
 
   #blockCommitted(block: ExecutedBlock): void {
     this.#finalWaitsSinceMs ??= this.#clock.monotonicMs()
+    this.parts.versions.look(block.rules.activations, block.height)
     if (this.parts.rules.follow(block)) {
       const nodes = this.parts.keeper.follow(block)
       this.#with.logger.info({ height: block.height, voters: this.parts.rules.members.voters.map(({ node }) => node), nodes: nodes.map(({ node }) => node) }, 'the members or parameters of the chain changed')

@@ -285,6 +285,8 @@ export interface RpcNodeInfo {
   readonly snapshotHeight: number
   /** What it repairs, or how far it has come with a snapshot; null in other modes. */
   readonly modeReason: string | null
+  /** The newest version of each contract that this node holds, in force or not. */
+  readonly contracts: readonly { readonly name: string; readonly version: number }[]
   readonly asOf: AsOf
 }
 

@@ -19,5 +19,5 @@ export const MEMBERSHIP_CODES = {
   VOTERS_TOO_MANY: 'the chain has as many voters as a member set has room for',
   PARAMETERS_INVALID: 'a parameter is out of its bounds, or the policy names an unknown purpose or role',
   PARAMETER_FIXED: 'lifetimeMsMax stays as genesis set it: the table of recent transactions is cut by it',
-  ACTIVATION_INVALID: 'a contract version is activated in ascending order, at a height at least 100 blocks ahead',
+  ACTIVATION_INVALID: 'a contract version is activated in ascending order, at a height at least 100 blocks ahead; the contract is one of the chain\'s',
 } as const

@@ -1,4 +1,5 @@
 import { equalBytes } from '../../primitives/bytes.ts'
+import { CALLS } from '../../primitives/calls/index.ts'
 import type { MembershipChange, ProposedNode } from '../../primitives/calls/membership.ts'
 import { nodeCertificationBytes, parametersFault } from '../../primitives/genesis.ts'
 import { MEMBER_SET_VOTERS_MAX } from '../../primitives/member-set.ts'
@@ -78,6 +79,8 @@ function shapeFault(context: CheckContext, change: MembershipChange): Fault | un
     }
     case 'activate': {
       const { contract, version, height } = change.value
+      // A name that no contract has would stop every node at that height.
+      if (!Object.hasOwn(CALLS, contract)) return 'ACTIVATION_INVALID'
       const earlier = (context.get(activations) ?? []).filter((each) => each.contract === contract)
       if (height < context.block.height + ACTIVATION_NOTICE_BLOCKS || version < 2) return 'ACTIVATION_INVALID'
       return earlier.some((each) => each.version >= version || each.height >= height) ? 'ACTIVATION_INVALID' : undefined

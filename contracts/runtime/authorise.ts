@@ -2,6 +2,7 @@ import { equalBytes } from '../../primitives/bytes.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { accounts, isActiveSignKey } from '../identity/accounts.ts'
 import type { Account } from '../identity/accounts.ts'
+import { readActivations } from '../membership/members.ts'
 import type { AuthorisationCode } from './codes.ts'
 import type { Registry } from './registry.ts'
 import type { ReplayView } from './replay-window.ts'
@@ -36,6 +37,6 @@ export function authorise(sources: AuthorisationSources, block: AuthorisationBlo
   const [signer] = body.signers
   if (body.signers.length !== 1 || signer === undefined || !isActiveSignKey(account, signer, block.height)) return { notIncludable: 'SIGNER_NOT_ACTIVE' }
   // Suspension must not shut the way out: a patient can always withdraw a consent.
-  if (account.suspended && sources.registry.call(body.contract, body.call, block.height)?.openWhileSuspended !== true) return { notIncludable: 'ACCOUNT_SUSPENDED' }
+  if (account.suspended && sources.registry.under(readActivations(sources.reader)).call(body.contract, body.call, block.height)?.openWhileSuspended !== true) return { notIncludable: 'ACCOUNT_SUSPENDED' }
   return { account }
 }

@@ -8,7 +8,7 @@ import type { Transaction } from '../../primitives/transaction.ts'
 import type { Account } from '../identity/accounts.ts'
 import { activate, openEpoch, pendingStep } from '../membership/activation.ts'
 import type { VoterChange } from '../membership/activation.ts'
-import { readParameters } from '../membership/members.ts'
+import { readActivations, readParameters } from '../membership/members.ts'
 import type { MemberSet } from '../../primitives/member-set.ts'
 import { authorise } from './authorise.ts'
 import type { AuthorisationCode, BlockCode } from './codes.ts'
@@ -26,7 +26,7 @@ import { replayMinutes } from './tables.ts'
 /** What of a header execution sees. `parentTimeMs` is genesis time for block 1. */
 export interface ExecutionBlock { readonly height: bigint; readonly timeMs: bigint; readonly parentTimeMs: bigint; readonly chainId: Uint8Array }
 
-/** `state` and `window`: this block's own layers over its parent's; dropped by their owner when the block comes to nothing. */
+/** `registry`: versions of this build; what is voted stands in the state. `state` and `window`: this block's own layers over its parent's; dropped by their owner when the block comes to nothing. */
 export interface ExecutionPorts { readonly state: StateStore; readonly window: WindowLayer; readonly registry: Registry; readonly verified: Verified }
 
 export type BlockOutcome =
@@ -56,8 +56,10 @@ class BlockExecution {
   private readonly minutes = new Map<bigint, Uint8Array>()
 
   constructor(ports: ExecutionPorts, block: ExecutionBlock) {
-    this.ports = ports
     this.reader = readerOf(ports.state)
+    const registry = ports.registry.under(readActivations(this.reader))
+    registry.requireAt(block.height)
+    this.ports = { ...ports, registry }
     this.block = { height: block.height, timeMs: block.timeMs, chainId: block.chainId, parameters: readParameters(this.reader) }
     this.parentTimeMs = block.parentTimeMs
   }

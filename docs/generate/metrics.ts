@@ -96,7 +96,7 @@ ${rows.join('\n')}
 | path | answers |
 |---|---|
 | \`/livez\` | 200 while the process answers. Restart the process when it does not |
-| \`/readyz\` | 200 when the node should get traffic, else 503 with one line per reason: mode, leader, quorum for writes, quorum for finality, lag, finality, storage. \`?verbose\` lists all checks |
+| \`/readyz\` | 200 when the node should get traffic, else 503 with one line per reason: mode, keys, leader, quorum for writes, quorum for finality, lag, finality, storage. \`?verbose\` lists all checks |
 | \`/healthz\` | as \`/readyz\` |
 `
 }

@@ -10,7 +10,7 @@ import { SteleError } from '../../primitives/error.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import { hexBytes, institutionOptions, integer, openDesk, passphraseOf } from '../command-options.ts'
 import type { Institution } from '../institution.ts'
-import { changeOfCard, preflight } from '../membership-change.ts'
+import { changeOfCard, mustHold, preflight } from '../membership-change.ts'
 import type { Preflight } from '../membership-change.ts'
 import { formatMembership, formatPreflight } from '../membership-text.ts'
 import { EXIT, print, printJson, say } from '../output.ts'
@@ -118,7 +118,11 @@ async function changeOf(kind: Kind, desk: Institution, { card, member, parameter
   }
   switch (kind) {
     case 'remove': return { kind, value: { member: need(member, '--member') } }
-    case 'activate': return { kind, value: { contract: need(contract, '--contract'), version: need(version, '--version'), height: BigInt(need(height, '--height')) } }
+    case 'activate': {
+      const value = { contract: need(contract, '--contract'), version: need(version, '--version'), height: BigInt(need(height, '--height')) }
+      mustHold((await desk.client.call('node_info', {})).contracts, value)
+      return { kind, value }
+    }
     case 'parameters': {
       const [{ readFileSync }, { fromJson }, { chainParameters }] = await Promise.all([import('node:fs'), import('../../primitives/codec.ts'), import('../../primitives/genesis.ts')])
       return { kind, value: fromJson(chainParameters, JSON.parse(readFileSync(need(parameters, '--parameters'), 'utf8')) as never) }
@@ -128,6 +132,13 @@ async function changeOf(kind: Kind, desk: Institution, { card, member, parameter
       return changeOfCard(kind, readMemberFile(need(card, '--card')), await desk.client.call('cluster_membership', {}))
     }
   }
+}
+
+/** Who votes for a version that its own node lacks would stop that node at its height. */
+async function checkActivation({ client }: Institution, proposal: Uint8Array, against: boolean): Promise<void> {
+  const { change } = (await client.call('cluster_membership', {})).proposals.find((each) => each.proposal === toHex(proposal)) ?? {}
+  const { kind, value } = (change ?? {}) as { readonly kind?: string; readonly value?: { readonly contract: string; readonly version: number } }
+  if (kind === 'activate' && value !== undefined && !against) mustHold((await client.call('node_info', {})).contracts, value)
 }
 
 async function check(change: MembershipChange, desk: Institution): Promise<Preflight> {
@@ -185,6 +196,7 @@ async function vote(proposal: Uint8Array, { against, reason, textHash, ...option
   const signer = await governanceSigner(options)
   const desk = await openDesk(options)
   try {
+    await checkActivation(desk, proposal, against === true)
     await castVote(desk, signer, { proposal, vote: against === true ? 'no' : 'yes', reason, text: textHash ?? null })
     const state = await stateOf(desk, proposal)
     if (options.json === true) printJson({ proposal: toHex(proposal), state })

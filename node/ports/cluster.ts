@@ -68,7 +68,7 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
     return {
       node: config.node, member, name, chain: toHex(rules.chain), role: this.#role(), mode: this.#node.mode === 'starting' ? 'normal' : this.#node.mode,
       leader: leader === 0 ? null : leader, term, versions: VERSIONS, startedAt: startedAtMs, peers: network.raft.reachable().length, mempool: mempool.size,
-      peer: network.host.peerId, listen: network.host.addresses(), firstHeight: this.#node.parts.store.floor, snapshotHeight: this.#node.parts.maker.newestHeight, modeReason: this.#node.repairReason?.slice(0, 256) ?? null, asOf: this.#head.asOf,
+      peer: network.host.peerId, listen: network.host.addresses(), firstHeight: this.#node.parts.store.floor, snapshotHeight: this.#node.parts.maker.newestHeight, modeReason: this.#node.repairReason?.slice(0, 256) ?? null, contracts: [...this.#node.parts.registry.newest()], asOf: this.#head.asOf,
     }
   }
 
@@ -116,8 +116,8 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   #own(): OwnStatus {
-    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence, ownKeys } = this.#node.parts
-    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(ownKeys.standing === 'ahead' ? ['its ledger names other keys for it: it has no vote'] : []), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
+    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence, ownKeys, versions } = this.#node.parts
+    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(ownKeys.standing === 'ahead' ? ['its ledger names other keys for it: it has no vote'] : []), ...versions.problems(store.height), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
     return { role: this.#role(), term: driver.status.term, height: store.height, finalHeight: finality.finalHeight, version: STELE_VERSION, uptimeMs: clock.nowMs() - startedAtMs, problems }
   }
 

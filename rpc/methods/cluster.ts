@@ -44,7 +44,7 @@ export const nodeInfoMethod = defineMethod({
     name: 'a follower', params: {},
     result: {
       node: 1, member: 1, name: 'hospital-a', chain: SAMPLE.chain, role: 'follower', mode: 'normal', leader: 2, term: 7, versions: { software: '0.1.0', rpc: 1, wire: 1, storage: 1 },
-      startedAt: SAMPLE_TIME_MS, peers: 3, mempool: 0, peer: '12D3KooWExample', listen: ['/ip4/127.0.0.1/tcp/9001'], firstHeight: 1, snapshotHeight: 0, modeReason: null, asOf: SAMPLE_AS_OF,
+      startedAt: SAMPLE_TIME_MS, peers: 3, mempool: 0, peer: '12D3KooWExample', listen: ['/ip4/127.0.0.1/tcp/9001'], firstHeight: 1, snapshotHeight: 0, modeReason: null, contracts: [{ name: 'identity', version: 1 }], asOf: SAMPLE_AS_OF,
     },
   }],
   access: 'public',

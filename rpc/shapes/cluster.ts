@@ -32,7 +32,7 @@ export const nodeInfo = record({
   versions: record({ software: text, rpc: count, wire: count, storage: count }), startedAt: timeMs, peers: count, mempool: count,
   peer: text, listen: Type.Array(text, { maxItems: 16 }),
   firstHeight: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'lowest block the node keeps' }), snapshotHeight: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'its newest certified snapshot; 0 when it has none' }),
-  modeReason: nullable(text), asOf,
+  modeReason: nullable(text), contracts: Type.Array(record({ name: text, version: count }), { maxItems: 64, description: 'the newest version of each contract that this node holds, in force or not' }), asOf,
 })
 export type NodeInfo = Static<typeof nodeInfo>
 

@@ -58,6 +58,7 @@ t.test('proposals that cannot be decided are refused by name', async (t) => {
     [{ kind: 'rotateNode', value: nodeOf(9, 9) }, 'NODE_NOT_VOTER'], [{ kind: 'rotateNode', value: nodeOf(2, 2, '3') }, 'KEY_TAKEN'],
     [{ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, replication: 0 } }, 'PARAMETERS_INVALID'], [{ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, lifetimeMsMax: 1 } }, 'PARAMETER_FIXED'],
     [{ kind: 'activate', value: { contract: 'access', version: 1, height: 5000n } }, 'ACTIVATION_INVALID'], [{ kind: 'activate', value: { contract: 'access', version: 2, height: 3n } }, 'ACTIVATION_INVALID'],
+    [{ kind: 'activate', value: { contract: 'acess', version: 2, height: 5000n } }, 'ACTIVATION_INVALID'],
   ]
   for (const [change, code] of bad) t.equal(world.propose(1, change).code, code, `${change.kind}: ${code}`)
   t.equal(world.propose(1, { kind: 'remove', value: { member: 2 } }, world.timeMs).code, 'UNTIL_INVALID')

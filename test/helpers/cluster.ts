@@ -18,6 +18,7 @@ import type { Config } from '../../node/config.ts'
 import type { JoinReason } from '../../node/stele-node.ts'
 import { SteleNode, systemRandom } from '../../node/stele-node.ts'
 import type { Executor } from '../../node/executor.ts'
+import type { Registry } from '../../contracts/index.ts'
 import type { FileSystem } from '../../state/file-system.ts'
 import { readFileSync } from 'node:fs'
 
@@ -40,7 +41,7 @@ export interface TestCluster {
 export const FAST = { tickMs: 40, electionTicks: 10 } as const
 
 /** A network of whole nodes in this process, on loopback, with files under `directory`. */
-export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void; readonly fileSystemOf?: (i: number) => FileSystem | undefined; readonly consensus?: { readonly tickMs: number; readonly electionTicks: number }; readonly parameters?: Partial<ChainParameters>; readonly config?: Partial<Config> } = {}): Promise<TestCluster> {
+export async function createCluster(directory: string, count: number, options: { readonly logger?: Logger; readonly loggerOf?: (i: number) => Logger; readonly registryOf?: (i: number) => Registry | undefined; readonly executorOf?: (i: number) => typeof Executor; readonly onFatal?: (i: number, error: unknown) => void; readonly fileSystemOf?: (i: number) => FileSystem | undefined; readonly consensus?: { readonly tickMs: number; readonly electionTicks: number }; readonly parameters?: Partial<ChainParameters>; readonly config?: Partial<Config> } = {}): Promise<TestCluster> {
   const ports = await freePorts(3 * count)
   const names = ['hospital-a', 'clinic-b', 'lab-c', 'institute-d', 'hospital-e', 'clinic-f', 'lab-g']
   const files = await createNetwork({
@@ -59,8 +60,9 @@ export async function createCluster(directory: string, count: number, options: {
       const config = { ...loadConfig(path), consensus: options.consensus ?? FAST, ...options.config }
       const keys = await readKeys(`${folder}/node.json`, 'node', passphrases[i]!)
       const fileSystem = options.fileSystemOf?.(i)
+      const registry = options.registryOf?.(i)
       const node = new SteleNode({ config, genesis: files.genesis, keys }, {
-        logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics, ...(fileSystem === undefined ? {} : { fileSystem }),
+        logger: options.loggerOf?.(i) ?? options.logger ?? silentLogger, metrics: noMetrics, ...(fileSystem === undefined ? {} : { fileSystem }), ...(registry === undefined ? {} : { registry }),
         join, rejoin: (reason) => { rejoining[i] = cluster.stopNode(i).then(() => cluster.startNode(i, reason)) },
         fatal: (error) => options.onFatal === undefined ? process.nextTick(() => { throw error }) : options.onFatal(i, error),
       }, options.executorOf?.(i))

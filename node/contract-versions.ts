@@ -1,0 +1,32 @@
+import type { Registry, VotedVersion } from '../contracts/index.ts'
+import type { Logger } from '../primitives/ports.ts'
+
+/** Tells in time that the members have activated a contract version which this program lacks: from its height on the node could not execute a block, and stops. */
+export class ContractVersions {
+  readonly #registry: Registry
+  readonly #logger: Logger
+  #voted: readonly VotedVersion[] = []
+
+  constructor(registry: Registry, logger: Logger) {
+    this.#registry = registry
+    this.#logger = logger
+  }
+
+  /** Takes the list of the newest state; `height`: of its block. Warns when the list has grown by what this program lacks. */
+  look(voted: readonly VotedVersion[], height: number): void {
+    if (voted.length === this.#voted.length) return
+    this.#voted = voted
+    for (const lacking of this.#lacking(height)) {
+      this.#logger.warn({ code: 'CONTRACT_VERSION_MISSING', contract: lacking.contract, version: lacking.version, from: Number(lacking.height) }, 'the members have activated a contract version that this program lacks; install one that holds it before that height, or the node stops there')
+    }
+  }
+
+  /** One sentence each for operators. */
+  problems(height: number): string[] {
+    return this.#lacking(height).map(({ contract, version, height: from }) => `lacks version ${version} of contract ${contract}, in force from height ${from}: update it before`)
+  }
+
+  #lacking(height: number): readonly VotedVersion[] {
+    return this.#registry.under(this.#voted).lacking(BigInt(height))
+  }
+}
