@@ -13,7 +13,11 @@ export interface JoinFigures { readonly replaySeconds: number; readonly joinSeco
 const NODES = 5
 const WORKING = [0, 1, 2] as const
 const [REPLAYS, JOINS] = [3, 4] as const
-const SLICE = 10_000
+const SLICE_MAX = 10_000
+/** Longest wait for the snapshot of a slice; the schedule may not have one due. */
+const SNAPSHOT_MS_MAX = 15_000
+/** So long must nothing have changed. */
+const STILL_MS = 2_000
 /** A ledger of this many transactions is what the default interval is measured with; a smaller one gets snapshots as often in proportion. */
 const WHOLE = 1_000_000
 const WAIT_MS_MAX = 2 * 60 * 60 * 1000
@@ -26,9 +30,12 @@ export async function measureJoin(cleanup: Cleanup, count: number, say: (text: s
   const network = await BenchNetwork.start(cleanup, NODES, { snapshotBytes })
   const institutions = await openInstitutions(network.directory)
   for (const index of [REPLAYS, JOINS]) await network.end(index, 'SIGTERM')
-  for (let done = 0; done < count; done += SLICE) {
-    await offerLoad(network, enrolments(institutions, Math.min(SLICE, count - done)), BATCHED, [...WORKING])
-    say(`join: ${Math.min(count, done + SLICE)} of ${count} transactions`)
+  const slice = Math.min(SLICE_MAX, Math.ceil(count / 10))
+  for (let done = 0; done < count; done += slice) {
+    await offerLoad(network, enrolments(institutions, Math.min(slice, count - done)), BATCHED, [...WORKING])
+    // A history of this length is not written under full load throughout: the snapshots that are due are made before the next slice.
+    await snapshotsMade(network)
+    say(`join: ${Math.min(count, done + slice)} of ${count} transactions`)
   }
   const height = await network.height(0)
   await network.reached(height, [...WORKING])
@@ -46,6 +53,18 @@ export async function measureJoin(cleanup: Cleanup, count: number, say: (text: s
 
 function configure(network: BenchNetwork, index: number, joinBehindBlocks: number): void {
   appendFileSync(join(network.nodes[index]!.process.folder, 'config.yaml'), `\nsnapshots:\n  joinBehindBlocks: ${joinBehindBlocks}\n`)
+}
+
+/** Resolves once no node has come to a newer snapshot for a while. */
+async function snapshotsMade(network: BenchNetwork): Promise<void> {
+  const newest = (): Promise<number[]> => Promise.all(WORKING.map(async (index) => (await network.nodes[index]!.client.call<{ readonly snapshotHeight: number }>('node_info', {})).snapshotHeight))
+  const deadline = performance.now() + SNAPSHOT_MS_MAX
+  for (let before = await newest(); performance.now() < deadline;) {
+    await sleep(STILL_MS)
+    const now = await newest()
+    if (now.every((height, i) => height === before[i]) && new Set(now).size === 1) return
+    before = now
+  }
 }
 
 async function timeUntil(network: BenchNetwork, index: number, height: number): Promise<number> {

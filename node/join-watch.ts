@@ -2,9 +2,12 @@ import type { SteleError } from '../primitives/error.ts'
 import { chooseSnapshot } from './snapshot-offers.ts'
 import type { OfferPorts } from './snapshot-offers.ts'
 
-/** The first look comes soon after the start, when peers have connected; later ones are for a node that fell behind, and cost the others a list of heights. */
+/** The first looks come as soon as peers have connected, and the ones that connect with them; later ones are for a node that fell behind, and cost the others a list of heights. */
+const SETTLE_MS = 100
 const FIRST_MS = 1_000
 const INTERVAL_MS = 5_000
+/** After a join what is left to replay is little. A busy chain has newer snapshots by then, which this node would run after for ever. */
+const JOINED_MS = 30_000
 
 export interface JoinWatchPorts extends Omit<OfferPorts, 'signal'> {
   /** Height this node's state stands at. */
@@ -24,14 +27,22 @@ export class JoinWatch {
   #looking = false
   #required = false
   #told = false
+  #eagerUntilMs = -Infinity
 
   constructor(behindBlocks: number, ports: JoinWatchPorts) {
     this.#behindBlocks = behindBlocks
     this.#ports = ports
   }
 
-  start(): void {
-    this.#schedule(FIRST_MS)
+  /** `justJoined`: this process has taken a snapshot a moment ago. */
+  start(justJoined: boolean): void {
+    if (!justJoined) this.#eagerUntilMs = performance.now() + INTERVAL_MS
+    this.#schedule(justJoined ? JOINED_MS : FIRST_MS)
+  }
+
+  /** A peer connected. In the first moments of a node that is one more to ask; later the next look is soon enough. */
+  connected(): void {
+    if (performance.now() < this.#eagerUntilMs) this.#schedule(SETTLE_MS)
   }
 
   /** The leader no longer has the entries that come next here: any newer snapshot will do. */
@@ -49,8 +60,8 @@ export class JoinWatch {
   #schedule(delayMs: number): void {
     if (this.#abort.signal.aborted || this.#told) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#look().finally(() => this.#schedule(INTERVAL_MS)), delayMs)
-    this.#timer.unref()
+    const timer = setTimeout(() => void this.#look().finally(() => { if (this.#timer === timer) this.#schedule(INTERVAL_MS) }), delayMs).unref()
+    this.#timer = timer
   }
 
   async #look(): Promise<void> {

@@ -28,6 +28,8 @@ export interface StatePorts {
   readonly ledger: Ledger
   readonly genesis: Genesis
   readonly chain: Uint8Array
+  /** This process has built the state a moment ago, from parts that were proved one by one: it is not read and hashed a second time. */
+  readonly justProved?: boolean
   readonly limits: Pick<ChainParameters, 'lifetimeMsMax'>
   /** This node's own snapshots. */
   readonly snapshots: SnapshotFolder
@@ -110,6 +112,7 @@ async function openChecked(directory: string, ports: StatePorts): Promise<WorldS
     mustBeSound(faults)
     if (world.isEmpty && ports.ledger.firstHeight() === 1) await writeGenesisState(world, ports.genesis, ports.chain)
     mustStandOnLedger(world, ports.ledger)
+    if (ports.justProved === true) return world
     await checkRows(world, ports.signal)
     await world.verifyAll(ports.signal)
     return world

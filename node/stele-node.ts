@@ -225,7 +225,7 @@ export class SteleNode {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     await this.#readFreeBytes()
     const snapshots = new SnapshotFolder(snapshotsFolder(config.dataDir), rules.chain)
-    await this.#join(rules)
+    const justJoined = await this.#join(rules)
     const archives = await ArchiveShelf.open(config.dataDir, rules.chain, logger)
     this.#archives = archives
     const verifier = new VerifierPool({ threads: config.verifier.threads, batchMax: 256, verdictsMax: 65_536 })
@@ -242,7 +242,7 @@ export class SteleNode {
       const executor = new this.#executorClass({ chain: rules.chain, node: config.node, signer, recovery }, { world, window, registry, reader, knows: (item) => verifier.knows(item), verifyBatch }, tip, world.appliedIndex)
       return { executor, window, store }
     }
-    const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, snapshots, createGround).catch(async (error: unknown) => {
+    const { ledger, world, ground: { executor, window, store } } = await this.#openStores(rules, snapshots, createGround, justJoined).catch(async (error: unknown) => {
       await verifier.stop()
       throw error
     })
@@ -317,6 +317,7 @@ export class SteleNode {
       const last = finality.repeat()
       if (last !== undefined) lines.broadcastAttestation(last)
       evidence.repeat()
+      watch.connected()
     })
     serveDigests(network.sync, world)
     this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
@@ -327,7 +328,7 @@ export class SteleNode {
     relay.start()
     this.#recallCommitted()
     driver.start(ledger.lastIndex() > world.appliedIndex ? tailOf(ledger, world.appliedIndex) : [])
-    if (this.#with.rejoin !== undefined) watch.start()
+    if (this.#with.rejoin !== undefined) watch.start(justJoined)
     await this.#readDisk()
     clocks.start()
     this.#expiryTimer = setInterval(() => { if (execution.releaseExpired()) driver.kick() }, EXPIRY_LOOK_MS).unref()
@@ -409,7 +410,7 @@ export class SteleNode {
     this.#repairReason = reason
   }
 
-  async #openStores(rules: ChainRules, snapshots: SnapshotFolder, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>): ReturnType<typeof openStores> {
+  async #openStores(rules: ChainRules, snapshots: SnapshotFolder, createGround: (ledger: Ledger, world: WorldState) => Promise<Ground>, justProved: boolean): ReturnType<typeof openStores> {
     const { config, genesis } = this.#settings
     const { logger, fatal } = this.#with
     const room = new RepairRoom({
@@ -419,7 +420,7 @@ export class SteleNode {
     // Until the node takes part, damage is what `openStores` itself looks for.
     const onDamaged = (error: unknown): void => { if (this.#parts !== undefined) this.#failed(error) }
     return openStores(join(config.dataDir, 'state'), {
-      rules, room, genesis, chain: rules.chain, limits: rules.limits, snapshots, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason), onDamaged,
+      rules, room, genesis, justProved, chain: rules.chain, limits: rules.limits, snapshots, createGround, logger, signal: this.#stopping.signal, onRebuild: (reason) => this.#enterRepair(reason), onDamaged,
       openLedger: () => openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain, segmentBytes: config.ledger.segmentBytes }, { fileSystem: this.#with.fileSystem ?? nodeFileSystem, timers: nodeTimers, logger, random: systemRandom, failed: fatal, damaged: onDamaged }),
     })
   }
@@ -437,13 +438,13 @@ export class SteleNode {
     }, { logger: this.#with.logger, metrics, clock: this.#clock, random: systemRandom })
   }
 
-  /** Puts a finished installation in place, goes on with one that was begun, or begins one. A node that finds no snapshot starts with what it has. */
-  async #join(rules: ChainRules): Promise<void> {
+  /** Puts a finished installation in place, goes on with one that was begun, or begins one. A node that finds no snapshot starts with what it has. True when this process has built the state just now. */
+  async #join(rules: ChainRules): Promise<boolean> {
     const { config, genesis } = this.#settings
     const { logger, join: reason } = this.#with
     const done = await completeJoin(config.dataDir, rules.chain)
     if (done !== undefined) logger.info({ height: done }, 'joined by snapshot')
-    if (done !== undefined || (reason === undefined && !isJoinBegun(config.dataDir))) return
+    if (done !== undefined || (reason === undefined && !isJoinBegun(config.dataDir))) return false
     this.#enterRepair('sync: looking for a snapshot')
     const height = await joinWithNetwork({
       dataDir: config.dataDir, chain: rules.chain, trusted: rules.periods[0]!, lifetimeMsMax: genesis.parameters.lifetimeMsMax, segmentBytes: config.ledger.segmentBytes, required: reason === 'required',
@@ -453,6 +454,7 @@ export class SteleNode {
     if (height !== undefined) logger.info({ height }, 'joined by snapshot')
     if (this.#mode === 'repair') this.#mode = 'starting'
     this.#repairReason = undefined
+    return height !== undefined
   }
 
   async #prune(folder: SnapshotFolder): Promise<void> {
