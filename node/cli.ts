@@ -4,7 +4,7 @@ import { EXIT, explain, printJson, say } from './output.ts'
 import { STELE_VERSION } from './version.ts'
 
 /** Every command registers itself here; heavy modules are loaded when a command runs, so that `--help` and `--version` stay quick. */
-const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'snapshot', 'archive', 'keygen', 'init', 'status', 'member', 'recovery', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify', 'anonymize', 'dataset', 'proof'] as const
+const COMMANDS = ['start', 'dev', 'custodian', 'verify', 'snapshot', 'archive', 'keygen', 'init', 'status', 'member', 'recovery', 'hold', 'tx', 'wallet', 'identity', 'consent', 'record', 'access', 'audit', 'deidentify', 'anonymize', 'dataset', 'proof'] as const
 
 type CommandModule = { readonly register: (program: Command) => void }
 

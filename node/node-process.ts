@@ -6,6 +6,7 @@ import { SteleError, errorCode } from '../primitives/error.ts'
 import { createSigner } from '../primitives/signature.ts'
 import type { Logger } from '../primitives/ports.ts'
 import type { Executor } from './executor.ts'
+import { readHold, writeHold } from './hold.ts'
 import type { NodeCluster } from './ports/cluster.ts'
 import { createRpcPorts } from './ports/index.ts'
 import { lateBoundPorts } from './repair-ports.ts'
@@ -31,6 +32,7 @@ export class NodeProcess {
   /** What is being started now; settles with it. */
   #busy: Promise<unknown> = Promise.resolve()
   #refusedAt: number | undefined
+  #held: string | undefined
   #stopping: Promise<void> | undefined
 
   constructor(settings: NodeSettings, logger: Logger, fatal: (error: unknown) => void, executorClass?: typeof Executor) {
@@ -50,7 +52,10 @@ export class NodeProcess {
   /** The node of now; another one after damage was met. */
   get node(): SteleNode { return this.#node }
 
-  /** Resolves with the URLs of both listeners once the node serves. While its stores are repaired both listeners answer how it is, and nothing else. */
+  /** Why the node serves nothing until an operator acts; undefined when it is not held. */
+  get heldFor(): string | undefined { return this.#held }
+
+  /** Resolves with the URLs of both listeners once the node serves, or is held. While its stores are repaired both listeners answer how it is, and nothing else. */
   async start(): Promise<{ readonly rpc: string; readonly metrics: string }> {
     const metrics = await this.#health.start()
     try {
@@ -90,7 +95,12 @@ export class NodeProcess {
   }
 
   async #serve(): Promise<string> {
-    const { keys } = this.#settings
+    const { keys, config } = this.#settings
+    const hold = readHold(config.dataDir)
+    if (hold !== undefined) {
+      this.#logger.error({ code: hold.code, height: hold.height, reason: hold.reason }, 'the node differs from the cluster; it serves nothing until an operator acts (stele hold)')
+      return this.#holdFor(hold.reason)
+    }
     let served: RpcPorts | undefined
     const url = await this.#listen(() => served)
     await this.#node.start()
@@ -136,8 +146,10 @@ export class NodeProcess {
     const height = error instanceof SteleError ? Number(error.details['height']) : 0
     const held = code === 'NODE_DIVERGED' || (code === 'BLOCK_CERTIFIED_ELSEWHERE' && this.#refusedAt === height)
     if (code === 'BLOCK_CERTIFIED_ELSEWHERE') this.#refusedAt = height
+    const reason = this.#node.repairReason ?? code ?? 'damaged'
+    if (held) writeHold(this.#settings.config.dataDir, { v: 1, code, height, reason: reason.slice(0, 1024), sinceMs: systemClock.nowMs() })
     this.#logger.error({ error }, held ? 'the node differs from the cluster; it serves nothing until an operator acts' : 'damage was met; the node stops taking part and repairs itself')
-    this.#begin(fatal, undefined, held ? this.#node.repairReason : undefined)
+    this.#begin(fatal, undefined, held ? reason : undefined)
   }
 
   async #restart(reason: JoinReason | undefined, heldFor: string | undefined): Promise<void> {
@@ -145,7 +157,13 @@ export class NodeProcess {
     if (this.#stopping !== undefined) return
     this.#node = this.#createNode(reason)
     if (heldFor === undefined) return void await this.#serve()
-    this.#node.hold(heldFor)
-    await this.#listen(() => undefined)
+    await this.#holdFor(heldFor)
+  }
+
+  /** Answers how it is, and nothing else: no ledger is opened, so nothing can be voted, acknowledged or attested. */
+  #holdFor(reason: string): Promise<string> {
+    this.#held = reason
+    this.#node.hold(reason)
+    return this.#listen(() => undefined)
   }
 }

@@ -26,6 +26,11 @@ Examples:
       stopOnSignal(node, logger)
       const { rpc, metrics } = await node.start()
       releaseStartupMemory()
+      if (node.heldFor !== undefined) {
+        if (json === true) printJson({ node: config.node, rpc, metrics, held: node.heldFor, pid: process.pid })
+        else print(`node ${config.node} serves nothing: ${node.heldFor}\nsee      stele hold show --config ${path}`)
+        return
+      }
       if (json === true) printJson({ node: config.node, rpc, metrics, p2p: node.node.parts.network.host.addresses(), pid: process.pid })
       else print(`node ${config.node} serves ${rpc}, health ${metrics}, peers ${node.node.parts.network.host.addresses().join(' ')}`)
     })

@@ -1,9 +1,11 @@
-// Goal: a whole process whose program computes other roots than the cluster tries once more from its own disk, then serves nothing and says why on both listeners (DESIGN §5.6).
-import { readFileSync } from 'node:fs'
+// Goal: a whole process whose program computes other roots than the cluster tries once more from its own disk, then serves nothing and says why on both listeners, over restarts too, until an operator acts (DESIGN §5.6).
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { silentLogger } from '../../primitives/ports.ts'
 import { loadConfig } from '../../node/config.ts'
 import { Executor } from '../../node/executor.ts'
+import { readHold, releaseHold, writeHold } from '../../node/hold.ts'
 import { readKeys } from '../../node/keys.ts'
 import { NodeProcess } from '../../node/node-process.ts'
 import type { Layer, TransactionStore } from '../../state/overlay.ts'
@@ -44,7 +46,7 @@ t.test('it is tried again once, then held: nothing is served, node_info and read
   // The newest attestations are told again to who connects: then it hears once more that the others certify what it refuses, and is held.
   await until(() => process.node !== again && process.node.repairReason?.includes('BLOCK_CERTIFIED_ELSEWHERE') === true, 30_000)
   t.match(process.node.repairReason, new RegExp(`height 1, transaction ${transaction.key}, key 0201`))
-  const answer = await fetch(`${metrics}/readyz`)
+  const answer = await fetch(`${metrics}/readyz`, { headers: { connection: 'close' } })
   t.equal(answer.status, 503)
   t.match(await answer.text(), /BLOCK_CERTIFIED_ELSEWHERE: height 1/)
   // Between two nodes the listener is closed for a moment.
@@ -52,5 +54,34 @@ t.test('it is tried again once, then held: nothing is served, node_info and read
   while (info === undefined) info = await ask('node_info').catch(() => undefined)
   t.match(info, { result: { mode: 'repair' } })
   t.match(await ask('chain_head'), { error: { data: { code: 'NODE_REPAIR' } } })
+  t.same(failures, [])
+  await process.stop()
+
+  // A right program does not serve either: what is wrong was not looked at by anybody yet.
+  const settings = { config: { ...loadConfig(path), consensus: FAST }, genesis: cluster.files.genesis, keys }
+  const { dataDir } = settings.config
+  const restarted = new NodeProcess(settings, silentLogger, (error) => { failures.push(error) })
+  t.teardown(() => restarted.stop())
+  const held = await restarted.start()
+  t.match(restarted.heldFor, new RegExp(`BLOCK_CERTIFIED_ELSEWHERE: height 1, transaction ${transaction.key}, key 0201`))
+  t.equal((await fetch(`${held.metrics}/readyz`, { headers: { connection: 'close' } })).status, 503)
+  t.equal(restarted.node.mode, 'repair')
+  t.throws(() => restarted.node.parts, { code: 'NODE_NOT_STARTED' }, 'nothing is opened that could vote, acknowledge or attest')
+  await restarted.stop()
+
+  t.match(releaseHold(dataDir), { code: 'BLOCK_CERTIFIED_ELSEWHERE', height: 1 })
+  t.throws(() => releaseHold(dataDir), { code: 'HOLD_NONE' })
+  t.ok(existsSync(join(dataDir, 'hold-1.json')), 'the note is kept')
+  const mended = new NodeProcess(settings, silentLogger, (error) => { failures.push(error) })
+  t.teardown(() => mended.stop())
+  await mended.start()
+  await until(() => mended.node.parts.finality.finalHeight === 1, 30_000)
+  t.equal(mended.heldFor, undefined, 'with the right program it goes on')
+  await mended.stop()
+
+  writeHold(dataDir, { v: 1, code: 'NODE_DIVERGED', height: 1, reason: 'NODE_DIVERGED: height 1', sinceMs: 1 })
+  writeHold(dataDir, { v: 1, code: 'BLOCK_CERTIFIED_ELSEWHERE', height: 2, reason: 'a later one', sinceMs: 2 })
+  t.match(readHold(dataDir), { code: 'NODE_DIVERGED', height: 1 }, 'the first difference is the one that counts')
+  t.throws(() => releaseHold(dataDir), { code: 'HOLD_FORKED' }, 'a fork is not released')
   t.same(failures, [])
 })
