@@ -20,6 +20,7 @@ export const CLIENT_ERRORS = {
   CLIENT_KEY_NOT_RELEASED: 'the permit is final but no key arrived before it ended; is the custodian running? ask for access again',
   CLIENT_CHUNK_UNAVAILABLE: 'no node gave a chunk that matches the commitment on the ledger; try again when more nodes are up',
   CLIENT_HISTORY_FORKED: 'a final block does not have the checkpoint you keep in its history: members signed two histories, or the checkpoint is false; keep both and tell the members',
+  CLIENT_PROOF_PRUNED: 'the node has pruned the block that proves this; ask a member that keeps more, or one with an archive',
   CLIENT_PROOF_MISMATCH: 'a proof is valid but proves something else than what was asked; do not trust the node that sent it',
 } as const
 

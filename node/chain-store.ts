@@ -79,6 +79,11 @@ export class ChainStore {
     return entry.data
   }
 
+  /** Whether the block at a committed height and its receipts are to be had here, from the ledger or an archive. */
+  keeps(height: number): boolean {
+    return height >= this.floor || this.#archive?.block(height) !== undefined
+  }
+
   /** Throws `BLOCK_PRUNED`. */
   #mustKeep(height: number): void {
     const { floor } = this

@@ -11,6 +11,8 @@ interface FreshnessParams { readonly consistency?: 'local' | 'linearizable' }
 
 /** One page of a list; all pages of one query show the state at the same height. `nextCursor` is null on the last. */
 export interface Page<T> { readonly items: readonly T[]; readonly nextCursor: string | null; readonly asOf: AsOf }
+/** `firstHeight`: lowest block the node keeps, when it is not the first. Items below it come without what only their block tells. */
+export interface ProvenPage<T> extends Page<T> { readonly firstHeight?: number }
 export interface PageParams { readonly cursor?: string; readonly limit?: number; readonly order?: 'newest' | 'oldest' }
 
 export type TxStatusName = 'unknown' | 'pending' | 'included' | 'committed' | 'final' | 'failed' | 'expired'
@@ -137,9 +139,10 @@ export interface RpcRecordVersion {
   readonly custodians: readonly number[]
   readonly provenance: { readonly activity: 'create' | 'import' | 'correct' | 'append'; readonly author: string; readonly source: string; readonly recordedAt: number }
   readonly receipts: readonly { readonly node: number; readonly signature: string }[]
-  readonly registeredBy: string
+  /** Null where the node has pruned the block. */
+  readonly registeredBy: string | null
   readonly registeredAt: number
-  /** Receipt bundle of the registration; null until final. */
+  /** Receipt bundle of the registration; null until final, and where the node has pruned the block. */
   readonly bundle: string | null
 }
 
@@ -161,7 +164,8 @@ export interface RpcDecision {
 export interface RpcAuditEntry {
   readonly height: number
   readonly position: number
-  readonly timeMs: number
+  /** Null where the node has pruned the block. */
+  readonly timeMs: number | null
   readonly decision: RpcDecision
   readonly final: boolean
   readonly details: string | null
@@ -315,9 +319,9 @@ export interface SignedMethods {
   chain_proof: Method<{ readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly atHeight?: number }, RpcStateProof>
   identity_account: Method<{ readonly account: string } & FreshnessParams, RpcAccount>
   consent_list: Method<{ readonly patient: string } & PageParams & FreshnessParams, Page<RpcConsent>>
-  record_list: Method<{ readonly subject: string } & PageParams & FreshnessParams, Page<RpcRecordVersion>>
-  record_history: Method<{ readonly record: string } & PageParams & FreshnessParams, Page<RpcRecordVersion>>
-  access_audit: Method<{ readonly subject: string } & PageParams, Page<RpcAuditEntry>>
+  record_list: Method<{ readonly subject: string } & PageParams & FreshnessParams, ProvenPage<RpcRecordVersion>>
+  record_history: Method<{ readonly record: string } & PageParams & FreshnessParams, ProvenPage<RpcRecordVersion>>
+  access_audit: Method<{ readonly subject: string } & PageParams, ProvenPage<RpcAuditEntry>>
   access_permits: Method<{ readonly afterHeight?: number; readonly afterPosition?: number; readonly limit?: number; readonly waitMs?: number }, RpcPermits>
   access_releaseCheck: Method<{ readonly request: string; readonly nonce: string }, RpcReleaseCheck>
   vault_begin: Method<{ readonly blob: string; readonly size: string; readonly chunkRoot: string }, RpcBlobStatus>

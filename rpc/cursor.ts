@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { PageOf, PageQuery } from './ports.ts'
+import type { PageOf, PageQuery, ProvenPageOf } from './ports.ts'
 import { rpcError } from './refuse.ts'
 
 /** Items per page when the caller names none. */
@@ -26,6 +26,11 @@ export function toPageQuery(key: QueryKey, params: { readonly limit?: number | u
 export function toPage<T>(key: QueryKey, page: PageOf<T>): { items: T[]; nextCursor: string | null; asOf: PageOf<T>['asOf'] } {
   const { items, next, asOf } = page
   return { items, nextCursor: next === null ? null : `${asOf.height}.${fingerprint(key)}.${Buffer.from(next, 'utf8').toString('base64url')}`, asOf }
+}
+
+/** The same for a list whose proofs may be gone below a height. */
+export function toProvenPage<T>(key: QueryKey, page: ProvenPageOf<T>): ReturnType<typeof toPage<T>> & { firstHeight?: number } {
+  return { ...toPage(key, page), ...(page.firstHeight !== undefined && page.firstHeight > 1 && { firstHeight: page.firstHeight }) }
 }
 
 function fingerprint({ method, of, order }: QueryKey): string {

@@ -83,6 +83,8 @@ export interface PageOf<T> {
   readonly next: string | null
   readonly asOf: AsOf
 }
+/** `firstHeight`: lowest block this node keeps. Items below it are listed without what only their block tells. */
+export interface ProvenPageOf<T> extends PageOf<T> { readonly firstHeight?: number }
 
 export interface IdentityReader {
   account(id: string, caller: Caller): Promise<Account>
@@ -93,13 +95,13 @@ export interface ConsentReader {
 }
 export interface RecordReader {
   /** Newest version of each record of a subject. */
-  list(subject: string, page: PageQuery, caller: Caller): Promise<PageOf<RecordVersion>>
+  list(subject: string, page: PageQuery, caller: Caller): Promise<ProvenPageOf<RecordVersion>>
   /** All versions of one record. */
-  history(record: string, page: PageQuery, caller: Caller): Promise<PageOf<RecordVersion>>
+  history(record: string, page: PageQuery, caller: Caller): Promise<ProvenPageOf<RecordVersion>>
 }
 export interface AuditReader {
   /** Decisions about a subject, permits and denials alike, with proofs where final. */
-  audit(subject: string, page: PageQuery, caller: Caller): Promise<PageOf<AuditEntry>>
+  audit(subject: string, page: PageQuery, caller: Caller): Promise<ProvenPageOf<AuditEntry>>
   /**
    * Final permits over records this caller is custodian of, in block order, strictly after `after`. Waits up to `waitMs` for the first when there is none.
    * `next` may stand beyond the last item when the blocks between hold no permit for the caller.

@@ -44,3 +44,9 @@ export type AsOf = Static<typeof asOf>
 
 /** One page; `nextCursor` is null on the last. All pages of one query show the state at the same height. */
 export const page = <S extends TSchema>(item: S) => record({ items: Type.Array(item), nextCursor: nullable(cursor), asOf })
+/** A page of a list whose items are proved by their blocks, which a node may have pruned. */
+export const provenPage = <S extends TSchema>(item: S) => record({
+  items: Type.Array(item), nextCursor: nullable(cursor),
+  firstHeight: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'lowest block this node keeps, when it is not the first: items below it come without what only their block tells; ask a member that keeps more' })),
+  asOf,
+})

@@ -26,10 +26,10 @@ export type DetailsState = 'open' | 'absent' | 'not-for-us' | 'invalid'
 /** One decision about the subject, permit or denial. */
 export interface AuditEntry {
   readonly height: number
-  /** Block time, ms. */
-  readonly timeMs: number
+  /** Block time, ms; undefined where the node has pruned the block. */
+  readonly timeMs?: number
   readonly decision: DecisionEvent
-  /** Proof verified offline against the client's chain; undefined while the block is not final. */
+  /** Proof verified offline against the client's chain; undefined while the block is not final, and where the node has pruned it: another member may still have it. */
   readonly bundle?: ReceiptBundle
   readonly details?: AuditDetails
   readonly detailsState: DetailsState
@@ -50,7 +50,7 @@ export async function listAudit(client: Client, { subject, sealKeys, ...options 
 async function readEntry(client: Client, entry: RpcAuditEntry, keys: SealKeyPair | undefined): Promise<AuditEntry> {
   if (entry.bundle === null) {
     const decision = decisionFromRpc(entry.decision)
-    return { height: entry.height, timeMs: entry.timeMs, decision, ...(await readDetails(client, decision, entry.details, keys)) }
+    return { height: entry.height, ...(entry.timeMs !== null && { timeMs: entry.timeMs }), decision, ...(await readDetails(client, decision, entry.details, keys)) }
   }
   const bundle = decode(receiptBundle, bytesOf('bundle', entry.bundle))
   const { receipt, header } = verifyReceiptBundle(client.chain, bundle, { transaction: bytesOf('request', entry.decision.request, 32) })

@@ -76,6 +76,7 @@ async function recordVersion(client: Client, { decision }: AccessDecision, signe
 
 /** Checks that the members attested the registration of this record version. What it does not show is the commitments: see the comment above. */
 function verifyRegistration(client: Client, { record, version, registeredBy, bundle }: RpcRecordVersion): void {
+  if (registeredBy === null) throw clientError('CLIENT_PROOF_PRUNED', { details: { record, version } })
   // A permit is final before it is used, and it stands on this registration, so a node that has none to show is behind or lies.
   if (bundle === null) throw clientError('CLIENT_RESPONSE_INVALID', { retryable: true, details: { field: 'bundle', rule: 'must prove the registration' } })
   const { receipt } = verifyReceiptBundle(client.chain, decode(receiptBundle, bytesOf('bundle', bundle)), { transaction: bytesOf('registeredBy', registeredBy, 32) })

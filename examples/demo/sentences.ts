@@ -19,7 +19,7 @@ export function auditSentence({ timeMs, decision, details, detailsState }: Audit
   const action = wordFor(ACTION_WORDS, decision.action)
   const outcome = decision.decision === 'permit' ? 'allowed' : 'refused'
   const reason = details !== undefined && details.reason !== '' ? ` (reason given: "${printable(details.reason)}")` : ''
-  return `${sayTime(timeMs)}: ${printable(who)}, asked to ${action} ${what} for ${wordFor(PURPOSE_WORDS, decision.purpose)}: ${outcome}${reason}.`
+  return `${timeMs === undefined ? 'At an unknown time' : sayTime(timeMs)}: ${printable(who)}, asked to ${action} ${what} for ${wordFor(PURPOSE_WORDS, decision.purpose)}: ${outcome}${reason}.`
 }
 
 const UNKNOWN_WHO: Readonly<Record<AuditEntry['detailsState'], string>> = {

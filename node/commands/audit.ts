@@ -34,11 +34,11 @@ async function run(options: AuditOptions): Promise<void> {
     for (const { bundle, decision } of entries) if (bundle !== undefined) writeFileSync(join(options.receipts, `${toHex(decision.request)}.receipt`), `${toHex(encode(receiptBundle, bundle))}\n`)
   }
   if (options.json === true) {
-    return printJson(entries.map(({ height, timeMs, decision, details, detailsState, bundle }) => ({ height, timeMs, final: bundle !== undefined, detailsState, details: details ?? null, decision: toJson(decisionEvent, decision) })))
+    return printJson(entries.map(({ height, timeMs, decision, details, detailsState, bundle }) => ({ height, timeMs: timeMs ?? null, final: bundle !== undefined, detailsState, details: details ?? null, decision: toJson(decisionEvent, decision) })))
   }
   const rows = entries.map(({ timeMs, decision, details, detailsState, bundle }) => [
-    new Date(timeMs).toISOString().slice(0, 19), plain(details?.who ?? NAMELESS[detailsState]), decision.action, `${toHex(decision.record).slice(0, 12)}…`, decision.purpose,
-    decision.decision === 'permit' ? 'allowed' : 'refused', bundle === undefined ? 'not final' : 'proven', plain(details?.reason ?? ''),
+    timeMs === undefined ? 'pruned here' : new Date(timeMs).toISOString().slice(0, 19), plain(details?.who ?? NAMELESS[detailsState]), decision.action, `${toHex(decision.record).slice(0, 12)}…`, decision.purpose,
+    decision.decision === 'permit' ? 'allowed' : 'refused', bundle !== undefined ? 'proven' : timeMs === undefined ? 'pruned here' : 'not final', plain(details?.reason ?? ''),
   ])
   print(table([['TIME (UTC)', 'WHO', 'ASKED TO', 'RECORD', 'PURPOSE', 'DECISION', 'PROOF', 'REASON'], ...rows]))
 }

@@ -7,7 +7,7 @@ import { SteleError } from '../../primitives/error.ts'
 import { receiptBundle } from '../../primitives/receipt.ts'
 import { readAccount, readerOf } from '../../contracts/index.ts'
 import { readPage } from '../../state/indexes.ts'
-import type { AuditReader, Caller, PageOf, PageQuery } from '../../rpc/ports.ts'
+import type { AuditReader, Caller, PageQuery, ProvenPageOf } from '../../rpc/ports.ts'
 import type { AuditEntry, Decision, Permit, Permits } from '../../rpc/shapes/access.ts'
 import type { SteleNode } from '../stele-node.ts'
 import type { VaultService } from '../vault-service.ts'
@@ -28,12 +28,12 @@ export class NodeAudit implements AuditReader {
     this.#head = head
   }
 
-  async audit(subject: string, { atHeight, after, limit, order }: PageQuery, caller: Caller): Promise<PageOf<AuditEntry>> {
+  async audit(subject: string, { atHeight, after, limit, order }: PageQuery, caller: Caller): Promise<ProvenPageOf<AuditEntry>> {
     this.mustSee(subject, caller)
     const height = atHeight ?? this.#node.parts.store.height
     const { rows, next } = await readPage(this.#node.parts.world.rows(), { space: 'auditBySubject', owner: fromHex(subject), order, atHeight: height, limit, ...(after === null ? {} : { after }) })
     const items = await Promise.all(rows.map(({ height: at, position, value }) => this.entry(at, position, decode(decisionEvent, value))))
-    return { items, next, asOf: { ...this.#head.asOf, height } }
+    return { items, next, firstHeight: this.#node.parts.store.floor, asOf: { ...this.#head.asOf, height } }
   }
 
   async permits({ after, limit, waitMs }: { readonly after: { readonly height: number; readonly position: number }; readonly limit: number; readonly waitMs: number }, caller: Caller, signal: AbortSignal): Promise<Permits> {
@@ -53,16 +53,17 @@ export class NodeAudit implements AuditReader {
     }
   }
 
-  /** One decision with its details and, when final, its proof. */
+  /** One decision with its details and, when final, its proof. Without time and proof when its block was pruned: that it was decided stands in the index, which stays. */
   async entry(height: number, position: number, decision: DecisionEvent): Promise<AuditEntry> {
     const { store } = this.#node.parts
-    const bundle = await store.receiptBundle({ height, position })
+    const kept = store.keeps(height)
+    const bundle = kept ? await store.receiptBundle({ height, position }) : undefined
     const details = await this.#vault.office.get({ request: decision.request, section: 0, kind: 'details' }).catch((error: unknown) => {
       if (error instanceof SteleError) return undefined // Not delivered yet, or erased: the entry stands without them.
       throw error
     })
     return {
-      height, position, timeMs: Number(store.block(height)!.header.timeMs), decision: decisionJson(decision), final: bundle !== undefined,
+      height, position, timeMs: kept ? Number(store.block(height)!.header.timeMs) : null, decision: decisionJson(decision), final: height <= store.finalHeight,
       details: details === undefined ? null : toHex(details.sealed), bundle: bundle === undefined ? null : toHex(encode(receiptBundle, bundle)),
     }
   }

@@ -13,7 +13,7 @@ import { attributes, sequences } from '../../contracts/identity/accounts.ts'
 import { readMember, readNode, readRoster, readRecord } from '../../contracts/index.ts'
 import { readPage } from '../../state/indexes.ts'
 import { peerIdOf } from '../../p2p/identity.ts'
-import type { Caller, IdentityReader, PageOf, PageQuery, RecordReader } from '../../rpc/ports.ts'
+import type { Caller, IdentityReader, PageOf, PageQuery, ProvenPageOf, RecordReader } from '../../rpc/ports.ts'
 import type { Consent } from '../../rpc/shapes/consent.ts'
 import type { Account, Members } from '../../rpc/shapes/identity.ts'
 import type { RecordVersion } from '../../rpc/shapes/record.ts'
@@ -69,11 +69,11 @@ export class NodeReaders implements IdentityReader, RecordReader {
     return Promise.resolve({ items, asOf: this.#head.asOf })
   }
 
-  async list(subject: string, page: PageQuery, caller: Caller): Promise<PageOf<RecordVersion>> {
+  async list(subject: string, page: PageQuery, caller: Caller): Promise<ProvenPageOf<RecordVersion>> {
     const reader = this.#reader
     const id = fromHex(subject)
     this.#mustSee(subject, caller)
-    return this.#page(page, recordCount(reader, id), async (from, limit) => {
+    return this.#provenPage(page, recordCount(reader, id), async (from, limit) => {
       const versions: RecordVersion[] = []
       for (const { record, latest } of listRecords(reader, id, from, limit)) {
         const version = readVersion(reader, record, latest)
@@ -83,13 +83,13 @@ export class NodeReaders implements IdentityReader, RecordReader {
     })
   }
 
-  async history(record: string, page: PageQuery, caller: Caller): Promise<PageOf<RecordVersion>> {
+  async history(record: string, page: PageQuery, caller: Caller): Promise<ProvenPageOf<RecordVersion>> {
     const reader = this.#reader
     const id = fromHex(record)
     const found = readRecord(reader, id)
     if (found === undefined) throw notFound()
     if (!(await this.#hasPermit(id, caller))) this.#mustSee(toHex(found.subject), caller)
-    return this.#page(page, found.latest, async (from, limit) => {
+    return this.#provenPage(page, found.latest, async (from, limit) => {
       const registrations = await this.#registrations(id, from, limit)
       return recordHistory(reader, id).slice(from, from + limit).map((version, i) => recordJson(id, found.subject, version, registrations[i]!))
     })
@@ -106,11 +106,12 @@ export class NodeReaders implements IdentityReader, RecordReader {
     })))
   }
 
-  /** Who registered which version, with the storage receipts the transaction carried and the proof of its receipt. Versions ascend by one, so row i is version i + 1. */
+  /** Who registered which version, with the storage receipts the transaction carried and the proof of its receipt. Versions ascend by one, so row i is version i + 1. Nothing of it is known where the block was pruned. */
   async #registrations(record: Uint8Array, from: number, limit: number): Promise<Registration[]> {
     const { world, store } = this.#node.parts
     const { rows } = await readPage(world.rows(), { space: 'recordVersion', owner: record, order: 'oldest', atHeight: Number.MAX_SAFE_INTEGER, limit: from + limit })
-    return Promise.all(rows.slice(from).map(async ({ height, position }) => {
+    return Promise.all(rows.slice(from).map(async ({ height, position }): Promise<Registration> => {
+      if (!store.keeps(height)) return { id: null, receipts: [], bundle: null }
       const { id, body } = decodeTransaction(store.block(height)!.envelope.transactions[position]!, this.#node.parts.rules.chain)
       const { receipts } = decode(recordsCalls.register, body.args)
       const bundle = await store.receiptBundle({ height, position })
@@ -136,6 +137,10 @@ export class NodeReaders implements IdentityReader, RecordReader {
     })
   }
 
+  async #provenPage<T>(query: PageQuery, count: number, read: (from: number, limit: number) => Promise<T[]>): Promise<ProvenPageOf<T>> {
+    return { ...await this.#page(query, count, read), firstHeight: this.#node.parts.store.floor }
+  }
+
   /** Lists grow at their end only, so positions stay; the height is the one the first page saw. */
   async #page<T>({ atHeight, after, limit, order }: PageQuery, count: number, read: (from: number, limit: number) => Promise<T[]>): Promise<PageOf<T>> {
     const asOf = atHeight === null ? this.#head.asOf : { ...this.#head.asOf, height: atHeight }
@@ -158,7 +163,7 @@ function consentJson(consent: ListedConsent, lastSeq: bigint, changedBy: string)
   }
 }
 
-interface Registration { readonly id: string; readonly receipts: RecordVersion['receipts']; readonly bundle: string | null }
+interface Registration { readonly id: string | null; readonly receipts: RecordVersion['receipts']; readonly bundle: string | null }
 
 function recordJson(record: Uint8Array, subject: Uint8Array, version: ReadVersion, registration: Registration): RecordVersion {
   return {

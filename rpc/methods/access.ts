@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { toPage, toPageQuery } from '../cursor.ts'
+import { toPageQuery, toProvenPage } from '../cursor.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
-import { accountId, auth, cursor, hash, height, limit, order, page, transactionId } from '../schema.ts'
+import { accountId, auth, cursor, hash, height, limit, order, provenPage, transactionId } from '../schema.ts'
 import { auditEntry, permits, releaseCheck } from '../shapes/access.ts'
 import { callerOf } from '../signed.ts'
 
@@ -16,9 +16,9 @@ const decision = {
 export const accessAudit = defineMethod({
   name: 'access_audit',
   summary: 'Lists who asked for the records of a subject, and what was decided.',
-  description: 'Permits and denials alike, with the sealed details and a proof of each final one. For the subject and for auditors of its institution.',
+  description: 'Permits and denials alike, with the sealed details and a proof of each final one. A node that has pruned a block lists its decisions without time and proof, and names its first block as `firstHeight`. For the subject and for auditors of its institution.',
   params: { subject: accountId, limit: Type.Optional(limit), cursor: Type.Optional(cursor), order: Type.Optional(order), auth },
-  result: page(auditEntry),
+  result: provenPage(auditEntry),
   errors: ['RPC_NOT_FOUND', 'RPC_UNAUTHENTICATED', 'RPC_CURSOR_INVALID'],
   examples: [{
     name: 'first page', params: { subject: SAMPLE.patient, auth: SAMPLE.auth },
@@ -28,7 +28,7 @@ export const accessAudit = defineMethod({
   rateClass: 'read',
   handle: async (ports, params, context) => {
     const key = { method: 'access_audit', of: params.subject, order: params.order ?? 'newest' }
-    return toPage(key, await ports.audit.audit(params.subject, toPageQuery(key, params), callerOf(context)))
+    return toProvenPage(key, await ports.audit.audit(params.subject, toPageQuery(key, params), callerOf(context)))
   },
 })
 

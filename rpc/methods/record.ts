@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { consistency, fresh, FRESHNESS_ERRORS } from '../consistency.ts'
-import { toPage, toPageQuery } from '../cursor.ts'
+import { toPageQuery, toProvenPage } from '../cursor.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
-import { accountId, auth, cursor, limit, order, page, recordId } from '../schema.ts'
+import { accountId, auth, cursor, limit, order, provenPage, recordId } from '../schema.ts'
 import { recordVersion } from '../shapes/record.ts'
 import { callerOf } from '../signed.ts'
 
@@ -19,9 +19,9 @@ const sample = {
 export const recordList = defineMethod({
   name: 'record_list',
   summary: 'Lists the records of a subject, each with its newest version.',
-  description: 'Commitments and opaque tags only; what a record says is off the ledger.',
+  description: 'Commitments and opaque tags only; what a record says is off the ledger. A node that has pruned the block of a registration lists the version without its transaction, storage receipts and proof, and names its first block as `firstHeight`.',
   params: { subject: accountId, ...paging },
-  result: page(recordVersion),
+  result: provenPage(recordVersion),
   errors,
   examples: [{ name: 'first page', params: { subject: SAMPLE.patient, auth: SAMPLE.auth }, result: { items: [sample], nextCursor: null, asOf: SAMPLE_AS_OF } }],
   access: 'signed',
@@ -29,7 +29,7 @@ export const recordList = defineMethod({
   handle: async (ports, params, context) => {
     await fresh(ports, params.consistency, context)
     const key = { method: 'record_list', of: params.subject, order: params.order ?? 'newest' }
-    return toPage(key, await ports.records.list(params.subject, toPageQuery(key, params), callerOf(context)))
+    return toProvenPage(key, await ports.records.list(params.subject, toPageQuery(key, params), callerOf(context)))
   },
 })
 
@@ -37,7 +37,7 @@ export const recordHistory = defineMethod({
   name: 'record_history',
   summary: 'Lists all versions of one record.',
   params: { record: recordId, ...paging },
-  result: page(recordVersion),
+  result: provenPage(recordVersion),
   errors,
   examples: [{ name: 'first page', params: { record: SAMPLE.record, auth: SAMPLE.auth }, result: { items: [sample], nextCursor: null, asOf: SAMPLE_AS_OF } }],
   access: 'signed',
@@ -45,6 +45,6 @@ export const recordHistory = defineMethod({
   handle: async (ports, params, context) => {
     await fresh(ports, params.consistency, context)
     const key = { method: 'record_history', of: params.record, order: params.order ?? 'newest' }
-    return toPage(key, await ports.records.history(params.record, toPageQuery(key, params), callerOf(context)))
+    return toProvenPage(key, await ports.records.history(params.record, toPageQuery(key, params), callerOf(context)))
   },
 })

@@ -13,9 +13,9 @@ export const decision = record({
 export type Decision = Static<typeof decision>
 
 export const auditEntry = record({
-  height, position: Type.Integer({ minimum: 0 }), timeMs, decision, final: Type.Boolean(),
+  height, position: Type.Integer({ minimum: 0 }), timeMs: nullable(timeMs), decision, final: Type.Boolean(),
   details: nullable(hexUpTo(64 * 1024, 'who, device and reason, sealed to patient and auditor; null when erased or not yet delivered')),
-  bundle: nullable(hexUpTo(2 * 1024 * 1024, 'receipt bundle: verifies offline; null until final')),
+  bundle: nullable(hexUpTo(2 * 1024 * 1024, 'receipt bundle: verifies offline; null until final, and where this node has pruned the block')),
 })
 export type AuditEntry = Static<typeof auditEntry>
 

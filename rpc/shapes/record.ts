@@ -14,7 +14,7 @@ export const recordVersion = record({
   record: recordId, version: Type.Integer({ minimum: 1 }), subject: accountId, sections: Type.Array(section), custodians: Type.Array(memberNumber),
   provenance: record({ activity: oneOf(['create', 'import', 'correct', 'append']), author: hexBytes(16, 'opaque tag'), source: hexBytes(16, 'opaque tag'), recordedAt: timeMs }),
   receipts: Type.Array(record({ node: nodeNumber, signature: hexBytes(64, 'storage receipt') })),
-  registeredBy: transactionId, registeredAt: height,
-  bundle: nullable(hexUpTo(2 * 1024 * 1024, 'receipt bundle of the registration: verifies offline; null until final')),
+  registeredBy: nullable(transactionId), registeredAt: height,
+  bundle: nullable(hexUpTo(2 * 1024 * 1024, 'receipt bundle of the registration: verifies offline; null until final, and where this node has pruned the block')),
 })
 export type RecordVersion = Static<typeof recordVersion>

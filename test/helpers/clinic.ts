@@ -38,8 +38,8 @@ export class Clinic {
     this.institutions = cluster.operators.map((signer, i) => institution(cluster.files.chain, i + 1, signer))
   }
 
-  static async open(directory: string, count: number): Promise<Clinic> {
-    const cluster = await createCluster(directory, count)
+  static async open(directory: string, count: number, options: Parameters<typeof createCluster>[2] = {}): Promise<Clinic> {
+    const cluster = await createCluster(directory, count, options)
     const keys = await Promise.all(cluster.files.members.map(({ folder, passphraseFile }) => readKeys(`${folder}/node.json`, 'node', readFileSync(passphraseFile, 'utf8').trim())))
     const clinic = new Clinic(cluster, keys.map(({ attestation }) => attestation))
     await Promise.all(keys.map((_, i) => cluster.startNode(i)))
