@@ -68,7 +68,7 @@ export class Relay {
   async receive(data: Uint8Array): Promise<GossipVerdict> {
     let transactions: readonly Uint8Array[]
     try {
-      transactions = decode(batchSchema, data).transactions
+      transactions = decode(batchSchema, data, { share: true }).transactions
     } catch {
       return 'reject' // Batches are made by nodes, never by clients: a malformed one is the node's fault.
     }

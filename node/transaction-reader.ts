@@ -1,11 +1,31 @@
 import { sha256Hex } from '../primitives/hash.ts'
 import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
-import type { Transaction } from '../primitives/transaction.ts'
+import type { Transaction, TransactionBody } from '../primitives/transaction.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { RecentCache } from '../state/recent-cache.ts'
 
 /** Transactions remembered by their complete bytes: twice as many as wait and stand in blocks on their way. */
 const REMEMBERED_MAX = 10_000
+
+/** A transaction that this reader gave out. Whether it is verified stands in it: a WeakSet of ten thousands costs every garbage collection. */
+class ReadTransaction implements Transaction {
+  readonly id: Uint8Array
+  readonly key: string
+  readonly body: TransactionBody
+  readonly bodyBytes: Uint8Array
+  readonly signatures: readonly Uint8Array[]
+  readonly bytes: Uint8Array
+  verified = false
+
+  constructor({ id, key, body, bodyBytes, signatures, bytes }: Transaction) {
+    this.id = id
+    this.key = key
+    this.body = body
+    this.bodyBytes = bodyBytes
+    this.signatures = signatures
+    this.bytes = bytes
+  }
+}
 
 /**
  * Decodes each transaction once and has its signatures verified once, though its bytes arrive up to three times: at the door, by gossip, in a block.
@@ -14,45 +34,46 @@ const REMEMBERED_MAX = 10_000
 export class TransactionReader {
   readonly #chain: Uint8Array
   readonly #verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
-  readonly #known = new RecentCache<Transaction>(REMEMBERED_MAX, () => 1)
-  readonly #verified = new WeakSet<Transaction>()
+  readonly #known = new RecentCache<ReadTransaction>(REMEMBERED_MAX, () => 1)
 
   constructor(chain: Uint8Array, verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>) {
     this.#chain = chain
     this.#verifyBatch = verifyBatch
   }
 
-  /** As `decodeTransaction`. */
+  /** As `decodeTransaction`; what is remembered keeps a copy, and nothing of what `bytes` are part of. */
   read(bytes: Uint8Array): Transaction {
     const key = sha256Hex(bytes)
     let transaction = this.#known.get(key)
     if (transaction === undefined) {
-      transaction = decodeTransaction(bytes, this.#chain)
+      transaction = this.readOnce(new Uint8Array(bytes))
       this.#known.set(key, transaction)
     }
     return transaction
   }
 
   /** The same for bytes that will not come again, such as those of old blocks: neither looked up nor remembered. */
-  readOnce(bytes: Uint8Array): Transaction {
-    return decodeTransaction(bytes, this.#chain)
+  readOnce(bytes: Uint8Array): ReadTransaction {
+    return new ReadTransaction(decodeTransaction(bytes, this.#chain))
   }
 
   /** True when all its signatures were found valid before. */
   isVerified(transaction: Transaction): boolean {
-    return this.#verified.has(transaction)
+    return transaction instanceof ReadTransaction && transaction.verified
   }
 
   /** Verifies in one batch what is not verified yet; says for each whether all its signatures are valid. */
   async verify(transactions: readonly Transaction[]): Promise<boolean[]> {
-    const open = transactions.filter((transaction) => !this.#verified.has(transaction))
+    const open = transactions.filter((transaction) => !this.isVerified(transaction))
     const items = open.map(signatureItems)
     const verdicts = open.length === 0 ? [] : await this.#verifyBatch(items.flat())
     let at = 0
-    open.forEach((transaction, i) => {
-      const own = verdicts.slice(at, (at += items[i]!.length))
-      if (own.every(Boolean)) this.#verified.add(transaction)
+    const valid = open.map((transaction, i) => {
+      const own = verdicts.slice(at, (at += items[i]!.length)).every(Boolean)
+      if (own && transaction instanceof ReadTransaction) transaction.verified = true
+      return own
     })
-    return transactions.map((transaction) => this.#verified.has(transaction))
+    let next = 0
+    return transactions.map((transaction) => transaction !== open[next] || valid[next++]!)
   }
 }

@@ -32,9 +32,9 @@ export function encodeBlock(block: BlockEnvelope): Uint8Array {
   return encode(blockEnvelope, block)
 }
 
-/** Throws CODEC_* on anything but the canonical bytes of a block. The header is decoded by `decodeHeader`. */
+/** Its parts are views into `block`. Throws CODEC_* on anything but the canonical bytes of a block. The header is decoded by `decodeHeader`. */
 export function decodeBlock(block: Uint8Array): BlockEnvelope {
-  return decode(blockEnvelope, block, { maxBytes: ENVELOPE_BYTES_MAX })
+  return decode(blockEnvelope, block, { maxBytes: ENVELOPE_BYTES_MAX, share: true })
 }
 
 export function encodeHeader(header: BlockHeader): Uint8Array {

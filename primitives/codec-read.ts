@@ -53,7 +53,7 @@ export function readBigInteger(cursor: Cursor): bigint | Miss {
 /** Longest byte string that V8 keeps in its own heap; a longer one costs a buffer. */
 const SMALL_BYTES = 64
 
-/** A byte string of its own, so that nothing keeps the buffer it came in; where the cursor says so, a long one is a view. */
+/** A byte string of its own, so that nothing keeps the buffer it came in; where the cursor says so, a view. */
 export function readBytes(cursor: Cursor): Uint8Array | Miss {
   const { bytes } = cursor
   const tag = bytes[cursor.at++]
@@ -65,7 +65,8 @@ export function readBytes(cursor: Cursor): Uint8Array | Miss {
   if (end > bytes.length) return MISS
   const from = cursor.at
   cursor.at = end
-  if (length > SMALL_BYTES) return cursor.share ? new Uint8Array(bytes.buffer, bytes.byteOffset + from, length) : new Uint8Array(bytes.subarray(from, end))
+  if (cursor.share) return new Uint8Array(bytes.buffer, bytes.byteOffset + from, length)
+  if (length > SMALL_BYTES) return new Uint8Array(bytes.subarray(from, end))
   const value = new Uint8Array(length)
   for (let to = 0; to < length; to++) value[to] = bytes[from + to]!
   return value

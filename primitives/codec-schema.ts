@@ -108,12 +108,13 @@ export function array<T>(of: Schema<T>, { max, min = 0 }: { readonly max: number
     shape: { kind: 'array', of: of.shape, min, max },
     read: (cursor) => {
       const count = readCount(cursor, 0x90, 0xdc)
-      if (count < min || count > max) return MISS
-      const value: T[] = []
+      // Every item takes a byte at least, so room is made for no more than came.
+      if (count < min || count > max || count > cursor.bytes.length - cursor.at) return MISS
+      const value = new Array<T>(count)
       for (let i = 0; i < count; i++) {
         const item = of.read(cursor)
         if (item === MISS) return MISS
-        value.push(item)
+        value[i] = item
       }
       return value
     },

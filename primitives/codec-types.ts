@@ -20,7 +20,7 @@ export type SchemaShape =
   | { readonly kind: 'text'; readonly max: number }
   | { readonly kind: 'u32' | 'u64' | 'i64' | 'boolean' }
 
-/** Where a reader stands; `at` is anywhere after a miss. `share`: long byte strings are views into `bytes` instead of copies. */
+/** Where a reader stands; `at` is anywhere after a miss. `share`: byte strings are views into `bytes` instead of copies. */
 export interface Cursor { readonly bytes: Uint8Array; at: number; readonly share: boolean }
 
 /** Where a writer stands; what lies before `at` is written. */

@@ -48,7 +48,7 @@ function pack(wire: Value): Uint8Array {
 
 /**
  * The value of canonical `bytes`; exactly the bytes that `encode` gives are accepted, so no second encoding of a value exists.
- * `share`: long byte strings in it are views into `bytes`, for whoever keeps these anyway.
+ * `share`: the byte strings in it are views into `bytes`, for whoever keeps these anyway; a view takes half the memory of a small copy.
  * Throws `CODEC_TOO_LARGE`, `CODEC_MALFORMED` (not msgpack), `CODEC_VALUE_INVALID` (path and rule) or `CODEC_NOT_CANONICAL`.
  */
 export function decode<T>(schema: Schema<T>, bytes: Uint8Array, limits: { readonly maxBytes?: number; readonly share?: boolean } = {}): T {

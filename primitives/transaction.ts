@@ -56,7 +56,7 @@ export function createTransaction(body: Omit<TransactionBody, 'v' | 'signers'>, 
 }
 
 /**
- * Reads untrusted bytes strictly; body and arguments are views into them. Signatures are counted here and verified elsewhere, in batches.
+ * Reads untrusted bytes strictly; what is in the result are views into them. Signatures are counted here and verified elsewhere, in batches.
  * Throws CODEC_* with path and rule, `TX_VERSION_UNKNOWN`, `TX_WRONG_CHAIN`, `TX_SIGNATURES_MISMATCH` or `TX_KEY_UNKNOWN_ALGORITHM`.
  */
 export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array): Transaction {
