@@ -4,7 +4,7 @@ import { array, fixedBytes, struct, text, u32 } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
 import { hash } from '../../primitives/hash.ts'
 import { memberId } from '../../primitives/ids.ts'
-import { inclusionPath, verifyInclusion } from '../../primitives/merkle.ts'
+import { inclusionPath, leafHash, verifyInclusion } from '../../primitives/merkle.ts'
 import { coversCell } from './kernel/index.ts'
 import type { DatasetDefinition, Release } from './kernel/index.ts'
 import { leafOfRow } from './originals.ts'
@@ -61,7 +61,7 @@ export function openingsFault({ columns, rows }: Openings, { seed, release, coun
     const { contributor, index } = drawn[i]!
     if (opening.contributor !== contributor || opening.index !== index) return 'the rows that the seed decides are opened'
     const { rows: size, original } = contributions.find(({ member }) => member === contributor)!
-    if (!verifyInclusion(index, size, leafOfRow(opening), opening.path, original)) return 'an opened row is one that was committed to'
+    if (!verifyInclusion(index, size, leafHash(leafOfRow(opening)), opening.path, original)) return 'an opened row is one that was committed to'
     const before = contributions.filter(({ member }) => member < contributor).reduce((sum, each) => sum + each.rows, 0)
     const place = places[before + index]! - 1
     if (place >= 0 && !standsAt(opening, columns, place, made, definition)) return 'an opened row stands in the release as it was'

@@ -22,7 +22,7 @@ export const PERMISSIONS = {
   anonymization: {
     'membership.members': 'read', 'membership.roster': 'read', 'identity.accounts': 'read', 'identity.attributes': 'read',
     'anonymization.datasets': 'write', 'anonymization.versions': 'write', 'anonymization.requests': 'write', 'anonymization.selections': 'write', 'anonymization.releases': 'write',
-    'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write',
+    'anonymization.attestations': 'write', 'anonymization.accepted': 'write', 'anonymization.budgets': 'write', 'anonymization.answers': 'write', 'anonymization.challenges': 'write',
     'anonymization.registrySize': 'write', 'anonymization.registry': 'write', 'anonymization.comparisons': 'write', 'anonymization.paidOverlaps': 'write',
     'anonymization.contributions': 'write', 'anonymization.sites': 'write', 'anonymization.overlapParts': 'write', 'anonymization.overlapClaims': 'write',
   },

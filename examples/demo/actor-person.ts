@@ -57,6 +57,11 @@ serveActor({
     await save(name)
     return { consent, bundle: bundleOf(receipt.bundle) }
   },
+  /** Lets an institution put the person into tables that leave it. */
+  grantExport: async ({ name, member, days, purposes }: { name: string; member: number; days: number; purposes: Purpose[] }) => {
+    const { consent } = await grantConsent(clientOf(name), { grantee: { member }, days, purposes, actions: ['export'] }, walletOf(name).tags(0))
+    return { consent }
+  },
   revoke: async ({ name, consent }: { name: string; consent: Uint8Array }) => ({ bundle: bundleOf((await revokeConsent(clientOf(name), consent)).bundle) }),
   records: async ({ name }: { name: string }): Promise<OwnRecord[]> => (await listRecords(clientOf(name))).map((record) => ({
     record: Buffer.from(record.record, 'hex'), type: typeOf(name, record), confidentiality: record.sections[1]?.confidentiality ?? 'V',

@@ -1,5 +1,6 @@
 import type { CodedColumn } from './coding.ts'
 import { MedianFinder } from './median.ts'
+import type { Median } from './median.ts'
 import { Records, partitionsToRecoding, wholePartition } from './partition.ts'
 import type { Partition } from './partition.ts'
 import type { ClassTest, Recoding, Report } from './recoding.ts'
@@ -60,17 +61,22 @@ export function strictMondrian(columns: readonly CodedColumn[], rows: Int32Array
 /** The cut of strict Mondrian, also for the numeric columns of hierarchy Mondrian. The bounds of the partition become the extremes present. */
 export function cutNumeric(records: Records, medians: MedianFinder, partition: Partition, q: number, k: number, test: ClassTest | undefined): readonly Partition[] | undefined {
   const { start, end } = partition
-  const [low, high] = records.range(start, end, q)
-  partition.low[q] = low
-  partition.high[q] = high
-  if (low === high || end - start < 2 * k) return undefined
-  const { at, next } = medians.find(start, end, q, low, high)
-  if (at === next) return undefined
+  const median = medianOf(records, medians, partition, q, k)
+  if (median === undefined || median.at === median.next) return undefined
+  const { at, next } = median
   const middle = start + countUpTo(records, start, end, q, at)
   if (middle - start < k || end - middle < k) return undefined
   records.cut(start, end, q, at)
   if (test !== undefined && !(test(records.data, start, middle, records.stride) && test(records.data, middle, end, records.stride))) return undefined
   return halves(partition, middle, q, at, next)
+}
+
+/** Narrows the bounds of column `q` to the extremes present. The median there; undefined when the partition cannot be cut at it. */
+function medianOf(records: Records, medians: MedianFinder, { start, end, low, high }: Partition, q: number, k: number): Median | undefined {
+  const [least, most] = records.range(start, end, q)
+  low[q] = least
+  high[q] = most
+  return least === most || end - start < 2 * k ? undefined : medians.find(start, end, q, least, most)
 }
 
 function countUpTo({ data, stride }: Records, start: number, end: number, q: number, rank: number): number {
@@ -88,12 +94,9 @@ export function relaxedMondrian(columns: readonly CodedColumn[], rows: Int32Arra
   const records = new Records(columns, rows)
   const medians = new MedianFinder(records)
   return partitionRows(columns, records, (partition, q) => {
-    const { start, end } = partition
-    const [low, high] = records.range(start, end, q)
-    partition.low[q] = low
-    partition.high[q] = high
-    if (low === high || end - start < 2 * k) return undefined
-    const { at, next } = medians.find(start, end, q, low, high)
+    const median = medianOf(records, medians, partition, q, k)
+    if (median === undefined) return undefined
+    const [{ start, end }, { at, next }] = [partition, median]
     const before = test === undefined ? undefined : records.data.slice(start * records.stride, end * records.stride)
     const { middle, valuesRight } = deal(records, start, end, q, at)
     if (test !== undefined && !(test(records.data, start, middle, records.stride) && test(records.data, middle, end, records.stride))) {
