@@ -8,7 +8,6 @@ import type { Transaction } from '../primitives/transaction.ts'
 import { AUTHORISATION_CODES } from '../contracts/index.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Executor } from './executor.ts'
-import type { TransactionBook } from './transaction-book.ts'
 import type { TransactionReader } from './transaction-reader.ts'
 import type { WorldState } from '../state/world-state.ts'
 
@@ -20,7 +19,6 @@ export interface AdmissionPorts {
   readonly window: ReplayWindow
   readonly registry: Registry
   readonly mempool: Mempool
-  readonly book: TransactionBook
   readonly store: ChainStore
   readonly clock: Clock
   readonly reader: TransactionReader
@@ -44,36 +42,33 @@ export class Admission {
   async admit(bytes: Uint8Array): Promise<Admitted> {
     const transaction = this.#ports.reader.read(bytes)
     if (this.#isKnown(transaction)) return { transaction, known: true }
-    const [[valid]] = await Promise.all([this.#ports.reader.verify([transaction]), this.#warm(transaction)])
-    if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
-    if (this.#isKnown(transaction)) return { transaction, known: true }
-    this.#ports.mempool.add(transaction, this.#authorise(transaction))
-    return { transaction, known: false }
-  }
-
-  /** Signatures inside the arguments are judged by the contract; verifying them here, in batches, leaves only a look-up to it. */
-  async #warm(transaction: Transaction): Promise<void> {
     const proofs = this.#ports.executor.proofs(transaction)
-    if (proofs.length > 0) await this.#ports.verifyBatch(proofs)
+    // Signatures inside the arguments are judged by the contract; verifying them here, in batches, leaves only a look-up to it.
+    const signed = this.#ports.reader.verify([transaction])
+    const [valid] = proofs.length === 0 ? await signed : (await Promise.all([signed, this.#ports.verifyBatch(proofs)]))[0]
+    if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
+    const member = this.#authorise(transaction)
+    // Meanwhile it may have come by another way, into the mempool or already into a block.
+    const known = member === 'included' || !this.#ports.mempool.add(transaction, member)
+    return { transaction, known }
   }
 
   #isKnown({ id, key, body }: Transaction): boolean {
-    const { mempool, book, store, executor, window, clock } = this.#ports
+    const { mempool, store, executor, window, clock } = this.#ports
     if (mempool.has(key)) return true
-    const seen = book.get(key)
-    if (seen !== undefined && seen.status !== 'expired') return true
     // Ids that can still be included are all in the replay window; only for older ones the index is asked.
     return (executor.tip.window ?? window).hasId(id, body.validUntil) || (Number(body.validUntil) < clock.nowMs() && store.locate(id) !== undefined)
   }
 
-  /** The member whose relation the account belongs to: its share of the room is used. */
-  #authorise(transaction: Transaction): number {
+  /** The member whose relation the account belongs to: its share of the room is used. `included` when a block has the transaction. */
+  #authorise(transaction: Transaction): number | 'included' {
     const { executor, world, window, registry, clock } = this.#ports
     const tip = executor.tip
     const now = BigInt(clock.nowMs())
     const block = { height: BigInt(tip.height + 1), timeMs: now > tip.timeMs ? now : tip.timeMs, chainId: this.#options.chain, lifetimeMsMax: this.#options.lifetimeMsMax }
     const verdict = authorise({ reader: readerOf(tip.layer ?? world.view()), window: tip.window ?? window, registry }, block, transaction)
     if ('notIncludable' in verdict) {
+      if (verdict.notIncludable === 'TX_REPLAYED') return 'included'
       throw new SteleError({ code: verdict.notIncludable, message: AUTHORISATION_CODES[verdict.notIncludable], details: { path: 'body', atHeight: tip.height } })
     }
     return verdict.account.member

@@ -299,7 +299,7 @@ export class SteleNode {
       },
     })
     const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound && ownKeys.mayLeadIn(executor.tip.rules.members))
-    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, book, store, clock: this.#clock, reader, verifyBatch })
+    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
