@@ -3,7 +3,7 @@ import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Clock, Logger, Random, Timers } from '../primitives/ports.ts'
 import type { HardState } from './core/config.ts'
 import type { Effects, Persist, RaftStatus, SoftState } from './core/effects.ts'
-import type { Entry, Message } from './core/message.ts'
+import type { AppendAck, Entry, Message } from './core/message.ts'
 import type { Raft } from './core/raft.ts'
 import { ExecutionQueue } from './execution-queue.ts'
 import { decodeMessage, encodeMessage } from './message-wire.ts'
@@ -72,6 +72,8 @@ export class Driver {
   #fencedTold = false
   #applied: number
   #hardState: HardState
+  /** What this node acknowledged last since the last tick. */
+  #said: AppendAck | undefined
 
   /** `firstRead`: read numbers ascend over restarts, so it grows with the boot counter. `applied`: entry the state database has. */
   constructor(options: DriverOptions, ports: DriverPorts, raft: Raft, start: { readonly firstRead: number; readonly applied: number; readonly hardState: HardState }) {
@@ -120,6 +122,7 @@ export class Driver {
 
   /** One tick of the clock. A process that slept gets one tick, not all it missed, so that waking up starts no election by itself. */
   tick(): void {
+    this.#said = undefined
     this.#expireReads()
     const unasked = this.#unasked
     this.#unasked = []
@@ -224,6 +227,7 @@ export class Driver {
   }
 
   #peerChanged(node: number, connected: boolean): void {
+    this.#said = undefined
     if (connected) return
     if (this.#successor === node) this.#successor = undefined
     // A lost connection to the leader frees this node to elect another at once, instead of waiting for the lease (DESIGN §5.6).
@@ -294,10 +298,18 @@ export class Driver {
   }
 
   #send(message: Message): void {
+    if (message.type === 'appendAck' && this.#saidAlready(message)) return
     const channel = message.type === 'append' && message.entries.length > 0 ? 'append' : 'control'
     if (!this.#ports.transport.send(message.to, channel, encodeMessage(this.#signed(message))) && channel === 'append') {
       this.#raft.step({ type: 'unreachable', peer: message.to })
     }
+  }
+
+  /** A leader tells of every commit in an append without entries, and the answer says nothing new. Should the first have been lost, the next heartbeat makes the leader ask again. */
+  #saidAlready(ack: AppendAck): boolean {
+    const said = this.#said
+    this.#said = ack
+    return said !== undefined && said.to === ack.to && said.term === ack.term && said.index === ack.index
   }
 
   #signed(message: Message): Message {

@@ -23,7 +23,7 @@ const TOLD_MAX = 4096
  * of messages and signatures to check, which would compete with the commits that follow; and one covers all blocks before it.
  */
 const REST_MS = 3
-const RESTS_MAX = 8
+const RESTS_MAX = 16
 
 export interface FinalityPorts {
   /** Durable before the signature leaves: resolves after the sync that covers the record. */
