@@ -18,6 +18,7 @@ export const COMMAND_ERRORS = {
   RECOVERY_RIVAL: 'This node was given another statement of the same epoch before. Both are kept as evidence and this one opens nothing: inform all members.',
   RECOVERY_SIGNED_BEFORE: 'This governance key has signed another statement of the same epoch; two would let rival recoveries proceed. The record beside the keystore says which.',
   RECOVERY_BELOW_FINAL: 'A certificate, a committed block or an attestation stands above the recovery height. Propose again on the node that holds the highest block.',
-  RECOVERY_OTHER_BLOCK: 'This node holds another block at the recovery height. Its data belong to a line that the members gave up: start it with an empty data folder under a new number.',
+  RECOVERY_NOT_NEWEST: 'Another survivor holds a newer log (later term, or the same and a higher block); a lost majority may have committed what stands there. Propose on that node, or with `--give-up`, which names its blocks as lost.',
+  RECOVERY_OTHER_BLOCK: 'This node holds another block at the recovery height, or at that of a presented certificate. Its data belong to a line that the members gave up: start it with an empty data folder under a new number.',
   VERIFY_INTERRUPTED: 'The verification was interrupted; the folder is as it was.',
 } as const

@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { link, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { toHex } from '../primitives/bytes.ts'
-import { fromJson, toJson } from '../primitives/codec.ts'
+import { dirname, join } from 'node:path'
+import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { encode, fromJson, toJson } from '../primitives/codec.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
-import { signedRecovery } from '../primitives/recovery.ts'
+import { sha256 } from '../primitives/hash.ts'
+import { recoveryStatement, signedRecovery } from '../primitives/recovery.ts'
 import type { SignedRecovery } from '../primitives/recovery.ts'
+import { syncFolder } from '../state/snapshot-folder.ts'
 
 const FORMAT = 'stele-recovery'
 
@@ -40,30 +43,36 @@ export function openedRecovery(dataDir: string, epoch: number): SignedRecovery |
 
 /**
  * Keeps a verified statement in a data folder, durably, so that the node opens the epoch with it. One statement per epoch: another one is a rival, kept as evidence beside it,
- * and opens nothing. Throws `RECOVERY_RIVAL`.
+ * and opens nothing, also when both are given at the same time. Throws `RECOVERY_RIVAL`.
  */
 export async function keepRecovery(dataDir: string, recovery: SignedRecovery): Promise<void> {
   const { epoch } = recovery.statement.set
-  const known = openedRecovery(dataDir, epoch)
-  if (known !== undefined) {
-    const same = JSON.stringify(toJson(signedRecovery, { ...known, signatures: [] })) === JSON.stringify(toJson(signedRecovery, { ...recovery, signatures: [] }))
-    if (same) return
-    await writeDurably(`${pathOf(dataDir, epoch)}.rival-${Date.now()}`, recoveryText(recovery))
-    throw new SteleError({ code: 'RECOVERY_RIVAL', message: 'another statement has opened this epoch here', details: { epoch, known: { height: Number(known.statement.height), block: toHex(known.statement.block) }, given: { height: Number(recovery.statement.height), block: toHex(recovery.statement.block) } } })
-  }
-  await writeDurably(pathOf(dataDir, epoch), recoveryText(recovery))
+  if (openedRecovery(dataDir, epoch) === undefined && await writeDurably(pathOf(dataDir, epoch), recoveryText(recovery))) return
+  const known = openedRecovery(dataDir, epoch)!
+  if (equalBytes(encode(recoveryStatement, known.statement), encode(recoveryStatement, recovery.statement))) return
+  await writeDurably(`${pathOf(dataDir, epoch)}.rival-${toHex(sha256(encode(recoveryStatement, recovery.statement))).slice(0, 16)}`, recoveryText(recovery))
+  throw new SteleError({ code: 'RECOVERY_RIVAL', message: 'another statement has opened this epoch here', details: { epoch, known: { height: Number(known.statement.height), block: toHex(known.statement.block) }, given: { height: Number(recovery.statement.height), block: toHex(recovery.statement.block) } } })
 }
 
-async function writeDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`
-  const file = await open(temporary, 'w', 0o600)
+/** Writes a file that is there whole or not at all, and never takes the place of one that is there: false then. */
+export async function writeDurably(path: string, text: string): Promise<boolean> {
+  const temporary = `${path}.new-${randomUUID()}`
+  const file = await open(temporary, 'wx', 0o600)
   try {
     await file.writeFile(text)
     await file.sync()
   } finally {
     await file.close()
   }
-  // A link, not a rename: it never takes the place of a file that is there.
-  await link(temporary, path)
-  await rm(temporary)
+  try {
+    // A link, not a rename: it fails where a file is.
+    await link(temporary, path)
+    await syncFolder(dirname(path))
+    return true
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error
+    return false
+  } finally {
+    await rm(temporary)
+  }
 }

@@ -151,9 +151,13 @@ export class Town {
     const posts = survivors.map((member) => this.post(member))
     for (const { member } of posts) await this.retire(member)
     const exported = posts.map(({ member }) => join(this.directory, `certificate-${member}.json`))
-    const heights = []
-    for (const [i, { config }] of posts.entries()) heights.push(Number((await run('recovery', 'export', '--config', config, '--out', exported[i]!))['height']))
-    const highest = posts[heights.indexOf(Math.max(...heights))]!
+    const ends = []
+    for (const [i, post] of posts.entries()) {
+      const { term, height } = await run('recovery', 'export', '--config', post.config, '--out', exported[i]!)
+      ends.push({ post, term: Number(term), height: Number(height) })
+    }
+    const [newest] = ends.toSorted((a, b) => b.term - a.term || b.height - a.height)
+    const highest = newest!.post
     const statement = join(this.directory, 'recovery.json')
     const rival = join(this.directory, 'rival.json')
     const members = survivors.flatMap((member) => ['--members', String(member)])
@@ -170,7 +174,7 @@ export class Town {
     const second = await sign(rival, signers[0]!)
     for (const { config } of posts) await run('recovery', 'open', '--config', config, '--statement', statement, '--certificates', ...exported)
     await Promise.all(posts.map((post) => this.boot(post)))
-    return { height: Math.max(...heights), rival: second.err }
+    return { height: newest!.height, rival: second.err }
   }
 
   async stop(): Promise<void> {

@@ -1,8 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { toHex } from '../../primitives/bytes.ts'
-import { certificateSchema } from '../../primitives/certificate.ts'
-import { encode } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { certificateQuorum } from '../../primitives/member-set.ts'
 import { recoveryBytes } from '../../primitives/recovery.ts'
@@ -29,9 +27,9 @@ Examples:
   stele recovery sign --statement recovery.json --member 1 --governance governance.json     each member, offline
   stele recovery open --config node.yaml --statement recovery.json --certificates certificate-*.json     each surviving node; then start it
 
-Propose on the surviving node that holds the highest block (export tells). A quorum of all members signs, those whose node is lost too.`)
+Propose on the surviving node whose log is newest: the highest term, then the highest block (export tells both). A quorum of all members signs, those whose node is lost too.`)
   nodeOptions(recovery.command('export').description('what this node holds: height, block, newest certificate').requiredOption('--out <file>', 'file for the others')).action(exportCertificate)
-  nodeOptions(recovery.command('propose').description('write the statement, unsigned').requiredOption('--members <n...>', 'members that go on', collect(integer(1, 0xffff_ffff))).requiredOption('--out <file>', 'the statement')).action(propose)
+  nodeOptions(recovery.command('propose').description('write the statement, unsigned').requiredOption('--members <n...>', 'members that go on', collect(integer(1, 0xffff_ffff))).option('--give-up', 'go on from this node although another survivor holds a newer log; its blocks are lost').requiredOption('--out <file>', 'the statement')).action(propose)
   recovery.command('sign').description('add a member\'s signature to a statement')
     .requiredOption('--statement <file>', 'the statement; gets the signature')
     .requiredOption('--member <n>', 'who signs', integer(1, 0xffff_ffff))
@@ -42,31 +40,35 @@ Propose on the surviving node that holds the highest block (export tells). A quo
   nodeOptions(recovery.command('open').description('make a node go on by a signed statement when it is started').requiredOption('--statement <file>', 'the statement')).action(open)
 }
 
-async function holding(path: string): Promise<{ readonly held: Holding; readonly dataDir: string }> {
+async function holding(path: string): Promise<{ readonly held: Holding; readonly dataDir: string; readonly node: number }> {
   const [{ loadConfig }, { readGenesis }, { openHolding }] = await Promise.all([import('../config.ts'), import('../genesis-file.ts'), import('../recovery.ts')])
   const config = loadConfig(path)
-  return { held: await openHolding(config, readGenesis(config.genesis)), dataDir: config.dataDir }
+  return { held: await openHolding(config, readGenesis(config.genesis)), dataDir: config.dataDir, node: config.node }
 }
 
 async function exportCertificate({ config, out, json }: NodeData & { readonly out: string }): Promise<void> {
-  const { held } = await holding(config)
+  const { exportText } = await import('../recovery-import.ts')
+  const { held, node } = await holding(config)
   const { last, applied, certificate, rules } = held
   await held.close()
-  if (certificate === undefined) throw new SteleError({ code: 'RECOVERY_UNREADABLE', message: 'this node holds no certificate', details: { applied } })
-  writeFileSync(out, `${JSON.stringify({ certificate: toHex(encode(certificateSchema, certificate)) })}\n`, { flag: 'wx' })
-  const facts = { height: last.height, block: toHex(last.block), applied, certified: Number(certificate.content.height), epoch: rules.members.epoch, voters: rules.members.voters.map(({ node, member }) => ({ node, member })) }
+  writeFileSync(out, exportText({ node, last, certificate }), { flag: 'wx' })
+  const certified = Number(certificate?.content.height ?? 0n)
+  const facts = { height: last.height, block: toHex(last.block), term: last.term, applied, certified, epoch: rules.members.epoch, voters: rules.members.voters.map((voter) => ({ node: voter.node, member: voter.member })) }
   if (json === true) printJson(facts)
-  else print(`newest block ${facts.height}, applied ${applied}, certified ${facts.certified}, epoch ${facts.epoch}`)
+  else print(`newest block ${facts.height} in term ${facts.term}, applied ${applied}, certified ${certified}, epoch ${facts.epoch}`)
 }
 
-async function propose({ config, members, certificates = [], out, json }: NodeData & { readonly members: readonly number[]; readonly out: string }): Promise<void> {
-  const [{ importCertificates, proposeRecovery }, { recoveryText }] = await Promise.all([import('../recovery.ts'), import('../recovery-file.ts')])
-  const { held } = await holding(config)
+async function propose({ config, members, certificates = [], giveUp, out, json }: NodeData & { readonly members: readonly number[]; readonly giveUp?: boolean; readonly out: string }): Promise<void> {
+  const [{ proposeRecovery }, { keepPresented, readExports }, { recoveryText }] = await Promise.all([import('../recovery.ts'), import('../recovery-import.ts'), import('../recovery-file.ts')])
+  const { held, dataDir } = await holding(config)
   try {
-    const statement = proposeRecovery(held, members, importCertificates(certificates, held.rules))
+    const presented = readExports(certificates, held.rules)
+    const statement = proposeRecovery(held, members, presented, giveUp)
+    await keepPresented(dataDir, held, presented)
     writeFileSync(out, recoveryText({ statement, signatures: [] }), { flag: 'wx' })
     const needed = certificateQuorum(held.rules.members.voters.length)
-    if (json === true) printJson({ statement: out, epoch: statement.set.epoch, height: Number(statement.height), needed })
+    if (statement.lostTo > statement.height) say(`blocks ${statement.height + 1n} to ${statement.lostTo} of another survivor are given up`)
+    if (json === true) printJson({ statement: out, epoch: statement.set.epoch, height: Number(statement.height), lostTo: Number(statement.lostTo), needed })
     else print(`epoch ${statement.set.epoch} from block ${statement.height} with members ${members.join(', ')}: ${needed} of ${held.rules.members.voters.length} members must sign ${out}`)
   } finally {
     await held.close()
@@ -77,7 +79,7 @@ async function propose({ config, members, certificates = [], out, json }: NodeDa
 function remember(governance: string, { statement }: SignedRecovery, message: Uint8Array): void {
   const path = `${governance}.epoch-${statement.set.epoch}`
   const digest = toHex(sha256(message))
-  if (!existsSync(path)) writeFileSync(path, `${digest}\n`, { flag: 'wx', mode: 0o600 })
+  if (!existsSync(path)) writeFileSync(path, `${digest}\n`, { flag: 'wx', mode: 0o600, flush: true })
   else if (readFileSync(path, 'utf8').trim() !== digest) throw new SteleError({ code: 'RECOVERY_SIGNED_BEFORE', message: 'this key has signed another statement of the same epoch', details: { epoch: statement.set.epoch, record: path } })
 }
 
@@ -94,12 +96,16 @@ async function sign({ statement: path, member, governance, passphraseFile, json 
 }
 
 async function open({ config, statement: path, certificates = [], json }: NodeData & { readonly statement: string }): Promise<void> {
-  const [{ importCertificates, openRecovery }, { readRecoveryFile }] = await Promise.all([import('../recovery.ts'), import('../recovery-file.ts')])
+  const [{ openRecovery }, { keepPresented, readExports }, { readRecoveryFile }] = await Promise.all([import('../recovery.ts'), import('../recovery-import.ts'), import('../recovery-file.ts')])
   const recovery = readRecoveryFile(path)
   const { held, dataDir } = await holding(config)
   try {
-    const { cutFrom } = await openRecovery({ dataDir }, held, recovery, importCertificates(certificates, held.rules))
-    if (cutFrom !== undefined) say(`blocks from ${cutFrom} on, which nobody committed, were cut`)
+    const presented = readExports(certificates, held.rules)
+    // Kept before anything is decided: what was presented can be looked up whatever comes of it.
+    const folder = await keepPresented(dataDir, held, presented)
+    const { cutFrom } = await openRecovery({ dataDir }, held, recovery, presented)
+    say(`${presented.certificates.length} presented certificates are kept in ${folder}`)
+    if (cutFrom !== undefined) say(`blocks from ${cutFrom} on were cut`)
     if (json === true) printJson({ epoch: recovery.statement.set.epoch, height: Number(recovery.statement.height), cutFrom: cutFrom ?? null })
     else print(`epoch ${recovery.statement.set.epoch} opens from block ${recovery.statement.height} when the node starts`)
   } finally {
