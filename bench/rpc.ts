@@ -27,7 +27,7 @@ const head = METHODS.chain_head.examples[0]!.result as ChainHead
 const ports: RpcPorts = {
   requests: { verify: absent }, reads: { linearizable: absent },
   transactions: { send: async () => accepted, status: async () => accepted, wait: absent, receipt: absent },
-  chain: { head: () => head, info: absent, block: absent, proof: absent, bundle: absent, memberLinks: absent, keyOf: absent },
+  chain: { head: () => head, info: absent, block: absent, proof: absent, proofs: absent, bundle: absent, memberLinks: absent, keyOf: absent },
   identity: { account: absent, members: absent }, consents: { list: absent }, records: { list: absent, history: absent }, audit: { audit: absent, permits: absent },
   vault: { begin: absent, status: absent, putChunk: absent, getChunk: absent, hashes: absent, commit: absent },
   mailbox: { put: absent, get: absent, delete: absent, list: absent }, cluster: { status: absent, nodeInfo: absent, membership: absent, evidence: absent, releaseCheck: absent },

@@ -1,6 +1,6 @@
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import type { BlockHeader } from '../primitives/block.ts'
-import { verifyStateBundle } from '../primitives/state-bundle.ts'
+import { verifyStateBundle, verifyStateBundles } from '../primitives/state-bundle.ts'
 import { clientError } from './errors.ts'
 import { anchorOf, type TrustAnchor } from './trust-anchor.ts'
 
@@ -28,4 +28,10 @@ export function verifyState(bundleBytes: Uint8Array, anchor: TrustAnchor, { key 
     key: bundle.key, value: bundle.value ?? undefined, height: Number(header.height), timeMs: Number(header.timeMs), header,
     certifiedHeight: Number(bundle.finality.certificate.content.height),
   }
+}
+
+/** As `verifyState`, for the keys of one bundle: one certificate, a path for each. Throws CODEC_*, PROOF_* or CERTIFICATE_*. */
+export function verifyStates(bundleBytes: Uint8Array, anchor: TrustAnchor): ReturnType<typeof verifyStateBundles> {
+  const { id, members } = anchorOf(anchor)
+  return verifyStateBundles(id, members, bundleBytes)
 }

@@ -75,6 +75,7 @@ export interface RpcBlock {
   readonly receipts: readonly string[] | null
   readonly asOf: AsOf
 }
+export interface RpcStateProofs { readonly height: number; readonly proven: number; readonly proof: string; readonly asOf: AsOf }
 export interface RpcStateProof {
   readonly key: string
   readonly value: string | null
@@ -316,6 +317,7 @@ export interface PublicMethods {
 
 /** Methods whose parameters carry `auth`, a signed request (primitives/request.ts). The types leave it out: the client adds it. */
 export interface SignedMethods {
+  chain_proofs: Method<{ readonly keys: readonly string[] }, RpcStateProofs>
   chain_proof: Method<{ readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly atHeight?: number }, RpcStateProof>
   identity_account: Method<{ readonly account: string } & FreshnessParams, RpcAccount>
   consent_list: Method<{ readonly patient: string } & PageParams & FreshnessParams, Page<RpcConsent>>

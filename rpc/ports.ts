@@ -1,7 +1,7 @@
 import type { Account, Members } from './shapes/identity.ts'
 import type { AuditEntry, Permits, ReleaseCheck } from './shapes/access.ts'
 import type { AsOf } from './schema.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, MemberLinks } from './shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, StateProofs, MemberLinks } from './shapes/chain.ts'
 import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts } from './shapes/vault.ts'
 import type { ClusterStatus, EvidenceList, Membership, NodeInfo } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
@@ -59,6 +59,8 @@ export interface ChainReader {
   block(selector: BlockSelector, bodies: boolean): Promise<Block>
   /** Inclusion or absence proof of a state key at the newest final height or at `atHeight`. */
   proof(query: { readonly key: string; readonly atHeight: number | null }, caller: Caller): Promise<StateProof>
+  /** Of the first keys as many as fit into an answer. */
+  proofs(keys: readonly string[], caller: Caller): Promise<StateProofs>
   /**
    * One file with the receipt of a transaction, the proof of a state key, or both, and all that leads from genesis (or the block with the hash `checkpoint`) to the certificate.
    * Throws `RPC_NOT_FOUND`, or `RPC_UNAVAILABLE` while the blocks are not final.

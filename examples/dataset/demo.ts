@@ -7,7 +7,7 @@ import { Story } from './story.ts'
 
 const HELP = `A researcher asks for a table; patients' consent decides who is in it; three of four institutions make it together without showing each other a row.
 
-  npm run demo:dataset                36 patients at three institutions, four nodes
+  npm run demo:dataset                60 patients at three institutions, four nodes
   npm run demo:dataset -- --show      also prints every command, as a user would type it
 `
 /** How long an interrupted story may take to notice, ms. */

@@ -4,6 +4,7 @@ import { toHex } from '../../primitives/bytes.ts'
 import type { Card } from '../demo/actor-person.ts'
 import type { Actor } from '../demo/actor-process.ts'
 import { INSTITUTIONS, RESEARCHER } from '../demo/people.ts'
+import { formatTable } from '../demo/table.ts'
 import type { Progress } from '../demo/progress.ts'
 import type { Stage } from '../demo/stage.ts'
 import { Commands } from './commands.ts'
@@ -12,7 +13,7 @@ import type { Row } from './tables.ts'
 
 const CONTRIBUTORS = [1, 2, 3] as const
 const MEMBERS = [1, 2, 3, 4] as const
-const PATIENTS = 36
+const PATIENTS = 60
 /** The purpose each patient consents to: the last three have allowed treatment alone. */
 const purposeOf = (i: number): 'HRESCH' | 'TREAT' => (i < PATIENTS - 3 ? 'HRESCH' : 'TREAT')
 
@@ -137,10 +138,10 @@ export class Story {
   }
 
   #sample({ csv }: Made): string {
-    const [header, ...rows] = readFileSync(csv, 'utf8').trim().split('\r\n')
-    const accounts = this.#patients.filter(({ account }) => rows.some((row) => row.includes(account)))
-    must(accounts.length === 0, 'an account stands in the table')
-    return [header!, ...rows.slice(0, 6), `… ${rows.length} rows`].map((line) => `    ${line}`).join('\n')
+    const [header, ...rows] = readFileSync(csv, 'utf8').trim().split('\r\n').map((line) => line.split(','))
+    must(!this.#patients.some(({ account }) => rows.some((row) => row.includes(account))), 'an account stands in the table')
+    const classes = Map.groupBy(rows, (row) => row.slice(0, -1).join('\0'))
+    return formatTable([...header!.slice(0, -1), 'people', header!.at(-1)!], [...classes.values()].map((people) => [...people[0]!.slice(0, -1), String(people.length), [...new Set(people.map((row) => row.at(-1)!))].join(', ')]))
   }
 
   #ask(): Promise<Readonly<Record<string, unknown>>> {

@@ -1,6 +1,6 @@
 import { getStateProof } from '../../client/actions/get-state-proof.ts'
+import { getStateProofs } from '../../client/actions/get-state-proofs.ts'
 import type { Client } from '../../client/create-client.ts'
-import { inParallel } from '../../client/parallel.ts'
 import { readerOf } from '../../contracts/index.ts'
 import type { Reader } from '../../contracts/index.ts'
 import { toHex } from '../../primitives/bytes.ts'
@@ -23,8 +23,6 @@ export interface RemoteState {
   read<T>(run: (reader: Reader) => T): Promise<T>
 }
 
-const AT_ONCE = 16
-
 /** Each key is fetched once and stands at the newest final height of that moment. Throws CLIENT_*, PROOF_*, CERTIFICATE_*. */
 export function remoteState(client: Client): RemoteState {
   const known = new Map<string, Uint8Array | undefined>()
@@ -39,7 +37,11 @@ export function remoteState(client: Client): RemoteState {
     },
   })
   return {
-    prefetch: async (keys) => { await inParallel(keys, AT_ONCE, fetch) },
+    prefetch: async (keys) => {
+      const unknown = new Map<string, Uint8Array>()
+      for (const key of keys) if (!known.has(toHex(key))) unknown.set(toHex(key), key)
+      await getStateProofs(client, [...unknown.values()], (key, value) => { known.set(toHex(key), value) })
+    },
     read: async (run) => {
       for (;;) {
         try {

@@ -41,6 +41,9 @@ export interface Selected { readonly persons: SelectionFile['persons']; readonly
 /** Keeps the rows whose person's consent carries the release; the consents decide, nobody else. */
 export async function selectPersons(state: RemoteState, people: readonly PersonRow[], use: ReleaseUse): Promise<Selected> {
   await state.prefetch(people.flatMap(({ account }) => [accounts.keyOf(account), ...granteesOf(use).map((grantee) => pairs.keyOf(...pairKey(account, grantee)))]))
+  // Known by now, so that the consents themselves can be fetched many at a time too.
+  const given = await state.read((reader) => people.flatMap(({ account }) => granteesOf(use).flatMap((grantee) => reader.get(pairs, ...pairKey(account, grantee)) ?? [])))
+  await state.prefetch(given.map((consent) => consents.keyOf(consent)))
   const persons: SelectionFile['persons'] = []
   const rows: OriginalRow[] = []
   for (const { account, row } of people) {

@@ -11,7 +11,8 @@ import type { DefinitionForm } from '../../contracts/anonymization/release-forma
 import { datasetVersions, releaseRequests } from '../../contracts/anonymization/tables.ts'
 import type { ReleaseRequest } from '../../contracts/anonymization/tables.ts'
 import { equalBytes, toHex } from '../../primitives/bytes.ts'
-import type { DatasetTerms, Verdict } from '../../primitives/calls/anonymization.ts'
+import type { anonymizationEvents, DatasetTerms, Verdict } from '../../primitives/calls/anonymization.ts'
+import type { Infer } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
 import type { RemoteState } from './remote-state.ts'
 
@@ -41,10 +42,14 @@ export async function useNow(client: Client, asked: ReleaseRequest, contributor:
   return { contributor, requester: asked.requester, requesterMember: asked.member, purpose: asked.purpose, readAtHeight: BigInt(committed.height), timeMs: BigInt(committed.timeMs) }
 }
 
-/** Puts this member's verdict on the ledger; gives what became of the release. */
-export async function attestRelease(client: Client, release: Uint8Array, verdict: Verdict): Promise<readonly string[]> {
+/** What became of a release, and whose it is. */
+export interface Outcome { readonly outcome: 'accepted' | 'refused'; readonly author: number }
+
+/** Puts this member's verdict on the ledger; gives what became of the release, once that is decided. */
+export async function attestRelease(client: Client, release: Uint8Array, verdict: Verdict): Promise<Outcome | undefined> {
   const { events } = await sendAndWait(client, { contract: 'anonymization', call: 'attest', args: { release, verdict } })
-  return events.map(({ name }) => name)
+  for (const { name, data } of events) if (name === 'accepted' || name === 'refused') return { outcome: name, author: (data as Infer<(typeof anonymizationEvents)['accepted' | 'refused']>).author }
+  return undefined
 }
 
 /** Asks the author to open rows, by a seed that nobody could know before. */

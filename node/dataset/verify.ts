@@ -25,12 +25,11 @@ export async function verify(id: Uint8Array, options: VerifyOptions): Promise<vo
       joint: options.joint === undefined ? undefined : releaseHash(await readJoint(options.joint)),
     }
     const { verdict, rule, findings } = await judgeRemotely(desk.client, id, new Uint8Array(await readFile(options.document)), evidence, await readOverlapFiles(options))
-    const events = options.attest === true ? await attestRelease(desk.client, id, verdict) : []
-    const outcome = events.find((name) => name === 'accepted' || name === 'refused') ?? null
-    if (options.json === true) printJson({ verdict, rule, findings: findings.slice(0, FINDINGS_SHOWN), attested: options.attest === true, outcome })
+    const decided = options.attest === true ? await attestRelease(desk.client, id, verdict) : undefined
+    if (options.json === true) printJson({ verdict, rule, findings: findings.slice(0, FINDINGS_SHOWN), attested: options.attest === true, outcome: decided?.outcome ?? null, author: decided?.author ?? null })
     else {
       print(verdict === 'sound' ? `${good('sound')}: document, definition, persons, consents, rows, figures and overlaps` : `${bad(verdict)}: broken rule: ${rule}`)
-      if (outcome !== null) print(outcome === 'accepted' ? 'accepted: more than two thirds of the members found it sound' : 'refused: its author is named on the ledger')
+      if (decided !== undefined) print(decided.outcome === 'accepted' ? 'accepted: more than two thirds of the members found it sound' : `refused: its author, member ${decided.author}, is named on the ledger`)
     }
     if (verdict !== 'sound') process.exitCode = EXIT.verificationFailed
   } finally {

@@ -5,11 +5,12 @@ import { SteleError } from '../../primitives/error.ts'
 import { genesisSchema } from '../../primitives/genesis.ts'
 import { certificateQuorum } from '../../primitives/member-set.ts'
 import { finalitySchema } from '../../primitives/receipt.ts'
-import { stateBundle } from '../../primitives/state-bundle.ts'
+import { stateBundle, stateBundles } from '../../primitives/state-bundle.ts'
+import type { StateBundles } from '../../primitives/state-bundle.ts'
 import { findHeight } from '../../state/indexes.ts'
 import { readerOf } from '../../contracts/index.ts'
 import type { BlockSelector, Caller, ChainReader } from '../../rpc/ports.ts'
-import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, MemberLinks } from '../../rpc/shapes/chain.ts'
+import type { Block, BlockSummary, ChainHead, ChainInfo, ProofBundleText, StateProof, StateProofs, MemberLinks } from '../../rpc/shapes/chain.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { consents } from '../../contracts/consent/tables.ts'
 import { members } from '../../contracts/membership/tables.ts'
@@ -21,6 +22,10 @@ import type { Head } from './head.ts'
 import { bundleOf, certifiedAt } from './proof-bundle.ts'
 import type { BundleQuery } from './proof-bundle.ts'
 import { mayProve } from './proof-rights.ts'
+
+/** Bytes of values and paths in a proof of several keys, and what a path takes at most in a tree of practical size. */
+const PROOFS_BYTES = 768 * 1024
+const PATH_BYTES = 2 * 1024
 
 /** Reads blocks, heads and state proofs. */
 export class NodeChain implements ChainReader {
@@ -77,6 +82,29 @@ export class NodeChain implements ChainReader {
       key, value: value === undefined ? null : toHex(value), presence: value === undefined ? 'absent' : 'present', height,
       proof: toHex(encode(stateBundle, { v: 1, chain: this.#node.parts.rules.chain, key: keyBytes, value: value ?? null, header: stored.envelope.header, finality, proof })), asOf: this.#head.asOf,
     }
+  }
+
+  async proofs(keys: readonly string[], caller: Caller): Promise<StateProofs> {
+    const { world, store, rules } = this.#node.parts
+    const reader = readerOf(world.view())
+    if (!keys.every((key) => mayProve(reader, fromHex(key), caller))) throw new SteleError({ code: 'RPC_FORBIDDEN', message: 'one of the keys is not for the caller to know' })
+    // Taken together, before anything is awaited: values, proofs and header belong to one height.
+    const height = store.height
+    const stored = store.block(height)
+    if (stored === undefined) throw new SteleError({ code: 'RPC_UNAVAILABLE', message: 'no block has been committed yet', retryable: true })
+    const view = world.view()
+    const entries: StateBundles['entries'] = []
+    for (let bytes = 0; entries.length < keys.length && bytes < PROOFS_BYTES; ) {
+      const key = fromHex(keys[entries.length]!)
+      const { value, proof } = view.prove(key)
+      // The first entry is given whatever its size; a further one only if it fits.
+      bytes += (value?.length ?? 0) + PATH_BYTES
+      if (entries.length > 0 && bytes > PROOFS_BYTES) break
+      entries.push({ key, value: value ?? null, proof })
+    }
+    await certifiedAt(store, height)
+    const finality = store.finality(height)!
+    return { height, proven: entries.length, proof: toHex(encode(stateBundles, { v: 1, chain: rules.chain, header: stored.envelope.header, finality, entries })), asOf: this.#head.asOf }
   }
 
   memberLinks(): MemberLinks {

@@ -4,8 +4,9 @@ import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF, SAMPLE_TIME_MS } from '../samples.ts'
 import { callerOf } from '../signed.ts'
 import { accountId, auth, consentId, hash, height, hexUpTo, oneOf, recordId, transactionId } from '../schema.ts'
+import { STATE_KEYS_MAX } from '../../primitives/state-bundle.ts'
 import type { RpcPorts } from '../ports.ts'
-import { block, chainHead, chainInfo, memberLinks, proofBundle, stateProof } from '../shapes/chain.ts'
+import { block, chainHead, chainInfo, memberLinks, proofBundle, stateProof, stateProofs } from '../shapes/chain.ts'
 
 const summary = {
   height: 1042, hash: SAMPLE.block, parent: SAMPLE.parent, term: 7, epoch: 0, timeMs: SAMPLE_TIME_MS, proposer: 2, transactions: 12,
@@ -74,6 +75,23 @@ export const chainProof = defineMethod({
     const [key] = keys
     if (keys.length !== 1 || key === undefined) throw rpcError('RPC_PARAMS_INVALID', 'one thing is proven at a time', { issues: [{ path: '/params', message: 'give one of key, account, consent and record' }] })
     return ports.chain.proof({ key, atHeight: atHeight ?? null }, callerOf(context))
+  },
+})
+
+export const chainProofs = defineMethod({
+  name: 'chain_proofs',
+  summary: 'Proves what the state holds, or does not hold, under several keys at one height.',
+  description: 'For institutions, who check many consents at once. One certificate proves all; the answer covers the first keys, as many as fit.',
+  params: { keys: Type.Array(hexUpTo(512, 'state key'), { minItems: 1, maxItems: STATE_KEYS_MAX }), auth },
+  result: stateProofs,
+  errors: ['RPC_UNAUTHENTICATED', 'RPC_FORBIDDEN', 'RPC_UNAVAILABLE'],
+  examples: [{ name: 'two keys', params: { keys: [SAMPLE.bytes, SAMPLE.hash], auth: SAMPLE.auth }, result: { height: 1041, proven: 2, proof: SAMPLE.bytes, asOf: SAMPLE_AS_OF } }],
+  access: 'signed',
+  rateClass: 'heavy',
+  handle: (ports, { keys }, context) => {
+    const caller = callerOf(context)
+    if (caller.kind !== 'institution') throw rpcError('RPC_FORBIDDEN', 'proofs of several keys are for institutions')
+    return ports.chain.proofs(keys, caller)
   },
 })
 

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { accessAudit, accessPermits, accessReleaseCheck } from './access.ts'
-import { chainBlock, chainBundle, chainHeadMethod, chainInfoMethod, chainMembers, chainProof } from './chain.ts'
+import { chainBlock, chainBundle, chainHeadMethod, chainInfoMethod, chainMembers, chainProof, chainProofs } from './chain.ts'
 import { clusterEvidence, clusterMembership, clusterStatusMethod, nodeInfoMethod } from './cluster.ts'
 import { consentList } from './consent.ts'
 import { identityAccount, identityMembers } from './identity.ts'
@@ -13,7 +13,7 @@ import type { AnyMethod } from '../registry.ts'
 /** Every method by its name: the one table behind validation, OpenRPC, the docs page and the types of clients. */
 export const METHODS = {
   tx_send: txSend, tx_status: txStatusMethod, tx_wait: txWait, tx_receipt: txReceiptMethod,
-  chain_info: chainInfoMethod, chain_head: chainHeadMethod, chain_block: chainBlock, chain_proof: chainProof, chain_bundle: chainBundle, chain_members: chainMembers,
+  chain_info: chainInfoMethod, chain_head: chainHeadMethod, chain_block: chainBlock, chain_proof: chainProof, chain_proofs: chainProofs, chain_bundle: chainBundle, chain_members: chainMembers,
   identity_account: identityAccount, identity_members: identityMembers,
   consent_list: consentList, record_list: recordList, record_history: recordHistory,
   access_audit: accessAudit, access_releaseCheck: accessReleaseCheck, access_permits: accessPermits,

@@ -57,5 +57,11 @@ export const stateProof = record({
 })
 export type StateProof = Static<typeof stateProof>
 
+export const stateProofs = record({
+  height, proven: Type.Integer({ minimum: 1, description: 'how many of the keys, from the first on; ask again for the rest' }),
+  proof: hexUpTo(2 * 1024 * 1024, 'proof of all of them: header, finality, and for each key its value and path; verifies offline'), asOf,
+})
+export type StateProofs = Static<typeof stateProofs>
+
 export const memberLinks = record({ links: Type.Array(Type.String({ pattern: '^(?:[0-9a-f]{2})+$', description: 'canonical bytes of one step (primitives/member-history.ts)' })), asOf })
 export type MemberLinks = Static<typeof memberLinks>

@@ -1,5 +1,5 @@
 // Goal: a researcher asks, patients' consent decides, three institutions release together, a withdrawn patient is gone from the next release, and a forged one names its author.
-// Method: three nodes as processes and the command line for everything the data set needs; patients send bare transactions, because a wallet file each would only take time.
+// Method: four nodes as processes, in four time zones and locales, and the command line for everything the data set needs; patients send bare transactions, because a wallet file each would only take time.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,12 +20,14 @@ t.setTimeout(240_000)
 
 const STELE = resolve(import.meta.dirname, '../../node/stele')
 const MEMBERS = [1, 2, 3]
+/** Who checks, each somewhere else in the world. */
+const PLACES = new Map([[1, { TZ: 'UTC', LC_ALL: 'C' }], [2, { TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8' }], [3, { TZ: 'America/St_Johns', LC_ALL: 'sv_SE.UTF-8' }], [4, { TZ: 'Asia/Kathmandu', LC_ALL: 'de_DE.UTF-8' }]])
 const DISEASES = ['flu', 'asthma', 'diabetes']
 
 t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'stele-ds-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const network = await startDevNetwork({ nodes: 3, directory })
+  const network = await startDevNetwork({ nodes: 4, directory })
   t.teardown(() => network.stop())
   const at = (name: string): string => join(directory, name)
   const configs = network.nodes.map(({ folder }) => join(folder, 'custodian.yaml'))
@@ -34,7 +36,8 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.teardown(() => desk.close())
   const chain = desk.client.chain.id
   const stele = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => new Promise((done) => {
-    execFile(STELE, args, { cwd: directory }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
+    const member = configs.findIndex((path) => args.includes(path)) + 1
+    execFile(STELE, args, { cwd: directory, env: { ...process.env, ...PLACES.get(member) } }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
   })
   const json = async (...args: string[]): Promise<Record<string, never>> => {
     const { code, stdout, stderr } = await stele(...args, '--json')
@@ -78,11 +81,11 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
 
   const rows = (name: string): string[] => MEMBERS.flatMap((member) => ['--rows', at(`${name}.${member}.rows.json`)])
-  const round = async (name: string, author = 1): Promise<{ id: string; document: string; csv: string; name: string }> => {
+  const round = async (name: string, author = 1, forge = (path: string) => path): Promise<{ id: string; document: string; csv: string; name: string }> => {
     const { request } = await json(...ask)
     const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('dataset.json'), '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`), '--rows-out', at(`${name}.${member}.rows.json`))))
     t.equal(counts.reduce((sum, { withoutConsent }) => sum + Number(withoutConsent), 0), name === 'second' ? 2 : 1, `${name}: whose consent does not carry it is left out`)
-    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), ...rows(name), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
+    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), ...rows(name).map((part) => (part === at(`${name}.1.rows.json`) ? forge(part) : part)), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
     return { name, id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
   }
   const verify = (member: number, { id, document, name }: { id: string; document: string; name: string }, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...rows(name), ...more)
@@ -96,7 +99,18 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.match(await verify(2, { ...first, document: at('forged.document') }), { verdict: 'document', attested: false })
   const outcomes = []
   for (const member of MEMBERS) outcomes.push((await verify(member, first, '--attest'))['outcome'])
-  t.same(outcomes, [null, null, 'accepted'], 'more than two thirds of three are three')
+  t.same(outcomes, [null, null, 'accepted'], 'more than two thirds of four are three')
+  t.match(await verify(4, first), { verdict: 'sound' }, 'the fourth node, in a fourth time zone and locale, computes the same bytes')
+
+  // Author 2 changes one diagnosis after everybody has committed: its own figures and policy still hold, the bytes do not.
+  const forging = await round('forged', 2, (path) => {
+    const file = JSON.parse(readFileSync(path, 'utf8')) as { rows: { row: string[] }[] }
+    file.rows[0]!.row[2] = file.rows[0]!.row[2] === 'flu' ? 'asthma' : 'flu'
+    writeFileSync(`${path}.forged`, JSON.stringify(file))
+    return `${path}.forged`
+  })
+  t.match(await verify(1, forging, '--attest'), { verdict: 'rows', outcome: null })
+  t.match(await verify(3, forging, '--attest'), { verdict: 'rows', outcome: 'refused', author: 2 }, 'two of four are enough to refuse, and the author is named')
 
   await sent(callOf(chain, patients[0]!.party, 'consent', 'revoke', { seq: 2n, consent: patients[0]!.consent }))
   const second = await round('second')
