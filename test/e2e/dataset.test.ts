@@ -68,6 +68,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
     writeFileSync(at(`${member}.csv`), ['account,age,sex,disease', ...rows, ''].join('\n'))
   }
   writeFileSync(at('all.csv'), ['age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age % 2 === 0 ? 'f' : 'm'},flu`), ''].join('\n'))
+  writeFileSync(at('values.csv'), ['age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age % 2 === 0 ? 'f' : 'm'},${DISEASES[age % 3]}`), ''].join('\n'))
   writeFileSync(at('visits.yaml'), 'version: 1\nattributes:\n  - { name: age, role: quasi-identifier }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: mondrian, mode: strict }\n')
   writeFileSync(at('pass'), 'correct horse battery staple', { mode: 0o600 })
   const wallet = ['--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--rpc', network.nodes[0]!.rpc, '--genesis', network.genesis]
@@ -121,4 +122,12 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const beside = ['--earlier', first.document, ...MEMBERS.flatMap((member) => ['--part', at(`overlap.${member}.json`)])]
   t.match(await json('dataset', 'compare', second.id, '--config', configs[0]!, '--document', second.document, ...beside), { compared: [{ common: 10, smallestLeft: 1 }], charged: 1_000_000 }, 'who left would be seen by subtraction: the budget pays')
   t.match(await verify(3, second, ...beside, '--attest'), { verdict: 'sound' })
+  // Another data set of the same people, from which no row leaves its institution: three processes count together through the nodes' mailboxes.
+  writeFileSync(at('joint.yaml'), 'version: 1\nattributes:\n  - { name: age, role: quasi-identifier, hierarchy: { intervals: [10, 40] } }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: joint, siteFloor: 1 }\n')
+  const { dataset: other } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('values.csv'), '--definition', at('joint.yaml'), '--mode', 'joint', '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--out', at('joint.json'))
+  const { request } = await json('dataset', 'request', ...wallet, '--dataset-id', String(other))
+  for (const member of MEMBERS) await json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('joint.json'), '--table', at(`${member}.csv`), '--out', at(`joint.${member}.json`), '--rows-out', at(`joint.${member}.rows.json`))
+  const made = await Promise.all(MEMBERS.map((member) => json('dataset', 'joint', '--config', configs[member - 1]!, '--dataset', at('joint.json'), '--rows', at(`joint.${member}.rows.json`), '--out', at(`joint.${member}.release`))))
+  t.equal(new Set(made.map(({ hash }) => hash)).size, 1, 'three institutions, one release')
+  t.match(made[0], { rows: 10 })
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { bytesToText, toHex } from '../../primitives/bytes.ts'
 import { encode } from '../../primitives/codec.ts'
 import { errorCode } from '../../primitives/error.ts'
-import { stateBundle, verifyStateBundle, type StateBundle } from '../../primitives/state-bundle.ts'
+import { stateBundle, stateBundles, verifyStateBundle, verifyStateBundles, type StateBundle, type StateBundles } from '../../primitives/state-bundle.ts'
 import { stateKeyOf } from '../../primitives/state-key.ts'
 import { accounts } from '../../contracts/identity/accounts.ts'
 import { consents } from '../../contracts/consent/tables.ts'
@@ -50,6 +50,29 @@ t.test('presence and absence are proven, by the block itself or a later certific
     t.same([bundle.value, Number(header.height)], [sample.state[0]![1], 1])
     t.equal(verifyStateBundle(chain, set, encode(stateBundle, sample.stateBundle(1, absent, certified))).bundle.value, null)
   }
+})
+
+t.test('many keys under one certificate: each path counts', async (t) => {
+  const { v, chain: of, header, finality } = sample.stateBundle(1, present, 3)
+  const entries = [present, sample.state[1]![0], absent].map((key) => {
+    const { value, proof } = sample.stateBundle(1, key, 3)
+    return { key, value, proof }
+  })
+  const good: StateBundles = { v, chain: of, header, finality, entries }
+  const refusal = (bundle: StateBundles): string | undefined => {
+    try {
+      verifyStateBundles(chain, set, encode(stateBundles, bundle))
+      return undefined
+    } catch (error) {
+      return errorCode(error)
+    }
+  }
+  t.same(verifyStateBundles(chain, set, encode(stateBundles, good)).entries.map(({ value }) => value), [sample.state[0]![1], sample.state[1]![1], null])
+  for (const at of entries.keys()) t.equal(refusal({ ...good, entries: entries.map((entry, i) => (i === at ? { ...entry, value: Uint8Array.of(7) } : entry)) }), 'PROOF_STATE_INVALID')
+  t.equal(refusal({ ...good, entries: entries.map((entry, i) => ({ ...entry, proof: entries[(i + 1) % 3]!.proof })) }), 'PROOF_STATE_INVALID')
+  t.equal(refusal({ ...good, chain: bytes32('other') }), 'PROOF_WRONG_CHAIN')
+  t.equal(refusal({ ...good, finality: sample.finality(1, 3, [1, 2]) }), 'CERTIFICATE_TOO_FEW')
+  t.equal(refusal({ ...good, v: 2 }), 'PROOF_VERSION_UNKNOWN')
 })
 
 t.test('no flipped bit outside the signatures passes', async (t) => {
