@@ -18,9 +18,11 @@ export interface OverlapFiles { readonly documents: readonly Uint8Array[]; reado
 export interface OverlapNeed { readonly position: number; readonly earlier: Uint8Array; readonly members: readonly number[]; readonly lacks: 'document' | 'parts' }
 export interface FoundOverlap { readonly position: number; readonly earlier: Uint8Array; readonly figures: OverlapFigures; readonly rule: string | undefined }
 
-/** Accepted releases that share a contributor with a claimed one, by position in the registry, with the members who contributed to both. */
-export function overlapping(reader: Reader, contributors: readonly number[]): { readonly position: number; readonly release: Uint8Array; readonly k: number; readonly members: readonly number[] }[] {
-  return Array.from({ length: registeredCount(reader) }, (_, position) => ({ position, ...reader.get(registry, position)! }))
+/** Accepted releases that share a contributor with a claimed one, by position in the registry, with the members who contributed to both. Of one that is accepted itself only those before it count. */
+export function overlapping(reader: Reader, id: Uint8Array, contributors: readonly number[]): { readonly position: number; readonly release: Uint8Array; readonly k: number; readonly members: readonly number[] }[] {
+  const accepted = Array.from({ length: registeredCount(reader) }, (_, position) => ({ position, ...reader.get(registry, position)! }))
+  const own = accepted.findIndex(({ release }) => equalBytes(release, id))
+  return accepted.slice(0, own === -1 ? accepted.length : own)
     .filter((earlier) => sharesContributor(earlier, contributors))
     .map(({ position, release, k, contributors: theirs }) => ({ position, release, k, members: theirs.filter((member) => contributors.includes(member)) }))
 }
@@ -33,7 +35,7 @@ function known({ release, selections }: ReleaseDocument): KnownRelease {
 export function findOverlaps(reader: Reader, id: Uint8Array, document: ReleaseDocument, files: OverlapFiles): readonly (FoundOverlap | OverlapNeed)[] {
   const { contributors } = reader.get(releaseRequests, reader.get(releases, id)!.request)!
   const later = known(document)
-  return overlapping(reader, contributors).map(({ position, release: earlier, members }) => {
+  return overlapping(reader, id, contributors).map(({ position, release: earlier, members }) => {
     const claimed = reader.get(releases, earlier)!
     const bytes = files.documents.find((each) => equalBytes(documentHash(each), claimed.document))
     const opened = bytes === undefined ? undefined : openDocument(bytes)

@@ -79,7 +79,7 @@ async function placed(state: RemoteState, release: Uint8Array, member: number, {
 export async function giveOverlapParts(client: Client, member: number, id: Uint8Array, files: OwnFiles, beforeSend: (parts: readonly OverlapPart[]) => Promise<void>): Promise<readonly OverlapPart[]> {
   const state = remoteState(client)
   const contributors = await contributorsOf(state, id)
-  const shared = (await state.read((reader) => overlapping(reader, contributors))).filter(({ members }) => members.includes(member))
+  const shared = (await state.read((reader) => overlapping(reader, id, contributors))).filter(({ members }) => members.includes(member))
   const parts: { readonly position: number; readonly part: OverlapPart }[] = []
   for (const { position, release: earlier } of shared) {
     const [before, after] = [await placed(state, earlier, member, files), await placed(state, id, member, files)]

@@ -140,6 +140,7 @@ t.test('a sound release over three institutions is accepted by the third of four
   t.equal(draft.release.rowCount, 36)
   t.ok(draft.release.metrics.smallestClass >= 4)
   t.same(story.decide(draft), { verdicts: ['sound', 'sound', 'sound'], outcome: 'accepted', author: 1 })
+  t.match(judgeOverlaps(readerOf(story.world.state), draft.id, draft.document.bytes, { documents: [], parts: [] }), { verdict: 'sound' }, 'who checks it after that compares it with no release but earlier ones')
 })
 
 t.test('a release forged after it was computed is refused by the members, and its author is named', async (t) => {
