@@ -26,7 +26,7 @@ const accepted = { id: SAMPLE.transaction, status: 'pending', height: null, posi
 const head = METHODS.chain_head.examples[0]!.result as ChainHead
 const ports: RpcPorts = {
   requests: { verify: absent }, reads: { linearizable: absent },
-  transactions: { send: async () => accepted, status: async () => accepted, wait: absent, receipt: absent },
+  transactions: { send: async () => accepted, status: async () => accepted, wait: absent, receipt: absent }, cancellations: { cancel: absent },
   chain: { head: () => head, info: absent, block: absent, proof: absent, proofs: absent, bundle: absent, memberLinks: absent, keyOf: absent },
   identity: { account: absent, members: absent }, consents: { list: absent }, records: { list: absent, history: absent }, audit: { audit: absent, permits: absent },
   vault: { begin: absent, status: absent, putChunk: absent, getChunk: absent, hashes: absent, commit: absent },

@@ -34,6 +34,10 @@ export class Mempool {
   get waiting(): number { return this.#waiting.size }
   get bytes(): number { return this.#bytes }
 
+  get(key: string): Transaction | undefined {
+    return (this.#waiting.get(key) ?? this.#cut.get(key) ?? this.#held.get(key))?.transaction
+  }
+
   has(key: string): boolean {
     return this.#waiting.has(key) || this.#cut.has(key) || this.#held.has(key)
   }

@@ -6,6 +6,7 @@ import type { Clock } from '../primitives/ports.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import type { Transaction } from '../primitives/transaction.ts'
 import { AUTHORISATION_CODES } from '../contracts/index.ts'
+import type { Cancellations } from './cancellations.ts'
 import type { ChainStore } from './chain-store.ts'
 import type { Executor } from './executor.ts'
 import type { TransactionReader } from './transaction-reader.ts'
@@ -19,6 +20,7 @@ export interface AdmissionPorts {
   readonly window: ReplayWindow
   readonly registry: Registry
   readonly mempool: Mempool
+  readonly cancellations: Pick<Cancellations, 'has'>
   readonly store: ChainStore
   readonly clock: Clock
   readonly reader: TransactionReader
@@ -48,6 +50,7 @@ export class Admission {
     const [valid] = proofs.length === 0 ? await signed : (await Promise.all([signed, this.#ports.verifyBatch(proofs)]))[0]
     if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
     const member = this.#authorise(transaction)
+    if (member !== 'included' && this.#ports.cancellations.has(transaction)) throw new SteleError({ code: 'TX_CANCELLED', message: 'its account has cancelled this transaction', details: { path: 'body' } })
     // Meanwhile it may have come by another way, into the mempool or already into a block.
     const known = member === 'included' || !this.#ports.mempool.add(transaction, member)
     return { transaction, known }

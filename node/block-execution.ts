@@ -9,6 +9,7 @@ import { SteleError } from '../primitives/error.ts'
 import type { MemberSet } from '../primitives/member-set.ts'
 import type { Clock, Logger } from '../primitives/ports.ts'
 import type { Applier } from './applier.ts'
+import type { Cancellations } from './cancellations.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 import type { Executor } from './executor.ts'
 import type { TransactionBook } from './transaction-book.ts'
@@ -23,6 +24,7 @@ export interface BlockExecutionPorts {
   readonly applier: Applier
   readonly mempool: Mempool
   readonly book: TransactionBook
+  readonly cancellations: Pick<Cancellations, 'has'>
   readonly clock: Clock
   readonly logger: Logger
   /** Committed and executed, in order; the state database may still be behind. */
@@ -156,10 +158,15 @@ export class BlockExecution implements Execution {
   }
 
   truncate(from: number): void {
-    const { executor, mempool, book } = this.#ports
+    const { executor, mempool, book, cancellations } = this.#ports
     for (const block of executor.truncate(from)) {
       for (const { key } of block.transactions) mempool.restore(key)
       book.dropped(block)
+      for (const transaction of block.transactions) {
+        if (!cancellations.has(transaction)) continue
+        mempool.remove(transaction.key)
+        book.forget(transaction.key)
+      }
     }
   }
 

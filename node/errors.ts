@@ -23,6 +23,7 @@ export const NODE_ERRORS = {
   DEV_PORT_IN_USE: 'A port of the local network is taken. Choose another `--port-base`, or leave it out.',
 
   TX_SIGNATURE_INVALID: 'A signature of the transaction does not verify. Sign the bytes again; nothing was written.',
+  TX_CANCELLED: 'The account that signed this transaction has cancelled it (`tx_cancel`). To have it done after all, sign it anew.',
   REQUEST_REPLAYED: 'This signed request was used before. Sign a new one for every call.',
   REQUEST_TIME_OFF: 'The request was signed too long ago, or the clocks of client and node differ by more than a minute. Set the clock, sign anew.',
   PROOF_HEIGHT_UNAVAILABLE: 'The node has no state proof for this height. Leave the height out, which means the newest one.',

@@ -33,6 +33,7 @@ import { Admission } from './admission.ts'
 import { Applier } from './applier.ts'
 import { BlockExecution } from './block-execution.ts'
 import type { ChainRules } from './chain-rules.ts'
+import { Cancellations } from './cancellations.ts'
 import { CertificatePursuit } from './certificate-pursuit.ts'
 import { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
@@ -115,6 +116,7 @@ export interface NodeParts {
   readonly store: ChainStore
   readonly mempool: Mempool
   readonly book: TransactionBook
+  readonly cancellations: Cancellations
   readonly executor: Executor
   readonly driver: Driver
   readonly finality: Finality
@@ -256,12 +258,13 @@ export class SteleNode {
     if (standing === 'ahead') logger.warn({ code: 'NODE_KEYS_AHEAD' }, 'the ledger here names other keys for this node; it follows without a vote until it has come to the vote that gave it these. If there was none, nobody lets it in: check `keystore`')
     const mempool = new Mempool(config.mempool, () => rules.members.voters.length)
     const book = new TransactionBook()
+    const cancellations = new Cancellations(2 * rules.limits.lifetimeMsMax)
     const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: fatal, onCertified: () => this.#prune(snapshots) })
     await maker.start()
     const schedule = SnapshotSchedule.at(rules.limits, ledger, world.height, maker.newestHeight)
     const applier = new Applier(world, { height: tip.height, hash: tip.hash }, fatal, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
     const execution = new BlockExecution({ patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
-      executor, applier, mempool, book, clock: this.#clock, logger,
+      executor, applier, mempool, book, cancellations, clock: this.#clock, logger,
       onCommitted: (block) => this.#blockCommitted(block),
       speaksIn: (members) => ownKeys.speaksIn(members),
       maySettle: (step) => maySettle(step, this.parts),
@@ -299,12 +302,12 @@ export class SteleNode {
       },
     })
     const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound && ownKeys.mayLeadIn(executor.tip.rules.members))
-    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, store, clock: this.#clock, reader, verifyBatch })
+    const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, cancellations, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
       publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock: this.#clock, logger,
     })
-    this.#parts = { registry, versions, ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
+    this.#parts = { registry, versions, ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, cancellations, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, clock: this.#clock, startedAtMs: this.#clock.nowMs() }
     await network.start()
     network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
     network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))

@@ -74,6 +74,12 @@ export class TransactionBook {
     this.#wake(key)
   }
 
+  /** This node does not hold it any more and knows nothing of it. */
+  forget(key: string): void {
+    this.#seen.delete(key)
+    this.#wake(key)
+  }
+
   /** Calls `listener` at each change of the transaction, its finality included, until the returned function is called. */
   watch(key: string, listener: Listener): () => void {
     const listeners = this.#listeners.get(key) ?? new Set()

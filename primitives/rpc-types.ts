@@ -16,6 +16,13 @@ export interface ProvenPage<T> extends Page<T> { readonly firstHeight?: number }
 export interface PageParams { readonly cursor?: string; readonly limit?: number; readonly order?: 'newest' | 'oldest' }
 
 export type TxStatusName = 'unknown' | 'pending' | 'included' | 'committed' | 'final' | 'failed' | 'expired'
+/** What came of a cancellation, and what each voter said. */
+export interface RpcTxCancellation {
+  readonly id: string
+  readonly outcome: 'withdrawn' | 'partly' | 'tooLate' | 'unknown'
+  readonly nodes: readonly { readonly node: number; readonly answer: 'withdrawn' | 'absent' | 'included' | 'committed' | 'silent' }[]
+  readonly asOf: AsOf
+}
 export interface RpcTxStatus {
   readonly id: string
   readonly status: TxStatusName
@@ -318,6 +325,7 @@ export interface PublicMethods {
 /** Methods whose parameters carry `auth`, a signed request (primitives/request.ts). The types leave it out: the client adds it. */
 export interface SignedMethods {
   chain_proofs: Method<{ readonly keys: readonly string[] }, RpcStateProofs>
+  tx_cancel: Method<{ readonly id: string }, RpcTxCancellation>
   chain_proof: Method<{ readonly key?: string; readonly account?: string; readonly consent?: string; readonly record?: string; readonly atHeight?: number }, RpcStateProof>
   identity_account: Method<{ readonly account: string } & FreshnessParams, RpcAccount>
   consent_list: Method<{ readonly patient: string } & PageParams & FreshnessParams, Page<RpcConsent>>

@@ -6,7 +6,7 @@ import type { BlobHashes, BlobStatus, MailboxEntry, MailboxItem, StorageReceipts
 import type { ClusterStatus, EvidenceList, Membership, NodeInfo } from './shapes/cluster.ts'
 import type { Consent } from './shapes/consent.ts'
 import type { RecordVersion } from './shapes/record.ts'
-import type { TxReceipt, TxStatus } from './shapes/transaction.ts'
+import type { TxCancellation, TxReceipt, TxStatus } from './shapes/transaction.ts'
 
 /*
  * What rpc needs from the node. Values are JSON-ready: bytes are lower-case hex, u64 decimal strings, heights and times numbers.
@@ -48,6 +48,12 @@ export interface TransactionGate {
   wait(id: string, until: 'committed' | 'final', timeoutMs: number, signal: AbortSignal): Promise<TxStatus>
   /** Throws `RPC_NOT_FOUND` when no block holds the transaction. */
   receipt(id: string): Promise<TxReceipt>
+}
+
+/** Takes waiting transactions back. */
+export interface TransactionCanceller {
+  /** `auth`: the signed request itself, which every member verifies. Throws `RPC_FORBIDDEN` for another account's transaction, `CONSENSUS_BUSY`. */
+  cancel(id: string, auth: string, caller: Caller, signal: AbortSignal): Promise<TxCancellation>
 }
 
 export type BlockSelector = { readonly height: number } | { readonly hash: string } | 'committed' | 'final'
@@ -159,6 +165,7 @@ export interface RpcPorts {
   readonly requests: RequestVerifier
   readonly reads: ReadBarrier
   readonly transactions: TransactionGate
+  readonly cancellations: TransactionCanceller
   readonly chain: ChainReader
   readonly identity: IdentityReader
   readonly consents: ConsentReader

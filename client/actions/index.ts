@@ -11,7 +11,7 @@ import { listRecordHistory, listRecords } from './list-records.ts'
 import { readPermitted, readRecord } from './read-record.ts'
 import { registerRecord, uploadRecord } from './register-record.ts'
 import { requestAccess } from './request-access.ts'
-import { sendRawTransaction, sendTransaction } from './send-transaction.ts'
+import { cancelTransaction, sendRawTransaction, sendTransaction } from './send-transaction.ts'
 import { sendAndWait, waitForReceipt } from './wait-for-receipt.ts'
 import { watchAudit, watchHeaders, watchStatus } from './watch.ts'
 
@@ -35,13 +35,13 @@ export function steleActions(client: Client) {
     amendConsent: bind(client, amendConsent), revokeConsent: bind(client, revokeConsent), listConsents: bind(client, listConsents),
     registerRecord: bind(client, registerRecord), uploadRecord: bind(client, uploadRecord), requestAccess: bind(client, requestAccess),
     readRecord: bind(client, readRecord), readPermitted: bind(client, readPermitted), listRecords: bind(client, listRecords),
-    listRecordHistory: bind(client, listRecordHistory), listAudit: bind(client, listAudit), sendRawTransaction: bind(client, sendRawTransaction),
+    listRecordHistory: bind(client, listRecordHistory), listAudit: bind(client, listAudit), sendRawTransaction: bind(client, sendRawTransaction), cancelTransaction: bind(client, cancelTransaction),
     waitForReceipt: bind(client, waitForReceipt), watchHeaders: bind(client, watchHeaders), watchStatus: bind(client, watchStatus), watchAudit: bind(client, watchAudit),
   }
 }
 
 export {
-  amendConsent, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getProof, getStateProof, grantConsent, listAudit,
+  amendConsent, cancelTransaction, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getProof, getStateProof, grantConsent, listAudit,
   listConsents, listMembers, listRecordHistory, listRecords, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
   sendRawTransaction, sendTransaction, uploadRecord, waitForReceipt, watchAudit, watchHeaders, watchStatus,
 }

@@ -1,6 +1,6 @@
 import { toHex } from '../../primitives/bytes.ts'
 import type { CallArgs, CallName, ContractName } from '../../primitives/calls/index.ts'
-import type { RpcTxStatus } from '../../primitives/rpc-types.ts'
+import type { RpcTxCancellation, RpcTxStatus } from '../../primitives/rpc-types.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Client, SignedOptions } from '../create-client.ts'
 import { buildTransaction } from '../transaction.ts'
@@ -15,6 +15,14 @@ export interface SendOptions extends SignedOptions {
 /** Sends signed bytes; sending them again is harmless and answers with the present status. A timeout means "unknown", never "failed". */
 export function sendRawTransaction(client: Client, transaction: Pick<Transaction, 'bytes'>, options?: RequestOptions): Promise<RpcTxStatus> {
   return client.call('tx_send', { transaction: toHex(transaction.bytes) }, options)
+}
+
+/**
+ * Takes back a transaction of the signing account that still waits. `withdrawn` means that every voter has dropped it and refuses it; only `expired` (`tx_status`) is certain. Use another salt to have the same call done
+ * after all: these bytes are refused from then on.
+ */
+export function cancelTransaction(client: Client, id: Uint8Array, options?: SignedOptions): Promise<RpcTxCancellation> {
+  return client.callSigned('tx_cancel', { id: toHex(id) }, options)
 }
 
 /** Builds, signs and sends one contract call. Returns the transaction, whose `id` names it from now on, and its status at the door. */

@@ -4,7 +4,9 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
-import type { RpcTxStatus } from '../../primitives/rpc-types.ts'
+import type { RpcTxCancellation, RpcTxStatus } from '../../primitives/rpc-types.ts'
+import { hexBytes, openPerson, personOptions } from '../command-options.ts'
+import type { PersonOptions } from '../command-options.ts'
 import { bad, EXIT, good, print, printJson } from '../output.ts'
 import { connect, withRpcOption } from '../rpc-connection.ts'
 
@@ -46,6 +48,14 @@ Examples:
     .option('--timeout <s>', 'longest wait', seconds, 60)
     .addHelpText('after', '\nExamples:\n  stele tx wait 3f…9a --until committed --timeout 10\n\nExit 0 when reached, 1 when the transaction failed or expired, 3 when the time is over.')
     .action(wait)
+  personOptions(tx.command('cancel').argument('<id>', 'transaction id', hexBytes(32)).description('take back a transaction that still waits; only the account that signed it can'))
+    .addHelpText('after', `
+Examples:
+  stele tx cancel 3f…9a --wallet ana.json
+
+Exit 0 when every voter has dropped it and takes it no more; 3 when some did not answer and may still include it; 1 when it stands in a block, or nobody held it.
+Certain is only what has expired: stele tx status ID`)
+    .action(cancel)
   common(tx.command('receipt').argument('<id>', 'transaction id', idOf).description('fetch the receipt that proves what a transaction did'))
     .option('--out <file>', 'write it to a file instead of printing it')
     .addHelpText('after', '\nExamples:\n  stele tx receipt 3f…9a --out receipt.json\n  stele verify receipt receipt.json --genesis genesis.json')
@@ -98,6 +108,22 @@ function show(answer: RpcTxStatus, json: boolean): void {
   const result = code === null ? '' : ` · ${code === 'OK' ? good('OK') : `${bad(code)} (no effect)`}`
   print(`${id}\n${state}${where}${result}${final && state !== 'final' ? ' · final' : ''}`)
   if (state === 'unknown') print('this node does not know it; that does not mean it failed: send the same bytes again, or ask another node')
+}
+
+const OUTCOMES: Readonly<Record<RpcTxCancellation['outcome'], string>> = {
+  withdrawn: 'withdrawn: every voter has dropped it and takes it no more',
+  partly: 'withdrawn in part: those that are silent may still include it until it expires',
+  tooLate: 'too late: it stands in a block; ask for its status',
+  unknown: 'no voter held it; each refuses it from now on',
+}
+
+async function cancel(id: Uint8Array, options: PersonOptions): Promise<void> {
+  const [{ client }, { cancelTransaction }] = await Promise.all([openPerson(options), import('../../client/actions/send-transaction.ts')])
+  const answer = await cancelTransaction(client, id)
+  await client.transport.close()
+  if (options.json === true) printJson(answer)
+  else print(`${OUTCOMES[answer.outcome]}\n${answer.nodes.map(({ node, answer: said }) => `node ${node}: ${said}`).join('\n')}`)
+  if (answer.outcome !== 'withdrawn') process.exitCode = answer.outcome === 'partly' ? EXIT.notReady : EXIT.failure
 }
 
 async function receipt(id: string, { rpc, json, out }: Common & { readonly out?: string }): Promise<void> {

@@ -3,6 +3,7 @@ import type { ReleaseCheck } from '../release-check.ts'
 import type { SteleNode } from '../stele-node.ts'
 import type { VaultService } from '../vault-service.ts'
 import { NodeAudit } from './audit.ts'
+import { NodeCancel } from './cancel.ts'
 import { NodeChain } from './chain.ts'
 import { NodeCluster } from './cluster.ts'
 import { NodeEvents } from './events.ts'
@@ -18,11 +19,14 @@ export function createRpcPorts(node: SteleNode, vault: VaultService, release: Re
   const head = new Head(node)
   const readers = new NodeReaders(node, head)
   const transactions = new NodeTransactions(node, head)
+  const requests = new NodeRequests(node)
+  const cancel = new NodeCancel(node, requests, transactions, head)
+  cancel.start()
   const chain = new NodeChain(node, head)
   const audit = new NodeAudit(node, vault, head)
   const cluster = new NodeCluster(node, release, head)
   const ports: RpcPorts = {
-    requests: new NodeRequests(node), reads: new NodeReads(node), transactions, chain, identity: readers, records: readers, audit, cluster,
+    requests, reads: new NodeReads(node), transactions, cancellations: cancel, chain, identity: readers, records: readers, audit, cluster,
     consents: { list: (patient, page, caller) => readers.consents(patient, page, caller) },
     vault: new NodeVault(node, vault, head), mailbox: new NodeMailbox(node, vault, release),
     events: new NodeEvents(node, { chain, transactions, audit }),

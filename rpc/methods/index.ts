@@ -6,13 +6,13 @@ import { consentList } from './consent.ts'
 import { identityAccount, identityMembers } from './identity.ts'
 import { recordHistory, recordList } from './record.ts'
 import { nodeSubscribe, nodeUnsubscribe } from './subscription.ts'
-import { txReceiptMethod, txSend, txStatusMethod, txWait } from './tx.ts'
+import { txCancel, txReceiptMethod, txSend, txStatusMethod, txWait } from './tx.ts'
 import { mailboxDelete, mailboxGet, mailboxList, mailboxPut, vaultBegin, vaultCommit, vaultHashes, vaultStatus } from './vault.ts'
 import type { AnyMethod } from '../registry.ts'
 
 /** Every method by its name: the one table behind validation, OpenRPC, the docs page and the types of clients. */
 export const METHODS = {
-  tx_send: txSend, tx_status: txStatusMethod, tx_wait: txWait, tx_receipt: txReceiptMethod,
+  tx_send: txSend, tx_status: txStatusMethod, tx_wait: txWait, tx_cancel: txCancel, tx_receipt: txReceiptMethod,
   chain_info: chainInfoMethod, chain_head: chainHeadMethod, chain_block: chainBlock, chain_proof: chainProof, chain_proofs: chainProofs, chain_bundle: chainBundle, chain_members: chainMembers,
   identity_account: identityAccount, identity_members: identityMembers,
   consent_list: consentList, record_list: recordList, record_history: recordHistory,

@@ -3,8 +3,9 @@ import type { RpcPorts } from '../ports.ts'
 import { rpcError } from '../refuse.ts'
 import { defineMethod } from '../registry.ts'
 import { SAMPLE, SAMPLE_AS_OF } from '../samples.ts'
-import { hexUpTo, oneOf, transactionId } from '../schema.ts'
-import { txReceipt, txStatus } from '../shapes/transaction.ts'
+import { auth, hexUpTo, oneOf, transactionId } from '../schema.ts'
+import { callerOf } from '../signed.ts'
+import { txCancellation, txReceipt, txStatus } from '../shapes/transaction.ts'
 import type { TxStatus } from '../shapes/transaction.ts'
 
 /** Longest wait for an outcome, in ms, and the wait when none is named. */
@@ -36,7 +37,7 @@ export const txSend = defineMethod({
   description: 'The signature inside authorises it; nothing else does. Sending the same bytes again is harmless and tells the present status. `wait`: `none` and `accepted` return once the node holds it, `committed` and `final` once it is so or `timeoutMs` is over; the answer then says `pending` and carries the id. A timeout is never a failure.',
   params: { transaction: hexUpTo(TRANSACTION_BYTES_MAX, 'canonical bytes of the transaction with its signatures'), wait: Type.Optional(oneOf(['none', 'accepted', 'committed', 'final'], '`accepted` unless told')), timeoutMs },
   result: txStatus,
-  errors: ['CODEC_NOT_CANONICAL', 'TX_WRONG_CHAIN', 'TX_SIGNATURES_MISMATCH', 'TX_SIGNATURE_INVALID', 'TX_EXPIRED', 'TX_VALID_TOO_FAR', 'ACCOUNT_UNKNOWN', 'ACCOUNT_SUSPENDED', 'SIGNER_NOT_ACTIVE', 'CONSENSUS_BUSY', 'NO_LEADER'],
+  errors: ['CODEC_NOT_CANONICAL', 'TX_WRONG_CHAIN', 'TX_SIGNATURES_MISMATCH', 'TX_SIGNATURE_INVALID', 'TX_EXPIRED', 'TX_VALID_TOO_FAR', 'TX_CANCELLED', 'ACCOUNT_UNKNOWN', 'ACCOUNT_SUSPENDED', 'SIGNER_NOT_ACTIVE', 'CONSENSUS_BUSY', 'NO_LEADER'],
   examples: [{ name: 'submit', params: { transaction: SAMPLE.bytes }, result: pending }, { name: 'submit and wait', params: { transaction: SAMPLE.bytes, wait: 'committed', timeoutMs: 5000 }, result: committed }],
   access: 'public',
   rateClass: 'write',
@@ -69,6 +70,19 @@ export const txWait = defineMethod({
   rateClass: 'read',
   timeoutMs: WAIT_CALL_MS,
   handle: (ports, { id, until = 'committed', timeoutMs: waitMs = WAIT_MS }, context) => ports.transactions.wait(id, until, waitMs, context.signal),
+})
+
+export const txCancel = defineMethod({
+  name: 'tx_cancel',
+  summary: 'Takes back a transaction that still waits.',
+  description: 'For the account that signed it. The node and every voter that can be reached take it out of their queues and refuse it from then on. `withdrawn`: all voters have done so. `partly`: some did not answer and may still include it until its `validUntil`. `tooLate`: it stands in a block; `included` is not committed yet, and if that block is dropped it does not wait for another. `unknown`: no voter held it. Nothing on the ledger forbids the transaction, so certainty comes only with its expiry.',
+  params: { id: transactionId, auth },
+  result: txCancellation,
+  errors: ['RPC_UNAUTHENTICATED', 'RPC_FORBIDDEN', 'CONSENSUS_BUSY'],
+  examples: [{ name: 'while a member is down', params: { id: SAMPLE.transaction, auth: SAMPLE.auth }, result: { id: SAMPLE.transaction, outcome: 'partly', nodes: [{ node: 1, answer: 'withdrawn' }, { node: 2, answer: 'absent' }, { node: 3, answer: 'silent' }], asOf: SAMPLE_AS_OF } }],
+  access: 'signed',
+  rateClass: 'write',
+  handle: (ports, params, context) => ports.cancellations.cancel(params.id, params.auth, callerOf(context), context.signal),
 })
 
 export const txReceiptMethod = defineMethod({

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { asOf, height, hexUpTo, nullable, oneOf, record, slug, transactionId } from '../schema.ts'
+import { asOf, height, hexUpTo, nodeNumber, nullable, oneOf, record, slug, transactionId } from '../schema.ts'
 
 /**
  * What is known of a transaction. `unknown` says nothing either way. `included` is in a block that is not committed yet; `failed` is in a
@@ -18,6 +18,17 @@ export const txStatus = record({
   asOf,
 }, 'what the node knows of a transaction')
 export type TxStatus = Static<typeof txStatus>
+
+/**
+ * What came of a cancellation. No member that answered `withdrawn` or `absent` includes the transaction any more, unless it restarts and is sent the bytes again; only `expired` is certain.
+ */
+export const txCancellation = record({
+  id: transactionId,
+  outcome: oneOf(['withdrawn', 'partly', 'tooLate', 'unknown']),
+  nodes: Type.Array(record({ node: nodeNumber, answer: oneOf(['withdrawn', 'absent', 'included', 'committed', 'silent']) }), { maxItems: 64, description: 'what each voter said' }),
+  asOf,
+})
+export type TxCancellation = Static<typeof txCancellation>
 
 /** A receipt, decoded for reading; the proof is in `bundle`. */
 export const txReceipt = record({

@@ -20,7 +20,7 @@ function everyTrue(): { [M in Shared]: true } {
 }
 
 const CLIENT_METHODS: Record<Exclude<RpcMethod, 'rpc.discover'>, true> = {
-  tx_send: true, tx_status: true, tx_wait: true, tx_receipt: true, chain_info: true, chain_head: true, chain_block: true, chain_bundle: true, chain_proof: true, chain_proofs: true, chain_members: true, cluster_membership: true,
+  tx_send: true, tx_status: true, tx_wait: true, tx_cancel: true, tx_receipt: true, chain_info: true, chain_head: true, chain_block: true, chain_bundle: true, chain_proof: true, chain_proofs: true, chain_members: true, cluster_membership: true,
   identity_account: true, identity_members: true, consent_list: true, record_list: true, record_history: true, access_audit: true, access_permits: true,
   access_releaseCheck: true, vault_begin: true, vault_status: true, vault_hashes: true, vault_commit: true, vault_mailbox_put: true, vault_mailbox_get: true,
   vault_mailbox_delete: true, vault_mailbox_list: true, cluster_status: true, cluster_evidence: true, node_info: true, node_subscribe: true, node_unsubscribe: true,

@@ -76,6 +76,7 @@ export function fakePorts(overrides: Partial<RpcPorts> = {}): RpcPorts & { reado
     requests: { verify: async ({ auth }) => { if (auth !== SAMPLE.auth) throw new SteleError({ code: 'REQUEST_SIGNATURE_INVALID', message: 'the signature does not hold' }); return PATIENT } },
     reads: { linearizable: async () => undefined },
     transactions: { send: async () => pending, status: async () => sampleOf('tx_status'), wait: async () => sampleOf('tx_status'), receipt: async () => sampleOf('tx_receipt') },
+    cancellations: { cancel: async () => sampleOf('tx_cancel') },
     chain: { info: async () => sampleOf('chain_info'), head: () => sampleOf<ChainHead>('chain_head'), block: async () => sampleOf<Block>('chain_block'), proof: async () => sampleOf('chain_proof'), proofs: async () => sampleOf('chain_proofs'), bundle: async () => sampleOf('chain_bundle'), memberLinks: () => sampleOf('chain_members'), keyOf: ({ id }) => id },
     identity: { account: async () => sampleOf('identity_account'), members: async () => sampleOf('identity_members') },
     consents: { list: list('consent_list') },
