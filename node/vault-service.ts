@@ -18,6 +18,7 @@ import { VaultRepair } from '../vault/repair.ts'
 import { Replicator } from '../vault/replicator.ts'
 import { StorageReceipts } from '../vault/storage-receipts.ts'
 import type { MailboxAddress } from '../vault/mailbox.ts'
+import { findSpent, isAggregateKind, mayBring } from './aggregate-mail.ts'
 import { findDecision } from './decisions.ts'
 import type { NodeKeys } from './keys.ts'
 import { BLOB_REPAIR_DEFAULTS, BlobRepair } from './repair-blobs.ts'
@@ -77,10 +78,14 @@ export class VaultService {
     await this.store.stop()
   }
 
-  /** Sealed keys come from a custodian of the permitted version, sealed details from the requester's institution; both only for a decision that exists. Masked counts come from a contributor, under its own number. */
+  /** Sealed keys come from a custodian of the permitted version, sealed details from the requester's institution; both only for a decision that exists. Masked counts come from a contributor, under its own number; parts of aggregates as `mayBring` says. */
   mayPost(member: number, { request, section, kind }: MailboxAddress): boolean {
     const { store, world } = this.#node.parts
     if (kind === 'joint') return Math.floor(section / JOINT_MESSAGES_MAX) === member && this.contributes(member, request)
+    if (isAggregateKind(kind)) {
+      const spent = findSpent(store, request)
+      return spent !== undefined && mayBring(spent, { section, kind }, member)
+    }
     const found = findDecision(store, request)
     if (found === undefined) return false
     const reader = readerOf(world.view())

@@ -207,7 +207,7 @@ export interface RpcStorageReceipts {
   readonly needed: number
   readonly asOf: AsOf
 }
-export type MailboxKind = 'key' | 'details' | 'joint'
+export type MailboxKind = 'key' | 'details' | 'joint' | 'question' | 'share' | 'answer'
 export interface RpcMailboxItem { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly size: number; readonly storedAt: number }
 export interface RpcMailboxEntry { readonly request: string; readonly section: number; readonly kind: MailboxKind; readonly sealed: string; readonly storedAt: number }
 

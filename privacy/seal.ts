@@ -27,7 +27,7 @@ export function sealPublicKey(secretKey: Uint8Array): Uint8Array {
 }
 
 const sealInfo = struct({
-  kind: oneOf('key', 'details'), chain: fixedBytes(32), request: fixedBytes(32), record: fixedBytes(32),
+  kind: oneOf('key', 'details', 'share', 'answer'), chain: fixedBytes(32), request: fixedBytes(32), record: fixedBytes(32),
   version: u32, section: u32, readerKey: fixedBytes(32),
 })
 /** What sealed bytes are bound to: what they are, and for which request (transaction id), section and reader key (DESIGN §5.14). */

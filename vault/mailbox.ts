@@ -14,12 +14,13 @@ import { createVaultMetrics } from './metrics.ts'
 import type { VaultMetrics } from './metrics.ts'
 import type { MailboxOptions } from './options.ts'
 
-export const MAILBOX_KINDS = ['key', 'details', 'joint'] as const
+export const MAILBOX_KINDS = ['key', 'details', 'joint', 'question', 'share', 'answer'] as const
 export type MailboxKind = (typeof MAILBOX_KINDS)[number]
 
 /**
- * What an entry waits under: the request's transaction id, the section, and what it is: a sealed key, sealed audit details, or a contributor's masked counts for a joint release.
- * Of the last, `section` holds member and sequence (`jointSection`).
+ * What an entry waits under: the request's transaction id, the section, and what it is: a sealed key, sealed audit details, a contributor's masked counts for a joint release,
+ * or the question, an institution's sealed share, the sealed answer of an aggregate.
+ * Of masked counts, `section` holds member and sequence (`jointSection`).
  */
 export interface MailboxAddress { readonly request: Uint8Array; readonly section: number; readonly kind: MailboxKind }
 
@@ -227,8 +228,9 @@ function nameOf({ request, section, kind }: MailboxAddress): string {
 }
 
 function parseName(name: string): MailboxAddress | undefined {
-  const match = /^([0-9a-f]{64})\.(0|[1-9][0-9]{0,9})\.(key|details|joint)$/.exec(name)
-  return match === null ? undefined : { request: fromHex(match[1]!), section: Number(match[2]), kind: MAILBOX_KINDS.find((kind) => kind === match[3])! }
+  const match = /^([0-9a-f]{64})\.(0|[1-9][0-9]{0,9})\.([a-z]+)$/.exec(name)
+  const kind = MAILBOX_KINDS.find((each) => each === match?.[3])
+  return match === null || kind === undefined ? undefined : { request: fromHex(match[1]!), section: Number(match[2]), kind }
 }
 
 function toEntry(address: MailboxAddress, stored: Stored): MailboxEntry {

@@ -1,4 +1,5 @@
 import type { Client } from '../create-client.ts'
+import { askAggregate, readAggregate } from './ask-aggregate.ts'
 import { amendConsent, grantConsent, listConsents, revokeConsent } from './consent.ts'
 import { checkCheckpoint, getCheckpoint } from './get-checkpoint.ts'
 import { getClusterStatus, getNodeInfo, listMembers } from './get-cluster-status.ts'
@@ -34,14 +35,14 @@ export function steleActions(client: Client) {
     decertifyAttribute: bind(client, decertifyAttribute), getAccount: bind(client, getAccount), grantConsent: bind(client, grantConsent),
     amendConsent: bind(client, amendConsent), revokeConsent: bind(client, revokeConsent), listConsents: bind(client, listConsents),
     registerRecord: bind(client, registerRecord), uploadRecord: bind(client, uploadRecord), requestAccess: bind(client, requestAccess),
-    readRecord: bind(client, readRecord), readPermitted: bind(client, readPermitted), listRecords: bind(client, listRecords),
+    askAggregate: bind(client, askAggregate), readAggregate: bind(client, readAggregate), readRecord: bind(client, readRecord), readPermitted: bind(client, readPermitted), listRecords: bind(client, listRecords),
     listRecordHistory: bind(client, listRecordHistory), listAudit: bind(client, listAudit), sendRawTransaction: bind(client, sendRawTransaction), cancelTransaction: bind(client, cancelTransaction),
     waitForReceipt: bind(client, waitForReceipt), watchHeaders: bind(client, watchHeaders), watchStatus: bind(client, watchStatus), watchAudit: bind(client, watchAudit),
   }
 }
 
 export {
-  amendConsent, cancelTransaction, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getProof, getStateProof, grantConsent, listAudit,
-  listConsents, listMembers, listRecordHistory, listRecords, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
+  amendConsent, askAggregate, cancelTransaction, certifyAttribute, checkCheckpoint, decertifyAttribute, enrolAccount, getAccount, getBlock, getCheckpoint, getClusterStatus, getHead, getNodeInfo, getProof, getStateProof, grantConsent, listAudit,
+  listConsents, listMembers, listRecordHistory, listRecords, readAggregate, readPermitted, readRecord, registerRecord, requestAccess, revokeConsent, sendAndWait,
   sendRawTransaction, sendTransaction, uploadRecord, waitForReceipt, watchAudit, watchHeaders, watchStatus,
 }

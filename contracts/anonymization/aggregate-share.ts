@@ -1,6 +1,6 @@
-import type { AggregateQuery } from '../../primitives/calls/aggregate-query.ts'
+import type { AggregateAnswer, AggregateQuery } from '../../primitives/calls/aggregate-query.ts'
 import { QUERY_LIMITS } from '../../primitives/calls/aggregate-query.ts'
-import { array, i64, optional, struct, u32, u64 } from '../../primitives/codec.ts'
+import { array, i64, struct, u32, u64 } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
 import { hash32 } from '../../primitives/ids.ts'
 import { addNoise } from '../../privacy/dp/noise.ts'
@@ -19,10 +19,6 @@ export const noisyShareSchema = struct({ answer: hash32, cells: array(i64, { max
 /** What leaves the institution, sealed to the data set's owner: noisy cells under masks that cancel in the sum. */
 export const maskedShareSchema = struct({ answer: hash32, member: u32, cells: array(u64, { max: cellsMax }) })
 export type MaskedShare = Infer<typeof maskedShareSchema>
-
-/** What the recipient gets, sealed to it. A cell is null where the noisy count is below the small-cell limit. Counts are in `unit`s: divide by it. */
-export const aggregateAnswer = struct({ answer: hash32, sites: u32, unit: u32, counts: array(optional(i64), { max: QUERY_LIMITS.cells }), sums: optional(array(optional(i64), { max: QUERY_LIMITS.cells })) })
-export type AggregateAnswer = Infer<typeof aggregateAnswer>
 
 /**
  * An institution's noisy cells. Counts alone spend the whole ε; a sum takes half of it and the count that goes with it, for the small-cell rule, the other half. One row is one person, so

@@ -8,6 +8,8 @@ export const STEWARD_ERRORS = {
   DATASET_NOT_FOUND: 'The ledger knows no such request or release, or it is not final yet. Compare the id, or wait and try again.',
   DATASET_DIFFERS: 'A file in hand is of another data set, request or version than the ledger names. Ask its author for the right one.',
   DATASET_FILE_MISSING: 'Comparing releases of the same persons needs a file that is not in hand; details name the release, the file and whose it is. Ask for it and name it on the command line.',
+  DATASET_PERSON_TWICE: 'A person has two rows in a table behind aggregates and would change two cells; details name the row. Merge them first.',
+  AGGREGATE_SHARE_MISSING: 'Institutions have not answered a paid question yet; details name them. Ask them to run stele dataset answer, then try again.',
   DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
   DATASET_EVIDENCE_ABSENT: 'The mode of the data set makes members look at more than the document: rows, opened rows, or a joint result of their own; details name what is wanted. No verdict was given.',
   JOINT_SILENT: 'Another contributor did not answer in time; details name it. Nothing was released. Let every contributor run `stele dataset joint` again: it goes on with fresh masks.',

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { MODES, OPENINGS_MAX } from '../../primitives/calls/anonymization.ts'
 import { PURPOSES } from '../../primitives/calls/purposes.ts'
 import { collect, hexBytes, institutionOptions, integer, personOptions } from '../command-options.ts'
+import { registerAggregate } from './dataset-aggregate.ts'
 import { comparing, registerOverlap } from './dataset-overlap.ts'
 import type { DefineOptions, DeskOptions, RequestOptions } from '../dataset/define.ts'
 import type { JointOptions } from '../dataset/joint.ts'
@@ -24,6 +25,13 @@ A further release of the same persons, before anybody attests:
   stele dataset overlap HEX --config a/custodian.yaml --document second.document --document first.document --selection second.a.json --selection first.a.json --table own.csv --out overlap.a.json
   stele dataset compare HEX --config a/custodian.yaml --document second.document --earlier first.document --part overlap.a.json --part overlap.b.json
   stele dataset verify HEX … --earlier first.document --part overlap.a.json --part overlap.b.json --attest
+
+Noisy counts instead of rows, each institution with noise of its own:
+  stele dataset contribute --config a/custodian.yaml --dataset dataset.json --dataset-id HEX --table own.csv --out a.contribution.json
+  stele dataset ask --wallet researcher.json --dataset-id HEX --by disease=flu,asthma --days onset=2026-01-01+7x12 --epsilon 0.5
+  stele dataset answer HEX --config a/custodian.yaml --dataset dataset.json --contribution a.contribution.json
+  stele dataset total HEX --config owner/custodian.yaml --dataset dataset.json
+  stele dataset read HEX --wallet researcher.json
 
 Modes say who sees rows (docs/anonymization.md): committee (every member computes again), coded (likewise, over rows that were generalised at home), owner (the author
 alone; it opens random rows to who asks), joint (nobody).
@@ -69,4 +77,5 @@ researcher once the release is accepted.`)
     .addOption(files('--rows', 'of each contributor (modes committee, coded)')).option('--openings <file>', 'rows that the author opened to this member (mode owner)').option('--joint <file>', 'what this member computed with the others (mode joint)')
     .option('--attest', 'put the verdict on the ledger as this member'))).action(async (id: Uint8Array, options: VerifyOptions) => (await import('../dataset/verify.ts')).verify(id, options))
   registerOverlap(dataset)
+  registerAggregate(dataset)
 }

@@ -9,6 +9,7 @@ import type { MailboxAddress, MailboxEntry as StoredEntry, MailboxKind } from '.
 import { putSmallBlob } from '../../vault/put-small-blob.ts'
 import { findDecision } from '../decisions.ts'
 import type { LocatedDecision } from '../decisions.ts'
+import { findSpent, isAggregateKind, isParty, mayFetch, mayLeave } from '../aggregate-mail.ts'
 import { mustBeReleasable } from '../release-check.ts'
 import type { ReleaseCheck } from '../release-check.ts'
 import { systemRandom } from '../stele-node.ts'
@@ -86,7 +87,7 @@ function statusJson({ blob, size, chunkCount, complete, missing }: BlobStat): Bl
   return { blob: toHex(blob), size: size.toString(), chunks: chunkCount, complete, missing: missing.slice(0, MISSING_RANGES_MAX).map(({ first, last }) => [first, last] as [number, number]) }
 }
 
-/** Sealed keys and sealed audit details. Who is not concerned by a request is told that there is nothing. */
+/** Sealed keys, sealed audit details, parts of aggregates. Who is not concerned by a request is told that there is nothing. */
 export class NodeMailbox implements MailboxPort {
   readonly #node: SteleNode
   readonly #vault: VaultService
@@ -101,6 +102,12 @@ export class NodeMailbox implements MailboxPort {
   async put({ request, section, kind, sealed }: Omit<MailboxEntry, 'storedAt'>, caller: Caller): Promise<void> {
     const address = { request: fromHex(request), section, kind }
     if (kind === 'joint') return this.#putJoint(address, fromHex(sealed), caller)
+    if (isAggregateKind(kind)) {
+      const spent = findSpent(this.#node.parts.store, address.request)
+      if (spent === undefined || !this.#isOwn(caller) || !mayLeave(spent, address, caller, fromHex(sealed))) throw notFound()
+      await this.#vault.office.put({ ...address, sealed: fromHex(sealed), untilMs: null })
+      return
+    }
     const { decision } = this.#decision(address.request)
     const isRequester = toHex(decision.requester) === caller.account
     const isCustodian = (caller.kind === 'institution' || caller.kind === 'service') && this.#vault.mayPost(caller.member, address)
@@ -115,6 +122,11 @@ export class NodeMailbox implements MailboxPort {
       if (!this.#isContributor(caller, address.request)) throw notFound()
       return entryJson(address, await this.#vault.office.get(address))
     }
+    if (isAggregateKind(kind)) {
+      const spent = findSpent(this.#node.parts.store, address.request)
+      if (spent === undefined || !mayFetch(spent, address, caller)) throw notFound()
+      return entryJson(address, await this.#vault.office.get(address))
+    }
     const { decision } = this.#decision(address.request)
     if (!this.#mayRead(decision, kind, caller)) throw notFound()
     const entry = await this.#vault.office.get(address)
@@ -126,6 +138,7 @@ export class NodeMailbox implements MailboxPort {
     // Masked counts end by themselves: who could take them back could make others answer a question twice.
     if (kind === 'joint') throw notFound()
     const address = { request: fromHex(request), section, kind }
+    if (isAggregateKind(kind)) throw notFound() // An answer stays what it was.
     const { decision } = this.#decision(address.request)
     const isSubject = toHex(decision.subject) === caller.account
     const isCustodian = (caller.kind === 'institution' || caller.kind === 'service') && this.#vault.mayPost(caller.member, { ...address, kind: 'key' })
@@ -135,11 +148,13 @@ export class NodeMailbox implements MailboxPort {
 
   async list(request: string, caller: Caller): Promise<MailboxItem[]> {
     const id = fromHex(request)
+    const spent = findSpent(this.#node.parts.store, id)
+    if (spent !== undefined && isParty(spent, caller)) return (await this.#vault.mailbox.list(id)).filter((entry) => mayFetch(spent, entry, caller)).map((entry) => itemJson(request, entry))
     const { decision } = this.#decision(id)
     // An empty list would tell that there is such a request.
     if (!this.#mayRead(decision, 'key', caller) && !this.#mayRead(decision, 'details', caller)) throw notFound()
     const entries = await this.#vault.mailbox.list(id)
-    return entries.filter(({ kind }) => this.#mayRead(decision, kind, caller)).map(({ section, kind, sealed, storedAtMs }) => ({ request, section, kind, size: sealed.length, storedAt: storedAtMs }))
+    return entries.filter(({ kind }) => this.#mayRead(decision, kind, caller)).map((entry) => itemJson(request, entry))
   }
 
   #decision(request: Uint8Array): LocatedDecision {
@@ -150,10 +165,14 @@ export class NodeMailbox implements MailboxPort {
 
   /** Through its own node only: the others take a member's messages from no one else. */
   async #putJoint(address: MailboxAddress, sealed: Uint8Array, caller: Caller): Promise<void> {
-    const { rules, config, clock } = this.#node.parts
-    const isOwn = rules.members.voters.find(({ node }) => node === config.node)?.member === caller.member
-    if (!isOwn || caller.kind !== 'institution' || !this.#vault.mayPost(caller.member, address)) throw notFound()
+    const { clock } = this.#node.parts
+    if (!this.#isOwn(caller) || caller.kind !== 'institution' || !this.#vault.mayPost(caller.member, address)) throw notFound()
     await this.#vault.office.put({ ...address, sealed, untilMs: clock.nowMs() + JOINT_KEPT_MS })
+  }
+
+  #isOwn(caller: Caller): boolean {
+    const { rules, config } = this.#node.parts
+    return rules.members.voters.find(({ node }) => node === config.node)?.member === caller.member
   }
 
   #isContributor(caller: Caller, request: Uint8Array): boolean {
@@ -171,4 +190,8 @@ export class NodeMailbox implements MailboxPort {
 
 function entryJson({ request, section, kind }: MailboxAddress, { sealed, storedAtMs }: StoredEntry): MailboxEntry {
   return { request: toHex(request), section, kind, sealed: toHex(sealed), storedAt: storedAtMs }
+}
+
+function itemJson(request: string, { section, kind, sealed, storedAtMs }: StoredEntry): MailboxItem {
+  return { request, section, kind, size: sealed.length, storedAt: storedAtMs }
 }

@@ -1,4 +1,4 @@
-import { array, encode, i64, optional, struct, text, u32, variant } from '../codec.ts'
+import { array, encode, fixedBytes, i64, optional, struct, text, u32, variant } from '../codec.ts'
 import type { Infer } from '../codec.ts'
 import { hash } from '../hash.ts'
 
@@ -31,3 +31,7 @@ export type AggregateQuery = Infer<typeof aggregateQuery>
 export function queryHash(query: AggregateQuery): Uint8Array {
   return hash('aggregate-query', encode(aggregateQuery, query))
 }
+
+/** What the recipient gets, sealed to it. A cell is null where the noisy count is below the small-cell limit. Counts are in `unit`s: divide by it. */
+export const aggregateAnswer = struct({ answer: fixedBytes(32), sites: u32, unit: u32, counts: array(optional(i64), { max: QUERY_LIMITS.cells }), sums: optional(array(optional(i64), { max: QUERY_LIMITS.cells })) })
+export type AggregateAnswer = Infer<typeof aggregateAnswer>

@@ -71,7 +71,8 @@ export const vaultCommit = defineMethod({
 
 export const mailboxPut = defineMethod({
   name: 'vault_mailbox_put',
-  summary: 'Leaves a sealed key or sealed audit details for those who may open it, or masked counts for the other contributors of a joint release.',
+  summary: 'Leaves a sealed key or sealed audit details for those who may open it, masked counts for the other contributors of a joint release, or a part of an aggregate.',
+  description: 'For an aggregate `request` is the transaction that paid for it: the asker leaves the question (section 0), each institution its sealed share (section: its member number), the owner of the data set the sealed answer (section 0). Masked counts and parts of aggregates go through the node of the caller\'s own institution.',
   params: { request: transactionId, section, kind: mailboxKind, sealed: hexUpTo(64 * 1024, 'sealed bytes'), auth },
   result: record({ stored: Type.Boolean() }),
   errors: [...refusals, 'MAILBOX_FORBIDDEN', 'MAILBOX_CONFLICT', 'MAILBOX_FULL'],

@@ -20,7 +20,7 @@ export const storageReceipts = record({
 })
 export type StorageReceipts = Static<typeof storageReceipts>
 
-export const mailboxKind = oneOf(['key', 'details', 'joint'])
+export const mailboxKind = oneOf(['key', 'details', 'joint', 'question', 'share', 'answer'])
 export const mailboxEntry = record({
   request: transactionId, section: Type.Integer({ minimum: 0, maximum: 0xffff_ffff }), kind: mailboxKind,
   sealed: hexUpTo(64 * 1024, 'sealed bytes'), storedAt: timeMs,

@@ -76,7 +76,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const { account } = await json('identity', 'enrol', '--config', configs[0]!, '--kind', 'researcher', '--card', at('card'))
   await stele('wallet', 'enrolled', '--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--account', account!)
 
-  const { dataset } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('all.csv'), '--definition', at('visits.yaml'), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--budget', '1000000', '--out', at('dataset.json'))
+  const { dataset } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('all.csv'), '--definition', at('visits.yaml'), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--budget', '81000000', '--out', at('dataset.json'))
   const ask = ['dataset', 'request', ...wallet, '--dataset-id', String(dataset)]
   t.match(await stele(...ask), { code: 1, stdout: /denied/ }, 'no certified role yet')
   await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
@@ -118,7 +118,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.equal(second.csv.trim().split('\r\n').length - 1, 10, 'who withdrew is gone')
   const held = await stele('dataset', 'verify', second.id, '--config', configs[2]!, '--document', second.document, ...rows('second'), '--attest')
   t.match(held, { code: 1, stderr: /DATASET_FILE_MISSING/ }, 'nobody attests before it is held against the first one')
-  for (const member of MEMBERS) await json('dataset', 'overlap', second.id, '--config', configs[member - 1]!, '--document', second.document, '--document', first.document, '--selection', at(`first.${member}.json`), '--selection', at(`second.${member}.json`), '--table', at(`${member}.csv`), '--out', at(`overlap.${member}.json`))
+  await Promise.all(MEMBERS.map((member) => json('dataset', 'overlap', second.id, '--config', configs[member - 1]!, '--document', second.document, '--document', first.document, '--selection', at(`first.${member}.json`), '--selection', at(`second.${member}.json`), '--table', at(`${member}.csv`), '--out', at(`overlap.${member}.json`))))
   const beside = ['--earlier', first.document, ...MEMBERS.flatMap((member) => ['--part', at(`overlap.${member}.json`)])]
   t.match(await json('dataset', 'compare', second.id, '--config', configs[0]!, '--document', second.document, ...beside), { compared: [{ common: 10, smallestLeft: 1 }], charged: 1_000_000 }, 'who left would be seen by subtraction: the budget pays')
   t.match(await verify(3, second, ...beside, '--attest'), { verdict: 'sound' })
@@ -130,4 +130,28 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const made = await Promise.all(MEMBERS.map((member) => json('dataset', 'joint', '--config', configs[member - 1]!, '--dataset', at('joint.json'), '--rows', at(`joint.${member}.rows.json`), '--out', at(`joint.${member}.release`))))
   t.equal(new Set(made.map(({ hash }) => hash)).size, 1, 'three institutions, one release')
   t.match(made[0], { rows: 10 })
+
+  // Aggregates. Noise of ε = 40 is zero but for once in 10^17 draws, so that totals show whether masks cancel and consents count.
+  const about = ['--dataset-id', String(dataset)]
+  t.same(await Promise.all(MEMBERS.map((member) => json('dataset', 'contribute', '--config', configs[member - 1]!, '--dataset', at('dataset.json'), ...about, '--table', at(`${member}.csv`), '--out', at(`contribution.${member}.json`)))), MEMBERS.map(() => ({ persons: 4 })))
+  const question = ['dataset', 'ask', ...wallet, ...about, '--by', `disease=${DISEASES.join(',')}`, '--epsilon', '40']
+  const asked = await json(...question)
+  t.match(asked, { charged: 40_000_000, left: 40_000_000, sites: MEMBERS })
+  const id = String(asked['question'])
+  const answered = (member: number, of = id): Promise<Record<string, never>> => json('dataset', 'answer', of, '--config', configs[member - 1]!, '--dataset', at('dataset.json'), '--contribution', at(`contribution.${member}.json`))
+  t.same(await Promise.all([1, 2].map((member) => answered(member))), [{ answered: true }, { answered: true }])
+  const total = ['dataset', 'total', id, '--config', configs[0]!, '--dataset', at('dataset.json')]
+  t.match(await stele(...total), { code: 1, stderr: /AGGREGATE_SHARE_MISSING[^]*members=\[3\]/ })
+  t.match(await stele('dataset', 'read', id, ...wallet, '--wait', '0'), { code: 3, stderr: /CLIENT_TIMED_OUT/ })
+  await answered(3)
+  t.match(await answered(3), { answered: false })
+  t.match(await json(...total), { cells: 3, small: 0 })
+  const answer = await json('dataset', 'read', id, ...wallet)
+  t.same(answer, { sites: 3, counts: ['3', '4', '3'], sums: null }, 'whoever withdrew or consented to treatment alone is not counted')
+  const again = await json(...question)
+  t.match(again, { charged: 0, left: 40_000_000 }, 'the same question again is free')
+  await Promise.all(MEMBERS.map((member) => answered(member, String(again['question']))))
+  await json('dataset', 'total', String(again['question']), '--config', configs[0]!, '--dataset', at('dataset.json'))
+  t.same(await json('dataset', 'read', String(again['question']), ...wallet), answer)
+  t.match(await stele(...question.slice(0, -1), '41'), { code: 1, stderr: /BUDGET_EXHAUSTED/ })
 })
