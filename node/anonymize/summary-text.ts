@@ -12,7 +12,7 @@ export function formatSummary({ input, output, algorithm, columns, counts, metri
     table([['COLUMN', 'ROLE', 'LOSS', 'HIERARCHY'], ...columns.map(({ name, role, loss, hierarchy }) => [name, role, role === 'quasi-identifier' ? percent(loss) : '-', hierarchy])]),
     ...(input.leftOut.length === 0 ? [] : [`left out: ${input.leftOut.join(', ')}`]), '',
     ...rules.map(({ rule, required, measured, ok }) => `${ok ? good('✓') : bad('✗')} ${rule}: ${measured}${required === '' ? '' : ` (asked ${required})`}`),
-    ...(utility === undefined ? [] : ['', `counting queries: median error ${percent(utility.queries.medianError)}`, ...utility.classifiers.map(({ target, original, released, baseline }) => `predicting ${target}: ${percent(released)} from the release, ${percent(original)} from the original, ${percent(baseline)} by the most frequent value`)]), '',
+    ...(utility === undefined ? [] : ['', `counting queries of at least 5 % of the rows: median error ${percent(utility.queries.medianError)}`, ...utility.classifiers.map(({ target, original, released, baseline }) => `predicting ${target}: ${percent(released)} from the release, ${percent(original)} from the original, ${percent(baseline)} by the most frequent value`)]), '',
     `release hash  ${output.releaseHash}`, ...(report === undefined ? [] : [`report        ${report}`]),
     'A release protects only those who know no other release of the same people: keep a list of what you gave to whom.',
   ].join('\n')

@@ -33,6 +33,8 @@ export interface QueryErrorOptions {
   readonly queries: number
   /** Quasi-identifiers a query restricts. */
   readonly dimensions: number
+  /** Rows of the original that a query matches at least; others are drawn again. 0 or absent: any query counts. */
+  readonly rowsMin?: number | undefined
 }
 
 /** Relative errors of counting queries. */
@@ -53,8 +55,8 @@ export function queryError(table: Table, definition: DatasetDefinition, release:
   const spans = classSpans(prepared, definition, release)
   const floor = BigInt(Math.max(1, quotient(prepared.rowCount, 1_000)))
   const errors = Array.from({ length: options.queries }, (): Rational => {
-    const ranges = drawRanges(prepared, choice, options.dimensions)
-    const exact = BigInt(countRows(prepared, ranges))
+    const { ranges, rows } = drawQuery(prepared, choice, options)
+    const exact = BigInt(rows)
     const estimate = estimateRows(release, spans, ranges)
     const difference = estimate.num - exact * estimate.den
     return rational(difference < 0n ? -difference : difference, estimate.den * (exact > floor ? exact : floor))
@@ -66,6 +68,17 @@ export function queryError(table: Table, definition: DatasetDefinition, release:
 /** Sums of many fractions with their own denominators grow without bound; twelve decimal places are kept. */
 const PLACES = 10n ** 12n
 const addRounded = (a: Rational, b: Rational): Rational => rational(divideBig(a.num * PLACES, a.den) + divideBig(b.num * PLACES, b.den), PLACES)
+
+/** Draws before a query that matches few rows is taken after all: a table may have no others. */
+const DRAWS_MAX = 50
+
+function drawQuery(prepared: Prepared, choice: SeededChoice, { dimensions, rowsMin = 0 }: QueryErrorOptions): { readonly ranges: readonly Range[]; readonly rows: number } {
+  for (let draw = 1; ; draw++) {
+    const ranges = drawRanges(prepared, choice, dimensions)
+    const rows = countRows(prepared, ranges)
+    if (rows >= rowsMin || draw === DRAWS_MAX) return { ranges, rows }
+  }
+}
 
 function drawRanges({ quasi }: Prepared, choice: SeededChoice, dimensions: number): Range[] {
   const free = quasi.map((_, q) => q)

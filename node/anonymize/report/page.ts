@@ -72,7 +72,7 @@ function utilitySection({ utility, statistics }: ReleaseSummary): Html {
     head: ['learnt from', 'accuracy'], full: 1, bars: [{ label: 'original', value: Number(original), text: percent(original), series: 0 }, { label: 'release', value: Number(released), text: percent(released), series: 1 }, { label: 'most frequent value', value: Number(baseline), text: percent(baseline), series: 2 }],
   }))
   return html`<section><h2>Utility</h2>${exact}
-${barChart({ id: 'queries', title: 'Relative error of counting queries', description: `Counting the rows in ${queries.count} random ranges over ${queries.dimensions} columns: median error ${percent(queries.medianError)}, mean ${percent(queries.meanError)}.`, head: ['error', 'share'], bars: [{ label: 'median', value: Number(queries.medianError), text: percent(queries.medianError) }, { label: 'mean', value: Number(queries.meanError), text: percent(queries.meanError) }] })}
+${barChart({ id: 'queries', title: 'Relative error of counting queries', description: `Counting the rows in ${queries.count} random ranges over ${queries.dimensions} columns that hold at least 5 % of the rows: median error ${percent(queries.medianError)}, mean ${percent(queries.meanError)}.`, head: ['error', 'share'], bars: [{ label: 'median', value: Number(queries.medianError), text: percent(queries.medianError) }, { label: 'mean', value: Number(queries.meanError), text: percent(queries.meanError) }] })}
 ${charts}</section>`
 }
 
