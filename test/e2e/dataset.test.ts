@@ -16,7 +16,7 @@ import { readKeys } from '../../node/keys.ts'
 import { callOf, enrolmentOf, institution } from '../helpers/calls.ts'
 import type { Party } from '../helpers/calls.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(290_000)
 
 const STELE = resolve(import.meta.dirname, '../../node/stele')
 const MEMBERS = [1, 2, 3]
