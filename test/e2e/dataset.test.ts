@@ -153,5 +153,5 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await Promise.all(MEMBERS.map((member) => answered(member, String(again['question']))))
   await json('dataset', 'total', String(again['question']), '--config', configs[0]!, '--dataset', at('dataset.json'))
   t.same(await json('dataset', 'read', String(again['question']), ...wallet), answer)
-  t.match(await stele(...question.slice(0, -1), '41'), { code: 1, stderr: /BUDGET_EXHAUSTED/ })
+  t.match((await stele(...question.slice(0, -1), '41')).stderr, /BUDGET_EXHAUSTED/)
 })
