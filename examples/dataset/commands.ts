@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { SteleError } from '../../primitives/error.ts'
 
@@ -10,6 +11,8 @@ const ANSWERS = new Set([0, 1, 4])
 export class Commands {
   readonly #folder: string
   readonly #show: (line: string) => void
+  readonly #running = new Set<ChildProcess>()
+  #stopped = false
 
   constructor(folder: string, show: (line: string) => void) {
     this.#folder = folder
@@ -25,11 +28,20 @@ export class Commands {
   readonly run = (...args: readonly string[]): Promise<string> => {
     this.#show(`stele ${args.filter((arg) => arg !== '--json').map((arg) => arg.replace(`${this.#folder}/`, '')).join(' ')}`)
     return new Promise((done, fail) => {
-      execFile(STELE, args, { cwd: this.#folder }, (error, stdout, stderr) => {
+      if (this.#stopped) return fail(new Error('the demo is stopping'))
+      const child = execFile(STELE, args, { cwd: this.#folder }, (error, stdout, stderr) => {
+        this.#running.delete(child)
         const code = error === null ? 0 : Number(error.code)
         if (ANSWERS.has(code) && stderr.match(/^stele: [A-Z_]+:/m) === null) return done(stdout)
         fail(new SteleError({ code: 'DEMO_COMMAND_FAILED', message: 'a command of the demo failed', details: { command: args.slice(0, 2).join(' '), code, said: `${stdout}${stderr}`.slice(0, 2_000) } }))
       })
+      this.#running.add(child)
     })
+  }
+
+  /** Ends what still runs; nothing begins any more. */
+  stop(): void {
+    this.#stopped = true
+    for (const child of this.#running) child.kill('SIGTERM')
   }
 }

@@ -25,7 +25,8 @@ async function main(): Promise<number> {
   const interruption = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort())
   const interrupted = new Promise<'interrupted'>((resolve) => interruption.signal.addEventListener('abort', () => resolve('interrupted')))
-  const told = new Story(stage, progress, { showCommands: args.includes('--show') }).tell().then(() => 'told' as const)
+  const story = new Story(stage, progress, { showCommands: args.includes('--show') })
+  const told = story.tell().then(() => 'told' as const)
   try {
     if (await Promise.race([told, interrupted]) === 'interrupted') {
       process.stderr.write('\ninterrupted; stopping everything\n')
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
     process.stderr.write(`\nthe demo failed: ${explain(error)}\n`)
     return 1
   } finally {
+    story.stop()
     await stage.stop()
     await Promise.race([told.catch(() => undefined), sleep(END_MS_MAX)])
     stage.removeFolder()

@@ -38,6 +38,11 @@ export class Story {
     this.#commands = new Commands(stage.folder, showCommands ? (line) => progress.say(`    $ ${line}`) : () => undefined)
   }
 
+  /** Ends commands that still run, when the story is interrupted. */
+  stop(): void {
+    this.#commands.stop()
+  }
+
   async tell(): Promise<void> {
     const progress = this.#progress
     await progress.step('starting 4 institutions, a node each', () => this.#stage.startNodes(MEMBERS.length))
