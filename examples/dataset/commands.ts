@@ -32,7 +32,7 @@ export class Commands {
       const child = execFile(STELE, args, { cwd: this.#folder }, (error, stdout, stderr) => {
         this.#running.delete(child)
         const code = error === null ? 0 : Number(error.code)
-        if (ANSWERS.has(code) && stderr.match(/^stele: [A-Z_]+:/m) === null) return done(stdout)
+        if (ANSWERS.has(code) && !stdout.startsWith('{"error"') && !/^stele: [A-Z_]+:/m.test(stderr)) return done(stdout)
         fail(new SteleError({ code: 'DEMO_COMMAND_FAILED', message: 'a command of the demo failed', details: { command: args.slice(0, 2).join(' '), code, said: `${stdout}${stderr}`.slice(0, 2_000) } }))
       })
       this.#running.add(child)
