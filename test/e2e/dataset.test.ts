@@ -104,7 +104,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.match(await verify(4, first), { verdict: 'sound' }, 'the fourth node, in a fourth time zone and locale, computes the same bytes')
 
   // Author 2 changes one diagnosis after everybody has committed: its own figures and policy still hold, the bytes do not.
-  const forging = await round('forged', 2, (path) => {
+  const forging = await round('tampered', 2, (path) => {
     const file = JSON.parse(readFileSync(path, 'utf8')) as { rows: { row: string[] }[] }
     file.rows[0]!.row[2] = file.rows[0]!.row[2] === 'flu' ? 'asthma' : 'flu'
     writeFileSync(`${path}.forged`, JSON.stringify(file))
