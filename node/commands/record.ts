@@ -12,7 +12,7 @@ import type { CoarseClass, Confidentiality } from '../../primitives/calls/labels
 import { SteleError } from '../../primitives/error.ts'
 import { createTagDictionary } from '../../privacy/tags.ts'
 import type { TagDictionary } from '../../privacy/tags.ts'
-import { hexBytes, institutionOptions, openDesk, openPerson, personOptions } from '../command-options.ts'
+import { hexBytes, institutionOptions, integer, openDesk, openPerson, personOptions } from '../command-options.ts'
 import type { PersonOptions } from '../command-options.ts'
 import type { Institution } from '../institution.ts'
 import { print, printJson, say, table } from '../output.ts'
@@ -56,7 +56,7 @@ Examples:
   stele record put --config city-hospital/custodian.yaml --subject HEX --fhir bundle.json
   stele record put --config city-hospital/custodian.yaml --subject HEX --file scan.dcm --class imaging`)
     .action(put)
-  askOptions(record.command('get').description('ask for access, fetch and decrypt; every byte is checked against the ledger').option('--out <file>', 'where the bytes go; stdout unless told'))
+  askOptions(record.command('get').description('ask for access, fetch and decrypt; every byte is checked against the ledger').option('--out <file>', 'where the bytes go; stdout unless told').option('--wait <s>', 'longest wait for the custodian to hand out the key', integer(1, 600), 30))
     .addHelpText('after', '\nExample:\n  stele record get --wallet rao.json --subject HEX --record HEX --details asking.json --out result.json')
     .action(get)
   personOptions(record.command('list').description('list the records of a patient').option('--subject <hex>', 'whose, for the institution and its auditors; one\'s own unless told', hexBytes(32)))
@@ -98,9 +98,9 @@ async function putFile(desk: Institution, { subject, file, type, code = [], clas
   else print(toHex(record))
 }
 
-async function get(options: AskOptions & { readonly out?: string }): Promise<void> {
+async function get(options: AskOptions & { readonly out?: string; readonly wait: number }): Promise<void> {
   const { client } = await openPerson(options)
-  const { sections, access } = await readRecord(client, accessInput(options))
+  const { sections, access } = await readRecord(client, accessInput(options), { keyWaitMs: options.wait * 1000 })
   await client.transport.close()
   const bytes = Buffer.concat(sections.map(({ plaintext }) => plaintext))
   if (options.out === undefined) process.stdout.write(bytes)

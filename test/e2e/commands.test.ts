@@ -57,8 +57,7 @@ t.test('a person and an institution do everything from the command line, and a s
   t.equal(readFileSync(join(directory, 'read.json'), 'utf8'), readFileSync(join(directory, 'observation.json'), 'utf8'), 'what was put comes out, byte for byte')
 
   await custodian.stop()
-  const keyless = stele('record', 'get', ...asking)
-  t.match(await keyless, { code: 1, stdout: '', stderr: /CLIENT_KEY_NOT_RELEASED/ }, 'with the custodian stopped nobody can read')
+  t.match(await stele('record', 'get', ...asking, '--wait', '4'), { code: 1, stdout: '', stderr: /CLIENT_KEY_NOT_RELEASED/ }, 'with the custodian stopped nobody can read')
   t.match(await stele('record', 'put', '--config', config, '--subject', patient, '--file', 'observation.json'), { code: 1, stderr: /CUSTODIAN_UNREACHABLE/ })
   custodian = await startChild('custodian', ['custodian', '--config', config, '--json'], home!.folder)
   t.match(await stele('custodian', '--config', config), { code: 1, stderr: /LEDGER_LOCKED/ }, 'one custodian at a time on a data folder')

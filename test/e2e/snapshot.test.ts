@@ -9,6 +9,7 @@ import { callRpc, eventually, startProcesses } from '../helpers/dev.ts'
 import type { ProcessCluster } from '../helpers/dev.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { enrolmentOf } from '../helpers/calls.ts'
+import { testDirectory } from '../helpers/directory.ts'
 import { readStoredState } from '../helpers/offline.ts'
 
 const NODES = 4
@@ -37,7 +38,7 @@ function startLoad(processes: ProcessCluster): { readonly acknowledged: () => nu
 }
 
 t.test('a late node joins by snapshot under load', async (t) => {
-  const directory = t.testdir()
+  const directory = testDirectory(t)
   const processes = await startProcesses(directory, NODES, { snapshotBlocks: 20 })
   t.teardown(() => processes.stop())
   await eventually(() => callRpc(processes.nodes[0]!.rpc, 'cluster_status'), ({ leader }) => leader !== null)
