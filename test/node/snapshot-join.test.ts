@@ -7,9 +7,10 @@ import { verifyData } from '../../node/verify-data.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { SteleNode } from '../../node/stele-node.ts'
-import { createCluster, until } from '../helpers/cluster.ts'
+import { createCluster, lead, until } from '../helpers/cluster.ts'
 import type { TestCluster } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
+import { decide, officeOf } from '../helpers/governance.ts'
 
 t.setTimeout(120_000)
 
@@ -68,6 +69,30 @@ t.test('a late node takes a snapshot from two members, follows, and serves what 
   await until(() => again.parts.store.height === 36)
   t.same(again.parts.world.root, first!.parts.world.root)
   t.notOk(existsSync(join(again.parts.config.dataDir, 'join')))
+})
+
+t.test('a node that was away during a change of members joins by the snapshot after it, proved from genesis on', async (t) => {
+  const cluster = await createCluster(testDirectory(t), 4, { parameters: PARAMETERS, config: CONFIG })
+  t.teardown(() => cluster.stop())
+  await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
+  const leader = await lead(cluster, 0)
+  const offices = await Promise.all([1, 2, 3].map((member) => officeOf(cluster, member)))
+  await decide(leader, cluster.files.chain, offices, { kind: 'remove', value: { member: 3 } })
+  await until(() => [0, 1].every((i) => cluster.nodes[i]!.parts.rules.members.voters.length === 3 && cluster.nodes[i]!.parts.finality.uncertifiedChange === undefined))
+  await cluster.stopNode(2)
+  await grow(cluster, 26)
+  await until(() => [0, 1].every((i) => cluster.nodes[i]!.parts.maker.newestHeight === 24))
+  t.ok(leader.parts.rules.changeHeights.every((height) => height < 24), 'the change stands in blocks that the newcomer never sees')
+  const late = await cluster.startNode(3, 'behind')
+  t.equal(late.parts.ledger.firstHeight(), 24)
+  t.same(late.parts.rules.memberSet, leader.parts.rules.memberSet, 'it knows the voters of now')
+  await grow(cluster, 28)
+  await until(() => late.parts.store.finalHeight === 28)
+  t.same(late.parts.world.root, leader.parts.world.root)
+  // Of three voters two must agree: without the other one the newcomer's word counts.
+  await cluster.stopNode(1)
+  await send(leader, cluster.enrolment(0))
+  await until(() => late.parts.store.finalHeight > 28)
 })
 
 t.test('a node that replays notices by itself that a snapshot is far ahead', async (t) => {
