@@ -13,6 +13,8 @@ import type { DatasetDefinition } from './kernel/index.ts'
 /** What is paid for, as the ledger says: the question by hash, mechanism, millionths of ε. */
 export interface PaidAnswer { readonly answer: Uint8Array; readonly mechanism: 'laplace' | 'gaussian'; readonly epsilon: number }
 
+/** Noisy counts stay far below it. Masks that do not cancel, because a site has changed its keys between two shares, leave numbers below it once in 2^15 cells. */
+const COUNT_MAX = 1n << 48n
 const cellsMax = 2 * QUERY_LIMITS.cells
 /** An institution's noisy cells before they are masked: what it keeps, so that the same answer has the same noise for ever. Counts, then sums where they are asked for. */
 export const noisyShareSchema = struct({ answer: hash32, cells: array(i64, { max: cellsMax }) })
@@ -39,7 +41,7 @@ export function maskedShare(cells: readonly bigint[], { answer }: Pick<PaidAnswe
 
 /**
  * Adds up the shares of all sites and applies the small-cell rule: a cell whose noisy count is below `smallest` persons is not told, nor is its sum. It looks at noisy counts alone, so it costs
- * nothing of ε and tells nothing that the noisy count would not. Undefined when a share is missing, doubled, of another answer or another size.
+ * nothing of ε and tells nothing that the noisy count would not. Undefined when a share is missing, doubled, of another answer or another size, or masked under other keys.
  */
 export function combineShares(query: AggregateQuery, definition: DatasetDefinition, shares: readonly MaskedShare[], { sites, answer, smallest }: { readonly sites: readonly number[]; readonly answer: Uint8Array; readonly smallest: number }): AggregateAnswer | undefined {
   const { cellCount, unit, sensitivity } = planAggregate(query, definition)
@@ -48,6 +50,7 @@ export function combineShares(query: AggregateQuery, definition: DatasetDefiniti
   const fits = sorted.map(({ member }) => member).join() === sites.join() && sorted.every((share) => share.cells.length === length && share.answer.every((byte, i) => byte === answer[i]))
   if (!fits) return undefined
   const totals = sumShares(sorted.map(({ cells }) => cells))
+  if (totals.slice(0, cellCount).some((total) => total > COUNT_MAX || total < -COUNT_MAX)) return undefined
   const isTold = (cell: number): boolean => totals[cell]! >= BigInt(smallest) * unit
   const told = (from: number) => Array.from({ length: cellCount }, (_, cell) => (isTold(cell) ? totals[from + cell]! : null))
   return { answer, sites: sites.length, unit: Number(unit), counts: told(0), sums: sensitivity.sum === undefined ? null : told(cellCount) }

@@ -28,6 +28,8 @@ t.test('a missing, doubled, short or foreign share gives no answer', async (t) =
   t.equal(combineShares(QUERY, DEFINITION, [a!, b!, b!], terms), undefined)
   t.equal(combineShares(QUERY, DEFINITION, [a!, b!, { ...c!, cells: [1n] }], terms), undefined)
   t.equal(combineShares(QUERY, DEFINITION, [a!, b!, shareOf(5, [1n, 2n], bytes32('other'))], terms), undefined)
+  const rekeyed = maskedShare([1n, 2n], PAID, { member: 5, secretKey: keys.get(1)!.secretKey, others }, CHAIN)
+  t.equal(combineShares(QUERY, DEFINITION, [a!, b!, rekeyed], terms), undefined, 'keys were changed between the shares')
 })
 
 t.test('masks cancel in the sum of all and in no other; the same answer is masked alike, another one differently', async (t) => {
