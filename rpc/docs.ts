@@ -30,7 +30,7 @@ JSON-RPC 2.0 at \`POST /rpc\` (\`application/json\`), subscriptions on the WebSo
 - **Signed** methods take \`auth\`: a signature over the method and the other parameters in their by-name form (\`primitives/request.ts\`). It is valid for 60 s and once.
 - Lists come in pages. A cursor pins the height, so pages do not shift while blocks arrive; \`nextCursor\` is null on the last.
 - Errors carry a number that groups, and in \`error.data.code\` the code to match on; \`error.data\` also says whether and when to retry, what to do, and a trace id. See \`errors.md\`.
-- HTTP status 200 for every answer, 204 where there is none; 401, 403, 405, 413, 415, 429 and 503 only when the transport refuses, with a JSON-RPC body all the same.
+- HTTP status 200 for every answer, 204 where there is none; 400, 401, 403, 404, 405, 413, 415, 429 and 503 only when the transport refuses, with a JSON-RPC body all the same; bytes that are no HTTP get 400 or 431 with a body that is not.
 - A batch holds at most 100 calls, an answer at most 10 MiB, a body at most 1 MiB.
 - Chunks of ciphertext: \`PUT\` and \`GET /vault/<blob>/<index>\` as \`application/octet-stream\`, at most 1 MiB + 16 bytes, signed in the header \`stele-auth\` over the method \`PUT /vault/<blob>/<index>\` with parameters \`{sha256}\` of the body, or \`GET …\` with \`{}\`.
 - Pushes are notifications \`node_subscription\` with \`subscription\`, \`result\` and \`cursor\`; the last one of a subscription has \`ended\` or an \`error\` instead of a result. A reader that is too slow gets \`lagged\` and is closed with code 1013; on shutdown the code is 1001.

@@ -17,7 +17,7 @@ export const RPC_ERRORS = {
   RPC_RATE_LIMITED: 'Too many requests. Wait for `retryAfterMs`.',
   RPC_TIMED_OUT: 'The node did not answer in time. The outcome is unknown, never failed; ask again.',
   RPC_UNAVAILABLE: 'The node cannot answer at the moment. Wait, or ask another node.',
-  RPC_OVERLOADED: 'The node has too many requests open. Wait for `retryAfterMs`.',
+  RPC_OVERLOADED: 'The node has too many requests open, or too many answers that nobody takes. Wait for `retryAfterMs`; read every answer you ask for.',
   RPC_STOPPING: 'The node is shutting down. Ask another node.',
   RPC_NOT_FOUND: 'There is no such thing, or it is not for the caller to know. The two look alike on purpose.',
   RPC_METHOD_NOT_ENABLED: 'The method exists but not on this connection. Subscriptions need the WebSocket at /ws.',

@@ -3,6 +3,7 @@ import type { BoundMethod } from './registry.ts'
 import type { Invoker } from './invoke.ts'
 import { toErrorObject } from './error-map.ts'
 import type { RpcErrorObject } from './error-map.ts'
+import { ANSWER_SMALL_BYTES } from './options.ts'
 import { rpcError } from './refuse.ts'
 import type { RequestScope } from './scope.ts'
 
@@ -21,6 +22,8 @@ export interface DispatcherOptions {
   readonly batchConcurrency: number
   /** Largest answer, in characters of JSON (ASCII except for echoed ids). */
   readonly responseBytesMax: number
+  /** Characters of all answers that were made and not released yet; then larger ones are `RPC_OVERLOADED`. */
+  readonly answerBytesMax: number
 }
 const MEMBERS = new Set(['jsonrpc', 'method', 'params', 'id'])
 
@@ -32,6 +35,7 @@ export class JsonRpcDispatcher {
   readonly #options: DispatcherOptions
   readonly #methods: ReadonlyMap<string, BoundMethod>
   readonly #invoker: Invoker
+  #heldBytes = 0
 
   constructor(options: DispatcherOptions, collaborators: { readonly methods: ReadonlyMap<string, BoundMethod>; readonly invoker: Invoker }) {
     this.#options = options
@@ -53,6 +57,12 @@ export class JsonRpcDispatcher {
       return this.refusal(rpcError('RPC_BATCH_TOO_LARGE', 'the batch holds too many calls', { details: { calls: message.length, max: this.#options.batchMax } }), scope)
     }
     return this.#batch(message, text, scope)
+  }
+
+  /** The answer of this message has left the node, or never will. Safe to call twice. */
+  released(scope: RequestScope): void {
+    this.#heldBytes -= scope.heldBytes
+    scope.heldBytes = 0
   }
 
   /** The answer to a message of which not even the id is known, as for a transport that refuses it. */
@@ -100,11 +110,21 @@ export class JsonRpcDispatcher {
       const result = await this.#invoker.invoke(this.#methods.get(name), name, params, scope)
       if (!hasId) return undefined
       const answer = JSON.stringify({ jsonrpc: '2.0', id, result: result ?? null })
-      return answer.length > this.#options.responseBytesMax ? this.#tooLarge(request, source, scope) : answer
+      if (answer.length > this.#options.responseBytesMax) return this.#tooLarge(request, source, scope)
+      if (this.#hold(answer.length, scope)) return answer
+      return failure(id ?? null, toErrorObject(rpcError('RPC_OVERLOADED', 'too many answers wait for their readers', { details: { retryAfterMs: 1_000 } }), scope.traceId))
     } catch (error) {
       this.#invoker.report(error, name, scope)
       return hasId ? failure(id ?? null, toErrorObject(error, scope.traceId)) : undefined
     }
+  }
+
+  /** Counts an answer until its message is released. False when readers that do not read hold as much as may be held. */
+  #hold(bytes: number, scope: RequestScope): boolean {
+    if (this.#heldBytes + bytes > this.#options.answerBytesMax && scope.heldBytes + bytes > ANSWER_SMALL_BYTES) return false
+    this.#heldBytes += bytes
+    scope.heldBytes += bytes
+    return true
   }
 
   #tooLarge(request: unknown, source: () => unknown, scope: RequestScope): string | undefined {

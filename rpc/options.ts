@@ -4,6 +4,9 @@ import type { Static } from 'typebox'
 /** Largest answer to one HTTP request or WebSocket frame, in bytes. */
 export const RESPONSE_BYTES_MAX = 10 * 1024 * 1024
 
+/** An answer this small, in bytes, is given even while `answerBytesMax` are held: whoever holds them cannot silence the node. */
+export const ANSWER_SMALL_BYTES = 16 * 1024
+
 const positive = (description: string, fallback: number) => Type.Integer({ minimum: 1, description, default: fallback })
 const rate = (what: string, fallback: number) => positive(`${what} per second and caller; too small refuses honest bursts, too large lets one caller starve the rest`, fallback)
 
@@ -24,6 +27,7 @@ export const rpcOptions = Type.Object({
   batchConcurrency: positive('calls of one batch that run at once; too large lets one batch starve the rest', 8),
   callTimeoutMs: positive('time one call may take when its method sets no other', 10_000),
   openCallsMax: positive('calls in progress on the whole listener, then 503; too small refuses bursts, too large lets memory grow', 10_000),
+  answerBytesMax: positive('bytes of answers that were made and not yet taken, on the whole listener, then `RPC_OVERLOADED`; too small refuses large answers, too large lets callers that do not read fill memory', 128 * 1024 * 1024),
   chunksOpenMax: positive('vault chunks on their way in or out at once, 1 MiB of memory each, then 503', 64),
   connectionsMax: positive('open connections', 2_048),
   requestTimeoutMs: positive('time to receive one request; too large invites slow senders', 30_000),
@@ -52,7 +56,7 @@ export type HealthOptions = Static<typeof healthOptions>
 
 export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   host: '127.0.0.1', port: 8545, allowInsecure: false, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 1024 * 1024, batchMax: 100, batchConcurrency: 8,
-  callTimeoutMs: 10_000, openCallsMax: 10_000, chunksOpenMax: 64, connectionsMax: 2_048, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
+  callTimeoutMs: 10_000, openCallsMax: 10_000, answerBytesMax: 128 * 1024 * 1024, chunksOpenMax: 64, connectionsMax: 2_048, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
   rates: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 1024 * 1024,
   socketLagMs: 5_000, pingMs: 30_000, specificationExamples: false,
 }

@@ -8,6 +8,8 @@ import type { CallContext, SubscriptionHost } from './registry.ts'
 export class RequestScope {
   readonly remote: string
   readonly subscriptions: SubscriptionHost | undefined
+  /** Bytes of this message's answers that the dispatcher counts until it is told `released`. */
+  heldBytes = 0
   #traceId: string | undefined
   #closed = false
   readonly #calls = new Set<CallScope>()

@@ -13,7 +13,7 @@ import { methodList } from './methods/index.ts'
 import { specificationMethods } from './methods/specification.ts'
 import { createRpcMetrics } from './metrics.ts'
 import { discoverMethod, openRpcDocument } from './open-rpc.ts'
-import { DEFAULT_RPC_OPTIONS, RESPONSE_BYTES_MAX, isLoopback } from './options.ts'
+import { ANSWER_SMALL_BYTES, DEFAULT_RPC_OPTIONS, RESPONSE_BYTES_MAX, isLoopback } from './options.ts'
 import type { RpcOptions } from './options.ts'
 import type { RpcPorts } from './ports.ts'
 import { RateLimiter } from './rate-limit.ts'
@@ -170,7 +170,15 @@ export class RpcServer {
     } finally {
       this.#scopes.delete(scope)
       reply.raw.off('close', onClose)
+      this.#releaseWhenTaken(scope, reply)
     }
+  }
+
+  /** An answer counts until the system has taken it; a caller that takes nothing of a large one for `requestTimeoutMs` is cut off. */
+  #releaseWhenTaken(scope: RequestScope, reply: FastifyReply): void {
+    if (scope.heldBytes <= ANSWER_SMALL_BYTES || scope.closed) return this.#dispatcher.released(scope)
+    reply.raw.socket?.setTimeout(this.#options.requestTimeoutMs)
+    reply.raw.once('close', () => this.#dispatcher.released(scope))
   }
 }
 

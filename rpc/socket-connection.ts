@@ -117,7 +117,9 @@ export class SocketConnection implements SubscriptionHost {
     this.#scopes.add(scope)
     if (this.#scopes.size >= MESSAGES_OPEN_MAX) socket.pause()
     const answer = await dispatcher.handle(text, scope)
-    if (answer !== undefined && await this.#room()) this.#send(answer)
+    const released = (): void => dispatcher.released(scope)
+    if (answer !== undefined && await this.#room()) this.#send(answer, released)
+    else released()
     this.#scopes.delete(scope)
     if (this.#scopes.size < MESSAGES_OPEN_MAX) socket.resume()
     for (const start of this.#starting.splice(0)) start()
@@ -174,10 +176,12 @@ export class SocketConnection implements SubscriptionHost {
     this.close(TRY_LATER, 'lagged')
   }
 
-  #send(frame: string): void {
+  /** `done` is called once the frame was taken by the system, or dropped. */
+  #send(frame: string, done?: () => void): void {
     const { socket } = this.#to
-    if (socket.readyState !== socket.OPEN) return
+    if (socket.readyState !== socket.OPEN) return done?.()
     socket.send(frame, () => {
+      done?.()
       if (socket.bufferedAmount <= this.#options.socketQueueBytesMax / 2) this.#wake()
     })
   }
