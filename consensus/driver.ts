@@ -28,6 +28,8 @@ export interface DriverPorts {
   readonly votes?: VoteBook
   /** False while this node is not to campaign: its clock is off the others'. */
   readonly mayLead?: () => boolean
+  /** True while blocks of this node would count for nothing: should it lead, as the one who leaves in a joint configuration can, it hands over to whoever is able. */
+  readonly leadsInVain?: () => boolean
   /** Transactions that wait for a block. */
   readonly waiting: () => number
   readonly clock: Clock
@@ -127,6 +129,7 @@ export class Driver {
     const unasked = this.#unasked
     this.#unasked = []
     for (const read of unasked) this.#ask(read)
+    if (this.#raft.role === 'leader' && this.#ports.leadsInVain?.() === true && this.#raft.status().transferringTo === 0) void this.handOver()
     this.#input({ type: 'tick', jitter: this.#ports.random.jitter(this.#options.electionTicks), passive: this.#ports.mayLead?.() === false })
   }
 

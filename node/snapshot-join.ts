@@ -10,7 +10,9 @@ import { openDatabase } from '../state/database.ts'
 import { createLedgerFrom } from '../state/ledger-create.ts'
 import { openLedger } from '../state/ledger-open.ts'
 import type { LedgerCollaborators } from '../state/ledger-options.ts'
-import type { HardState, StoredAttestation } from '../state/ledger-record.ts'
+import type { Ledger } from '../state/ledger.ts'
+import type { LedgerOrigin } from '../state/ledger-create.ts'
+import type { Entry, HardState, StoredAttestation, StoredCertificate } from '../state/ledger-record.ts'
 import { NO_HASH } from '../state/ledger-record.ts'
 import { syncFolder, writeWhole } from '../state/snapshot-folder.ts'
 import { readManifest } from '../state/snapshot-format.ts'
@@ -34,7 +36,7 @@ export interface JoinPorts extends Omit<OfferPorts, 'signal'>, Pick<FetchPorts, 
 }
 
 /** What a node has promised, and how far its log goes: none of it may be lost when its ledger is replaced. */
-interface OwnPast { readonly hardState: HardState; readonly attestation: StoredAttestation | undefined; readonly bootCounter: number; readonly lastIndex: number; readonly height: number; readonly term: (index: number) => number | undefined }
+export interface OwnPast { readonly hardState: HardState; readonly attestation: StoredAttestation | undefined; readonly bootCounter: number; readonly lastIndex: number; readonly height: number; readonly term: (index: number) => number | undefined }
 
 /**
  * Brings a node to the newest snapshot that its members offer, in place of a longer replay: fetches, proves, builds beside what there is, and only then puts it in place. Goes on where a killed
@@ -73,12 +75,32 @@ async function readPast({ dataDir, chain, segmentBytes, ledger }: JoinPorts): Pr
     await opened.repair.close()
     throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'a damaged ledger is repaired before a snapshot takes its place' })
   }
-  const own = opened.ledger
+  const past = pastOf(opened.ledger)
+  await opened.ledger.close()
+  return past
+}
+
+export function pastOf(own: Ledger): OwnPast {
   const terms = new Map<number, number | undefined>()
   for (let index = own.firstIndex(); index <= own.lastIndex(); index++) terms.set(index, own.term(index))
-  const past: OwnPast = { hardState: own.hardState(), attestation: own.lastAttestation(), bootCounter: own.recovered.bootCounter, lastIndex: own.lastIndex(), height: own.heightAt(own.hardState().commit), term: (index) => terms.get(index) }
-  await own.close()
-  return past
+  return { hardState: own.hardState(), attestation: own.lastAttestation(), bootCounter: own.recovered.bootCounter, lastIndex: own.lastIndex(), height: own.heightAt(own.hardState().commit), term: (index) => terms.get(index) }
+}
+
+/** The block that a snapshot ends in, as the log has it, and what stands before it. */
+export interface SnapshotEnd {
+  readonly entry: Entry
+  readonly previous: { readonly term: number; readonly noop: boolean; readonly parent: Uint8Array }
+  readonly certificate: StoredCertificate
+}
+
+/** How a ledger begins that goes on behind a snapshot: with its last block, and with this node's own term, vote, attestation and count of starts. */
+export function originAfter({ entry, previous, certificate }: SnapshotEnd, { hardState, attestation, bootCounter }: OwnPast): LedgerOrigin {
+  const { index, height, term } = entry
+  return {
+    base: { index: index - 1, term: previous.term, height: height - 1, hash: previous.noop ? NO_HASH : previous.parent },
+    hardState: hardState.term >= term ? { ...hardState, commit: index } : { term, vote: 0, commit: index }, attestation, bootCounter,
+    entries: [entry], certificate,
+  }
 }
 
 /** What was begun for this very snapshot is gone on with; anything else is deleted. */
@@ -114,7 +136,6 @@ async function installParts({ read, nodes }: ChosenSnapshot, ports: JoinPorts): 
   }
 }
 
-/** A ledger that begins with the snapshot's block, and goes on with this node's own term, vote, attestation and count of starts. */
 async function createOwnLedger({ read, proof: { finality } }: ChosenSnapshot, past: OwnPast, { dataDir, chain, segmentBytes, ledger }: JoinPorts): Promise<void> {
   const { manifest, header, block } = read
   const folder = joinFolder(dataDir)
@@ -122,11 +143,7 @@ async function createOwnLedger({ read, proof: { finality } }: ChosenSnapshot, pa
   const [index, height] = [Number(manifest.index), Number(manifest.height)]
   const directory = join(folder, STAGED.ledger)
   await rm(directory, { recursive: true, force: true })
-  const { hardState } = past
   const certificate = { height: Number(finality.certificate.content.height), bytes: encode(certificateSchema, finality.certificate) }
-  await createLedgerFrom({ directory, chainId: chain, segmentBytes }, { ...ledger, failed: () => undefined }, {
-    base: { index: index - 1, term: manifest.previous.term, height: height - 1, hash: manifest.previous.noop ? NO_HASH : header.parent },
-    hardState: hardState.term >= header.term ? { ...hardState, commit: index } : { term: header.term, vote: 0, commit: index }, attestation: past.attestation, bootCounter: past.bootCounter,
-    entries: [{ index, term: header.term, kind: manifest.change ? 'change' : 'normal', height, data, hash: block }], certificate,
-  })
+  const entry: Entry = { index, term: header.term, kind: manifest.change ? 'change' : 'normal', height, data, hash: block }
+  await createLedgerFrom({ directory, chainId: chain, segmentBytes }, { ...ledger, failed: () => undefined }, originAfter({ entry, previous: { ...manifest.previous, parent: header.parent }, certificate }, past))
 }

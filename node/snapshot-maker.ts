@@ -1,6 +1,7 @@
 import type { Logger } from '../primitives/ports.ts'
 import { decode } from '../primitives/codec.ts'
 import type { MemberSetLink } from '../primitives/member-history.ts'
+import type { Finality } from '../primitives/receipt.ts'
 import type { ReplayWindow } from '../contracts/index.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
@@ -128,6 +129,12 @@ export class SnapshotMaker {
   async #knownLinks(): Promise<readonly MemberSetLink[]> {
     const proof = this.#newest === 0 ? undefined : await this.#ports.folder.proof(this.#newest)
     return proof === undefined ? [] : decode(snapshotProof, proof, { maxBytes: PROOF_BYTES_MAX }).links
+  }
+
+  /** Proof that the change of voters at `height` is final, as the newest snapshot's proof keeps it: the block and its certificate may be pruned here. */
+  async finalityOfChange(height: number): Promise<Finality | undefined> {
+    for (const { kind, value } of await this.#knownLinks()) if (kind === 'change' && Number(value.certificate.content.height) === height) return { certificate: value.certificate, descendant: null }
+    return undefined
   }
 
   /** The newest stay, and the one at or below which the ledger begins: it and the ledger together are the whole state. */

@@ -301,7 +301,7 @@ export class SteleNode {
         this.#with.rejoin?.(reason)
       },
     })
-    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound && ownKeys.mayLeadIn(executor.tip.rules.members))
+    const driver = this.#createDriver(ledger, world, executor, execution, lines, mempool, maker, watch, votes, witness, () => clocks.isSound && ownKeys.mayLeadIn(executor.tip.rules.members), () => !ownKeys.speaksIn(rules.members) && !executor.opensEpoch)
     const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, cancellations, store, clock: this.#clock, reader, verifyBatch })
     const relay = new Relay({
       admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
@@ -326,7 +326,7 @@ export class SteleNode {
     this.#pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
     this.#pursuit.start()
     presence.start()
-    serveBlocks({ sync: network.sync, ledger, store, committedIndex: () => driver.status.committedIndex })
+    serveBlocks({ sync: network.sync, ledger, store, finalityOfChange: (height) => maker.finalityOfChange(height), committedIndex: () => driver.status.committedIndex })
     serveSnapshots(network.sync, snapshots)
     relay.start()
     this.#recallCommitted()
@@ -504,7 +504,7 @@ export class SteleNode {
     })
   }
 
-  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch, votes: Votes, witness: Witness, mayLead: () => boolean): Driver {
+  #createDriver(ledger: Ledger, world: WorldState, executor: Executor, execution: BlockExecution, lines: RaftLines, mempool: Mempool, maker: SnapshotMaker, watch: JoinWatch, votes: Votes, witness: Witness, mayLead: () => boolean, leadsInVain: () => boolean): Driver {
     const { config } = this.#settings
     const { logger } = this.#with
     const fatal = this.#failed
@@ -518,7 +518,7 @@ export class SteleNode {
       refusals: [], electionTicks, jitter: systemRandom.jitter(electionTicks),
     }, log)
     return new Driver({ ...DEFAULT_PROPOSER, tickMs, electionTicks, readTimeoutMs: 2 * tickMs * electionTicks }, {
-      log, transport: lines, execution, votes, mayLead, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
+      log, transport: lines, execution, votes, mayLead, leadsInVain, waiting: () => mempool.waiting, clock: this.#clock, random: systemRandom, logger,
       onRoleChange: ({ role, leader, term }) => {
         this.#leaderChanges++
         logger.info({ role, leader, term }, 'role changed')

@@ -31,16 +31,21 @@ export interface BlockServerPorts {
   readonly sync: Pick<SyncProtocol, 'handle'>
   readonly ledger: Ledger
   readonly store: Pick<ChainStore, 'finality'>
+  /** Proof for a change of voters whose own certificate the store no longer has. */
+  readonly finalityOfChange?: (height: number) => Promise<Finality | undefined>
   readonly committedIndex: () => number
 }
 
 /** Serves entries, their places and their proofs of finality to members that repair themselves. Only a node whose stores are whole starts it. */
-export function serveBlocks({ sync, ledger, store, committedIndex }: BlockServerPorts): void {
+export function serveBlocks({ sync, ledger, store, finalityOfChange = () => Promise.resolve(undefined), committedIndex }: BlockServerPorts): void {
   sync.handle(SYNC_METHODS.entries, (_from, body) => entriesOf(ledger, decode(rangeSchema, body)))
   sync.handle(SYNC_METHODS.placed, (_from, body) => Promise.resolve(placesOf(ledger, committedIndex(), decode(rangeSchema, body))))
-  sync.handle(SYNC_METHODS.finality, (_from, body) => {
-    const finality = store.finality(Number(decode(heightSchema, body).height))
-    return Promise.resolve(finality === undefined ? new Uint8Array(0) : encode(finalitySchema, finality))
+  sync.handle(SYNC_METHODS.finality, async (_from, body) => {
+    const height = Number(decode(heightSchema, body).height)
+    const stored = store.finality(height)
+    // A change of voters must be certified itself: a later certificate does not help whoever lacks its own.
+    const finality = stored?.descendant === null ? stored : await finalityOfChange(height) ?? stored
+    return finality === undefined ? new Uint8Array(0) : encode(finalitySchema, finality)
   })
   sync.handle(SYNC_METHODS.header, (_from, body) => {
     const signed = signedHeaderAt(ledger, Number(decode(heightSchema, body).height))

@@ -52,6 +52,7 @@ function tickLeader(state: RaftState): void {
   if (state.electionElapsed >= state.config.electionTicks) {
     state.electionElapsed = 0
     if (state.config.checkQuorum && !checkQuorum(state)) return
+    retryStalled(state)
     state.transferringTo = NOBODY
   }
   if (state.heartbeatElapsed < state.config.heartbeatTicks) return
@@ -64,13 +65,16 @@ function checkQuorum(state: RaftState): boolean {
     becomeFollower(state, state.term, NOBODY, 'quorumLost')
     return false
   }
-  for (const [id, peer] of state.tracker.nodes) {
-    if (id !== state.id) peer.recentlyActive = false
-    // Offers and refusals may be out of date or lost: try again once per timeout.
+  for (const [id, peer] of state.tracker.nodes) if (id !== state.id) peer.recentlyActive = false
+  return true
+}
+
+/** Offers and refusals may be out of date or lost, and a node that took a snapshot comes back without a word: try again once per timeout. */
+function retryStalled(state: RaftState): void {
+  for (const [, peer] of state.tracker.nodes) {
     if (peer.state === 'snapshot') peer.becomeProbe()
     if (peer.refusal !== undefined) peer.refusal.retry = true
   }
-  return true
 }
 
 /** True when this node hears from a leader: then it supports no other campaign (thesis §6.2, §4.2.3). */

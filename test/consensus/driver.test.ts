@@ -56,7 +56,7 @@ class FakeExecution implements Execution {
   commit({ index }: Entry): undefined { this.trace.push(`commit #${index}`) }
 }
 
-function bench(voters: readonly number[] = [1]) {
+function bench(voters: readonly number[] = [1], more: Partial<ConstructorParameters<typeof Driver>[1]> = {}) {
   const trace: string[] = []
   const log = new FakeLog(trace)
   const execution = new FakeExecution(trace)
@@ -76,7 +76,7 @@ function bench(voters: readonly number[] = [1]) {
   let nowMs = 0
   const driver = new Driver({ ...DEFAULT_PROPOSER, tickMs: 1_000_000, electionTicks: 10, readTimeoutMs: 1000 }, {
     log, transport, execution, waiting: () => execution.waiting, clock: { nowMs: () => nowMs, monotonicMs: () => nowMs }, random: { bytes: (length) => new Uint8Array(length), jitter: () => 0 }, logger: silentLogger,
-    onRoleChange: () => {}, onRefusal: () => {}, onFenced: () => {}, fatal: (error) => { fatal.push(error) },
+    onRoleChange: () => {}, onRefusal: () => {}, onFenced: () => {}, fatal: (error) => { fatal.push(error) }, ...more,
   }, raft, { firstRead: 1, applied: 0, hardState })
   return { trace, log, execution, fatal, sent, blamed, driver, receive: (from: number, frame: Uint8Array) => onMessage(from, 'control', frame), pass: (ms: number) => { nowMs += ms } }
 }
@@ -194,4 +194,29 @@ t.test('a failed write ends the loop and is fatal', async (t) => {
   await settle()
   t.match(fatal, [{ message: 'no space' }])
   await t.rejects(driver.readIndex(), { code: 'NODE_STOPPING' })
+})
+
+t.test('a leader whose blocks count for nothing hands over, and one whose blocks count leads on', async (t) => {
+  let inVain = false
+  const { driver, sent, receive } = bench([1, 2], { leadsInVain: () => inVain, timers: { after: () => () => {}, every: () => () => {}, soon: (callback) => { setImmediate(callback) } } })
+  const answer = async (message: Message): Promise<void> => {
+    receive(2, encodeMessage(message))
+    await settle()
+  }
+  driver.start([])
+  driver.campaign()
+  await settle()
+  await answer({ type: 'preVoteAnswer', from: 2, to: 1, term: 1, granted: true })
+  await answer({ type: 'voteAnswer', from: 2, to: 1, term: 1, granted: true })
+  await answer({ type: 'appendAck', from: 2, to: 1, term: 1, index: 1 })
+  t.equal(driver.status.role, 'leader')
+  driver.tick()
+  await settle()
+  t.notOk(sent.some(({ type }) => type === 'timeoutNow'))
+  inVain = true
+  driver.tick()
+  await settle()
+  t.match(sent.filter(({ type }) => type === 'timeoutNow'), [{ to: 2, term: 1 }])
+  t.equal(driver.status.transferringTo, 2, 'nothing is cut meanwhile')
+  driver.stop()
 })

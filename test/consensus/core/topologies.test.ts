@@ -188,3 +188,33 @@ t.test('a leader that finds another one\'s unfinished change in its log waits un
   t.match(node.step({ type: 'reconfigure', term: node.status.term, change, data: new Uint8Array(0) }), { code: 'CONSENSUS_BUSY' })
   t.same(node.status.configuration.outgoing, [], 'an uncommitted change is in force nowhere')
 })
+
+t.test('a node that retires answers on, before and after its vote has ended (CCF#5919)', async (t) => {
+  const node = new BareNode({ id: 2, terms: [1], voters: [1, 2] })
+  const entry = { term: 1, kind: 'reconfiguration', data: new Uint8Array(1) } as const
+  node.receive('append', { from: 1, term: 1, prevIndex: 1, prevTerm: 1, commit: 1, entries: [{ ...entry, index: 2 }] })
+  t.match(node.take('appendAck'), [{ to: 1, index: 2 }], 'without it the end of its vote could never be committed')
+  node.receive('heartbeat', { from: 1, term: 1, commit: 2, read: 0 })
+  t.equal(node.status.committedIndex, 2)
+  node.step({ type: 'reconfigured', change: { transition: 'auto', changes: [{ kind: 'learner', node: 2 }] } })
+  t.same(node.status.configuration, { voters: [1], outgoing: [], learners: [2], learnersNext: [], autoLeave: false })
+  node.take('heartbeatAnswer')
+  node.receive('append', { from: 1, term: 1, prevIndex: 2, prevTerm: 1, commit: 2, entries: [{ index: 3, term: 1, kind: 'block', data: new Uint8Array(1) }] })
+  t.match(node.take('appendAck'), [{ to: 1, index: 3 }])
+  node.step({ type: 'forgetLeader' })
+  node.receive('voteRequest', { from: 1, term: 2, lastIndex: 3, lastTerm: 1, transfer: false })
+  t.match(node.take('voteAnswer'), [{ to: 1, term: 2, granted: true }], 'who asks may not have come so far')
+})
+
+t.test('a follower that took its snapshot without a word is looked at again, also where nobody checks the quorum (etcd#10308)', async (t) => {
+  const node = new BareNode({ terms: [1, 1, 1], checkQuorum: false })
+  node.lead(2)
+  node.receive('appendAck', { from: 2, term: 2, index: 4 })
+  node.log.compact(3)
+  node.receive('appendReject', { from: 3, term: 2, index: 3, hintIndex: 0, hintTerm: 0 })
+  t.match(node.take('snapshotOffer'), [{ to: 3, index: 3 }])
+  t.equal(node.status.peers.find(({ id }) => id === 3)?.state, 'snapshot')
+  for (let ticks = 0; ticks < 20; ticks++) node.step({ type: 'tick' })
+  node.receive('heartbeatAnswer', { from: 3, term: 2, read: 0 })
+  t.ok(node.take('append').some(({ to, prevIndex }) => to === 3 && prevIndex === 3), 'what follows the snapshot is offered, and refused by whoever does not hold it')
+})
