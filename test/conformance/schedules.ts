@@ -1,6 +1,5 @@
-import { readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { filesBelow } from './files-below.ts'
 import { describeSchedule, describeSummary, summarize } from './schedules/report.ts'
 import { runSchedule } from './schedules/run.ts'
 
@@ -39,7 +38,7 @@ function main(args: readonly string[]): number {
 }
 
 function run(places: readonly string[], json: boolean): number {
-  const files = places.flatMap(schedulesAt)
+  const files = places.flatMap((place) => filesBelow(place, (name) => !/^(LICENSE|README|\.)/.test(name)))
   if (files.length === 0) throw new TypeError(`no schedule in ${places.join(', ')}`)
   const folder = places.length === 1 && places[0] !== files[0] ? places[0] ?? '' : ''
   const results = files.map((file) => {
@@ -50,14 +49,4 @@ function run(places: readonly string[], json: boolean): number {
   const summary = summarize(results)
   console.log(json ? JSON.stringify({ summary, files: results }, null, 2) : describeSummary(summary))
   return summary.failed === 0 ? 0 : 1
-}
-
-/** A file itself, or the files right in a folder and below it, licence and readme aside. */
-function schedulesAt(place: string): string[] {
-  const stats = statSync(place, { throwIfNoEntry: false })
-  if (stats === undefined) throw new TypeError(`${place} does not exist`)
-  if (stats.isFile()) return [place]
-  return readdirSync(place, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/^(LICENSE|README|\.)/.test(basename(entry.name)))
-    .map((entry) => join(entry.parentPath, entry.name)).sort()
 }

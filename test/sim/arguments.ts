@@ -14,6 +14,8 @@ export interface SimArguments {
   readonly fromSeed: number
   readonly seeds: number | undefined
   readonly json: boolean
+  /** Do not stop a hunt at the first find: say how often the bug is found. */
+  readonly rate: boolean
   readonly help: boolean
 }
 
@@ -25,7 +27,7 @@ export function readArguments(args: readonly string[]): SimArguments {
     args: [...args], strict: true,
     options: {
       seed: { type: 'string' }, ticks: { type: 'string' }, profile: { type: 'string' }, keep: { type: 'string' }, bug: { type: 'string' }, minutes: { type: 'string' }, jobs: { type: 'string' },
-      'from-seed': { type: 'string' }, seeds: { type: 'string' }, json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
+      'from-seed': { type: 'string' }, seeds: { type: 'string' }, json: { type: 'boolean' }, rate: { type: 'boolean' }, help: { type: 'boolean', short: 'h' },
     },
   })
   const profile = PROFILES.find((name) => name === (values.profile ?? 'swarm'))
@@ -34,7 +36,7 @@ export function readArguments(args: readonly string[]): SimArguments {
     seed: whole('seed', values.seed, 1), ticks: whole('ticks', values.ticks, DEFAULT_TICKS), profile, bug: values.bug,
     keep: values.keep === undefined ? undefined : values.keep.split(',').filter((part) => part !== '').map((part) => whole('keep', part, 0)),
     minutes: positive('minutes', values.minutes, 1), jobs: whole('jobs', values.jobs, 1), fromSeed: whole('from-seed', values['from-seed'], 1),
-    seeds: values.seeds === undefined ? undefined : whole('seeds', values.seeds, 0), json: values.json ?? false, help: values.help ?? false,
+    seeds: values.seeds === undefined ? undefined : whole('seeds', values.seeds, 0), json: values.json ?? false, rate: values.rate ?? false, help: values.help ?? false,
   }
 }
 

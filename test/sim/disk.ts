@@ -30,6 +30,8 @@ export interface DiskFaults {
   crashIn: number | undefined
   /** The next sync reports success and keeps nothing (a lying or lost write). */
   lieNext: boolean
+  /** Called when something durable vouches for what such a sync has lost, before anything more is written. */
+  whenDue: (() => void) | undefined
   /** The next write lands on another page of its file. */
   strayNext: boolean
   /** The next sync fails with EIO. */
@@ -44,7 +46,7 @@ export interface DiskCounts { lies: number; strays: number; flips: number; torn:
  * design cannot notice (to the newest synced batch before anything vouches for it) is held back: the promise is checked, nothing beyond it.
  */
 export class SimDisk {
-  readonly faults: DiskFaults = { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, strayNext: false, failNextSync: false }
+  readonly faults: DiskFaults = { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, whenDue: undefined, strayNext: false, failNextSync: false }
   readonly counts: DiskCounts = { lies: 0, strays: 0, flips: 0, torn: 0 }
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom
@@ -132,10 +134,16 @@ export class SimDisk {
     return false
   }
 
-  /** Forgets everything, as a replaced disk does. */
-  wipe(): void {
-    this.#names = new Map()
-    this.#durableNames = new Map()
+  /** Puts the files of a directory in place of those of another, durably and as one step (`completeJoin` does it in several, each of which may be repeated). */
+  replaceDirectory(from: string, to: string): void {
+    for (const names of [this.#names, this.#durableNames]) {
+      for (const path of [...names.keys()]) if (path.startsWith(`${to}/`)) names.delete(path)
+      for (const [path, file] of [...names]) {
+        if (!path.startsWith(`${from}/`)) continue
+        names.delete(path)
+        names.set(to + path.slice(from.length), file)
+      }
+    }
   }
 
   /** Durable bytes of all files, to compare in tests. */
@@ -154,7 +162,8 @@ export class SimDisk {
       const latencyUs = this.faults.latencyUs * slowdown * (0.5 + this.#random.next())
       this.#scheduler.schedule(latencyUs, life, () => {
         try {
-          resolve(work())
+          const result = work()
+          if (life.alive) resolve(result) // A power cut inside the call leaves nobody to hear of it.
         } catch (error) {
           reject(error)
         }
@@ -204,7 +213,11 @@ export class SimDisk {
     const harmless = this.#harmOf(file, done)
     for (const write of done) put(file, 'platter', write)
     file.fresh = done
-    if (harmless !== undefined) file.lied.push(...harmless)
+    if (harmless === undefined) return
+    file.lied.push(...harmless)
+    const told = this.faults.whenDue
+    this.faults.whenDue = undefined
+    told?.()
   }
 
   #pendingHarm: { readonly file: DiskFile; readonly writes: readonly Write[] } | undefined

@@ -3,12 +3,16 @@ import type { RaftStatus } from '../../consensus/core/effects.ts'
 import type { Entry, Message } from '../../consensus/core/message.ts'
 import { decodeMessage } from '../../consensus/message-wire.ts'
 import type { LogBatch } from '../../consensus/ports.ts'
+import type { Configuration } from '../../consensus/core/reconfiguration.ts'
 import { decode } from '../../primitives/codec.ts'
 import { equalBytes } from '../../primitives/bytes.ts'
 import { attestationSchema } from '../../primitives/certificate.ts'
+import { certificateQuorum } from '../../primitives/member-set.ts'
 import type { Certificate } from '../../primitives/certificate.ts'
+import type { Ledger } from '../../state/ledger.ts'
 import { ATTESTATION_FRAME } from './network.ts'
 import { simRoot } from './sim-block.ts'
+import type { SimMembers } from './sim-members.ts'
 import { GENESIS_ROOT } from './sim-executor.ts'
 import type { ExecutedSimBlock } from './sim-executor.ts'
 
@@ -54,7 +58,12 @@ export class Invariants {
   leadersSeen = 0
   certificatesSeen = 0
   newestCertifiedHeight = 0
-  readonly #voters: number
+  /** The members after each committed change, with the index of its entry; the first is genesis. */
+  readonly #periods: { readonly index: number; readonly height: number; readonly members: SimMembers }[]
+  /** Activations of changes that were committed. */
+  changes = 0
+  /** Called when the cluster has committed a change of members. */
+  onMembers: (members: SimMembers) => void = () => undefined
   /** With a liar only what the design promises then is checked: certificates and execution, not Raft (DESIGN §5.7). */
   readonly #liar: number
   readonly #shadows = new Map<number, Shadow>()
@@ -68,11 +77,15 @@ export class Invariants {
   /** Block hash and root by height, as committed. */
   readonly #blocks = new Map<number, { readonly hash: Uint8Array; readonly root: Uint8Array }>()
 
-  constructor(nodes: readonly number[], liar: number) {
-    this.#voters = nodes.length
+  constructor(nodes: readonly number[], genesis: SimMembers, liar: number) {
+    this.#periods = [{ index: 0, height: 0, members: genesis }]
     this.#liar = liar
     for (const node of nodes) this.#shadows.set(node, { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0, roots: [] })
   }
+
+  /** As the newest committed change leaves them. */
+  get members(): SimMembers { return this.#newestMembers ?? this.#periods[0]!.members }
+  #newestMembers: SimMembers | undefined
 
   get committedIndex(): number { return this.committed.length }
 
@@ -90,21 +103,34 @@ export class Invariants {
     return shadow
   }
 
-  /** A node is up again with what it found on its disk. `harmed`: a fault has spoilt what it had made durable, and it has repaired itself. */
-  started(node: number, log: { lastIndex(): number; term(index: number): number | undefined }, hardState: HardState, harmed: boolean): void {
+  /** A node is up again with what it found on its disk. `harmed`: a fault has spoilt what it had made durable, and it has repaired itself. `flipped`: bits on its disk have changed, so its entries are read. */
+  started(node: number, log: Pick<Ledger, 'firstIndex' | 'lastIndex' | 'term' | 'entry'>, hardState: HardState, harmed: boolean, flipped: boolean): void {
     const shadow = this.#shadow(node)
-    const terms = Array.from({ length: log.lastIndex() }, (_, i) => log.term(i + 1) ?? -1)
+    const first = log.firstIndex()
+    // What was pruned, or came as a snapshot, was committed: a certificate says so.
+    const terms = Array.from({ length: log.lastIndex() }, (_, i) => (i + 1 < first ? this.committed[i]?.term : log.term(i + 1)) ?? -1)
+    if (first > 1 && !this.#lied) this.#check(log.term(first - 1) === this.committed[first - 2]?.term, 'a log begins behind a committed entry', { node, first })
     const { durable } = shadow
     this.#check(hardState.term > shadow.hardState.term || (hardState.term === shadow.hardState.term && (shadow.hardState.vote === 0 || hardState.vote === shadow.hardState.vote)), 'term and vote survive a restart', { node, hardState, before: shadow.hardState })
     for (let i = 0; i < Math.min(durable.length, this.committed.length) && !this.#lied; i++) {
       if (durable[i] === this.committed[i]!.term && terms[i] !== durable[i]) this.fail('a committed entry that was durable survives a restart', { node, index: i + 1, term: durable[i], found: terms[i], harmed })
     }
+    if (flipped && !this.#lied) this.#showsWhatItStored(node, log)
     shadow.view = terms
     shadow.durable = terms.slice()
     shadow.hardState = hardState
     shadow.status = undefined
     shadow.executed = []
     shadow.sentTerm = 0
+  }
+
+  /** Committed entries are the same bytes for ever, on every disk. */
+  #showsWhatItStored(node: number, log: Pick<Ledger, 'firstIndex' | 'lastIndex' | 'term' | 'entry'>): void {
+    for (let index = log.firstIndex(); index <= Math.min(log.lastIndex(), this.committed.length); index++) {
+      const agreed = this.committed[index - 1]!
+      const found = log.entry(index)
+      if (found?.term === agreed.term) this.#check(equalBytes(found.data, agreed.data), 'an entry is what was stored', { node, index })
+    }
   }
 
   get #lied(): boolean { return this.#liar !== 0 }
@@ -192,7 +218,9 @@ export class Invariants {
     this.#certified.set(height, block)
     this.certificatesSeen++
     this.newestCertifiedHeight = Math.max(this.newestCertifiedHeight, height)
-    this.#check(new Set(signatures.map((signature) => signature.node)).size >= Math.ceil((this.#voters + Math.floor((this.#voters - 1) / 3) + 1) / 2), 'a certificate carries a quorum', { node, height, signatures: signatures.length })
+    const { voters } = this.#periods.findLast((period) => period.height < height)!.members.set
+    const signers = new Set(signatures.map((signature) => signature.node).filter((id) => voters.some((voter) => voter.node === id)))
+    this.#check(signers.size >= certificateQuorum(voters.length), 'a certificate carries a quorum of the voters of its height', { node, height, signers: [...signers], voters: voters.map((voter) => voter.node) })
   }
 
   /** State root that the chain of this node has at a height; only kept when somebody lies. */
@@ -206,7 +234,7 @@ export class Invariants {
     if (node === this.#liar) return
     const shadow = this.#shadow(node)
     if (shadow.durable[entry.index - 1] !== entry.term) this.fail('an applied entry is durable', { node, index: entry.index })
-    this.#committedAt(node, shadow, entry)
+    this.#committedAt(node, shadow, entry, executed)
     if (executed !== undefined) this.#blockCommitted(node, executed)
     shadow.committed = Math.max(shadow.committed, entry.index)
   }
@@ -219,18 +247,34 @@ export class Invariants {
   }
 
   /** A leader or follower shows a commit index: learn what stands there. */
-  #committedAt(node: number, shadow: Shadow, entry: Entry): void {
+  #committedAt(node: number, shadow: Shadow, entry: Entry, executed: ExecutedSimBlock | undefined): void {
     const known = this.committed[entry.index - 1]
     if (known === undefined) {
       this.committed[entry.index - 1] = { term: entry.term, data: entry.data, kind: entry.kind }
       this.#isAtMajority(node, entry.index, entry.term)
+      if (executed !== undefined) this.#membersCommitted(entry.index, executed)
     } else if (!this.#lied) this.#check(known.term === entry.term && equalBytes(known.data, entry.data), 'State Machine Safety', { node, index: entry.index, term: entry.term, agreed: known.term, view: shadow.view.length })
   }
 
   #isAtMajority(node: number, index: number, term: number): void {
     if (this.#lied) return
     const holders = [...this.#shadows].filter(([, { durable }]) => durable[index - 1] === term).map(([id]) => id)
-    this.#check(holders.length > this.#voters / 2, 'CommittedIsDurableInv: what is committed is durable at a majority', { node, index, term, holders })
+    // A change is in force from its commit on; entries that were committed in one step with it still counted under the configuration before.
+    const periods = this.#periods.slice(-2)
+    this.#check(periods.some(({ members: { configuration } }) => isMajority(holders, configuration.voters) && (configuration.outgoing.length === 0 || isMajority(holders, configuration.outgoing))),
+      'CommittedIsDurableInv: what is committed is durable at a majority', { node, index, term, holders, configurations: periods.map(({ index: from, members: { configuration } }) => ({ from, voters: configuration.voters, outgoing: configuration.outgoing })) })
+  }
+
+  #membersCommitted(index: number, { members, change, block: { height } }: ExecutedSimBlock): void {
+    this.#newestMembers = members
+    if (change === undefined) return
+    const before = this.#periods.at(-1)!
+    this.#periods.push({ index, height, members })
+    this.changes++
+    if (!this.#lied) this.#check(overlap(before.members.configuration, members.configuration), 'two configurations that follow each other cannot decide apart', { index, before: before.members.configuration, after: members.configuration })
+    const present = new Set([...before.members.configuration.voters, ...before.members.configuration.outgoing])
+    for (const id of members.configuration.voters) if (!present.has(id)) this.#check(this.#shadow(id).durable.length > 0, 'who becomes a voter has caught up first', { index, node: id })
+    this.onMembers(members)
   }
 
   #blockCommitted(node: number, { block, hash }: ExecutedSimBlock): void {
@@ -295,4 +339,14 @@ export class Invariants {
     const { view } = this.#shadow(node)
     if (newest > 0) this.#check(view[newest - 1] === this.committed[newest - 1]!.term, 'Leader Completeness', { leader: node, term, newestCommitted: newest, holds: view[newest - 1] })
   }
+}
+
+function isMajority(holders: readonly number[], voters: readonly number[]): boolean {
+  return voters.filter((id) => holders.includes(id)).length > voters.length / 2
+}
+
+/** Whether every quorum of one meets every quorum of the other: they differ in one voter at most, or one is joint and holds the other (thesis §4.1, §4.3). */
+function overlap(a: Configuration, b: Configuration): boolean {
+  const halves = ({ voters, outgoing }: Configuration): readonly (readonly number[])[] => (outgoing.length === 0 ? [voters] : [voters, outgoing])
+  return halves(a).some((one) => halves(b).some((other) => one.filter((id) => !other.includes(id)).length + other.filter((id) => !one.includes(id)).length <= 1))
 }

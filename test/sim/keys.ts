@@ -1,12 +1,12 @@
 import { equalBytes, u32Bytes } from '../../primitives/bytes.ts'
 import { sha256 } from '../../primitives/hash.ts'
-import type { MemberSet } from '../../primitives/member-set.ts'
 import type { SignatureItem, Signer } from '../../primitives/signature.ts'
 
 /** Stands for the chain id. */
 export const CHAIN = sha256(u32Bytes(0x57e1e))
 
-function publicKeyOf(node: number): Uint8Array {
+/** Attestation key of a node. */
+export function publicKeyOf(node: number): Uint8Array {
   return sha256(u32Bytes(node))
 }
 
@@ -44,8 +44,4 @@ export function simSigner(node: number): Signer {
 
 export function simVerify({ publicKey, message, signature }: SignatureItem): boolean {
   return equalBytes(mac(publicKey, message), signature)
-}
-
-export function memberSetOf(nodes: readonly number[]): MemberSet {
-  return { epoch: 0, voters: nodes.map((node) => ({ node, member: node, attestationKey: publicKeyOf(node), governanceKey: sha256(publicKeyOf(node)) })) }
 }

@@ -1,12 +1,13 @@
 import { readArguments } from './arguments.ts'
+import { PROFILES } from './faults.ts'
 import type { SimArguments } from './arguments.ts'
-import { BUGS, plant } from './bugs.ts'
+import { BUGS, plantAll, switchOn } from './bugs.ts'
 
 const HELP = `Simulates a whole cluster of production consensus and ledger code under the faults of one seed, and checks every invariant after every step.
 
   npm run sim -- --seed 42                        one run; prints its trace hash, what it committed, and what broke
   npm run sim -- --seed 42 --ticks 2000           longer (a tick is 100 ms of virtual time; default 200)
-  npm run sim -- --seed 42 --profile storage      calm, network, crash, storage, liar or swarm (default: a mix of all)
+  npm run sim -- --seed 42 --profile storage      ${PROFILES.join(', ')} (default: swarm, all by turns)
   npm run sim -- --seed 42 --keep 3,7             only these faults of the seed, as a failing run prints them
   npm run sim -- --seed 42 --bug commit-old-term  with a planted bug (npm run sim:swarm -- --help lists them)
   npm run sim -- --seed 42 --json                 the result as one line of JSON
@@ -15,7 +16,8 @@ Exit code: 0 nothing broke, 1 an invariant broke, 2 the arguments cannot be read
 `
 
 async function main(given: SimArguments): Promise<number> {
-  if (given.bug !== undefined) plant(given.bug)
+  if (given.bug !== undefined) plantAll()
+  switchOn(given.bug)
   const { drawPlan } = await import('./faults.ts')
   const { simulate } = await import('./simulation.ts')
   const { keeping, shrink } = await import('./shrink.ts')

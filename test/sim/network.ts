@@ -42,13 +42,17 @@ export class SimNetwork {
     this.#random = new SeededRandom(seed)
   }
 
-  /** The line of one life of a node. `onAttestation` gets what is not Raft's. */
-  attach(life: Life, others: readonly number[], onAttestation: (from: number, bytes: Uint8Array) => void): Transport & { broadcast(attestation: Uint8Array): void } {
+  /** The line of one life of a node. It hears only whom it `admits`. `onAttestation` gets what is not Raft's. */
+  attach(life: Life, others: readonly number[], admits: (from: number) => boolean, onAttestation: (from: number, bytes: Uint8Array) => void): Transport & { broadcast(attestation: Uint8Array): void } {
     let handler: Handler = () => undefined
     let peerHandler: (node: number, connected: boolean) => void = () => undefined
     this.#endpoints.set(life.node, {
       life,
-      onFrame: (from, channel, frame) => (frame[0] === ATTESTATION_FRAME ? onAttestation(from, frame.subarray(1)) : handler(from, channel, frame)),
+      onFrame: (from, channel, frame) => {
+        if (!admits(from)) return
+        if (frame[0] === ATTESTATION_FRAME) onAttestation(from, frame.subarray(1))
+        else handler(from, channel, frame)
+      },
       onPeerChange: (node, connected) => peerHandler(node, connected),
     })
     return {

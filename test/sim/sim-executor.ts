@@ -1,13 +1,18 @@
 import type { Entry } from '../../consensus/core/message.ts'
+import type { ChangeSet } from '../../consensus/core/reconfiguration.ts'
 import type { Mempool } from '../../consensus/mempool.ts'
 import type { CutBlock, Execution, ExecutionRefusal } from '../../consensus/ports.ts'
-import { equalBytes } from '../../primitives/bytes.ts'
+import type { PendingStep } from '../../contracts/index.ts'
+import { concatBytes, equalBytes } from '../../primitives/bytes.ts'
 import { sha256 } from '../../primitives/hash.ts'
 import type { Clock, Timers } from '../../primitives/ports.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { CHAIN } from './keys.ts'
 import { SimBlockReader, encodeSimBlock, simBlockHash, simRoot } from './sim-block.ts'
 import type { SimBlock } from './sim-block.ts'
+import { CHANGES_FROM } from './sim-members.ts'
+import type { SimMembers } from './sim-members.ts'
+import type { SimSnapshot } from './sim-snapshot.ts'
 
 /** State root of height 0. */
 export const GENESIS_ROOT: Uint8Array = sha256(CHAIN)
@@ -24,14 +29,28 @@ export class SimDatabase {
   timeMs = 0
   /** Applied transactions and the height of each. */
   transactions = new Map<number, number>()
+  members: SimMembers
+  /** The newest snapshot that is proved final, ready to be served. */
+  snapshot: SimSnapshot | undefined
+
+  constructor(genesis: SimMembers) {
+    this.members = genesis
+  }
 }
 
-export interface ExecutedSimBlock { readonly index: number; readonly term: number; readonly hash: Uint8Array; readonly data: Uint8Array; readonly block: SimBlock }
+/** `members`: those of the state after the block. `change`: what an activation block does to the configuration. */
+export interface ExecutedSimBlock { readonly index: number; readonly term: number; readonly hash: Uint8Array; readonly data: Uint8Array; readonly block: SimBlock; readonly members: SimMembers; readonly change: ChangeSet | undefined }
 
 interface Layer { readonly index: number; readonly executed: ExecutedSimBlock | undefined; readonly root: Uint8Array; readonly transactions: ReadonlySet<number> }
 
 /** What the next block stands on. */
-interface SimTip { readonly height: number; readonly hash: Uint8Array; readonly root: Uint8Array; readonly timeMs: number }
+interface SimTip { readonly height: number; readonly hash: Uint8Array; readonly root: Uint8Array; readonly timeMs: number; readonly members: SimMembers }
+
+/** What a block does beside its transactions' replay check. */
+interface Outcome { readonly root: Uint8Array; readonly members: SimMembers; readonly change: ChangeSet | undefined }
+
+/** A copy of the committed state at a height, to make a snapshot from. */
+export type CommittedState = Pick<SimDatabase, 'appliedIndex' | 'height' | 'hash' | 'root' | 'timeMs' | 'transactions' | 'members'>
 
 export interface SimExecutorPorts {
   readonly database: SimDatabase
@@ -42,6 +61,13 @@ export interface SimExecutorPorts {
   readonly onCommitted: (index: number, entry: Entry, block: ExecutedSimBlock | undefined) => void
   readonly onExecuted: (entry: Entry, root: Uint8Array) => void
   readonly onLeaderAhead: () => void
+  /** Whether the leader takes a step of a change of members now; asked only when the step is not due anyway. */
+  readonly maySettle: (step: PendingStep) => boolean
+  /** Machines there are. */
+  readonly nodesMax: number
+  /** Committed state is shown at every height that is a multiple; 0: never. */
+  readonly snapshotBlocks: number
+  readonly onSnapshotHeight: (state: CommittedState) => void
 }
 
 /**
@@ -62,14 +88,20 @@ export class SimExecutor implements Execution {
   constructor(node: number, ports: SimExecutorPorts) {
     this.#node = node
     this.#ports = ports
-    const { appliedIndex, height, hash, root, timeMs, transactions } = ports.database
+    const { appliedIndex, height, hash, root, timeMs, transactions, members } = ports.database
     this.#executedIndex = appliedIndex
-    this.#base = { height, hash, root, timeMs }
+    this.#base = { height, hash, root, timeMs, members }
     this.#applied = new Map(transactions)
   }
 
   get executedIndex(): number { return this.#executedIndex }
-  get wantsBlock(): boolean { return false }
+  get wantsBlock(): boolean {
+    const { step } = this.#tip.members
+    return step !== undefined && (step.due || this.#ports.maySettle(step))
+  }
+  /** The members as the newest committed block leaves them. */
+  get members(): SimMembers { return this.#base.members }
+  get tipTimeMs(): number { return this.#tip.timeMs }
 
   async prepare(entry: Entry, signal: AbortSignal): Promise<void> {
     const timeMs = this.#ports.reader.read(entry.data)?.block.timeMs ?? 0
@@ -80,7 +112,7 @@ export class SimExecutor implements Execution {
   }
 
   execute(entry: Entry): ExecutionRefusal | undefined {
-    if (entry.kind !== 'block') {
+    if (entry.kind === 'noop') {
       this.#push({ index: entry.index, executed: undefined, root: this.#tip.root, transactions: new Set() })
       return undefined
     }
@@ -91,34 +123,58 @@ export class SimExecutor implements Execution {
     const { block, hash } = read
     if (block.height !== tip.height + 1 || block.term !== entry.term || block.timeMs < tip.timeMs || !equalBytes(block.parent, tip.hash)) return refuse('BLOCK_INVALID')
     if (block.transactions.some((transaction, i) => this.#isApplied(transaction) || block.transactions.indexOf(transaction) !== i)) return refuse('BLOCK_INVALID')
-    const root = simRoot(tip.root, block.transactions)
+    const outcome = this.#run(tip, block, entry.kind === 'reconfiguration')
+    if (outcome === undefined) return refuse('BLOCK_INVALID')
+    const { root, members, change } = outcome
     if (!equalBytes(root, block.root)) return refuse('ROOT_MISMATCH', root)
     for (const transaction of block.transactions) this.#ports.mempool.markCut(String(transaction))
-    this.#push({ index: entry.index, executed: { index: entry.index, term: entry.term, hash, data: read.data, block }, root, transactions: new Set(block.transactions) })
+    this.#push({ index: entry.index, executed: { index: entry.index, term: entry.term, hash, data: read.data, block, members, change }, root, transactions: new Set(block.transactions) })
     this.#ports.onExecuted(entry, root)
     return undefined
   }
 
+  /** An activation stands alone, and where one is due nothing else stands: undefined when a block breaks that. */
+  #run(tip: SimTip, { height, transactions }: Pick<SimBlock, 'height' | 'transactions'>, activates: boolean): Outcome | undefined {
+    const { step } = tip.members
+    if (activates) {
+      if (step === undefined || transactions.length > 0) return undefined
+      const { members, change } = tip.members.activated(height)
+      return { root: sha256(concatBytes(tip.root, members.setHash)), members, change }
+    }
+    if (step?.due === true || transactions.length === 0) return undefined
+    const members = transactions.reduce((before, transaction) => (transaction >= CHANGES_FROM ? before.decided(transaction, height, this.#ports.nodesMax) : before), tip.members)
+    return { root: simRoot(tip.root, transactions), members, change: undefined }
+  }
+
   cut(index: number, term: number): (CutBlock & { readonly layer: Layer }) | undefined {
-    const { mempool, clock } = this.#ports
+    const { mempool } = this.#ports
     const tip = this.#tip
+    // Blocks after an activation are for its voters to cut, as in production.
+    if (!tip.members.set.voters.some(({ node }) => node === this.#node)) return undefined
+    if (this.wantsBlock) return this.#cutBlock(index, term, [], true)
     const transactions: number[] = []
     for (const { key } of [...mempool.peek(BLOCK_TRANSACTIONS_MAX, 1 << 20)]) {
       if (this.#isApplied(Number(key))) mempool.remove(key)
       else transactions.push(Number(key))
     }
-    if (transactions.length === 0) return undefined
-    const block: SimBlock = { height: tip.height + 1, term, timeMs: Math.max(tip.timeMs, clock.nowMs()), proposer: this.#node, parent: tip.hash, root: simRoot(tip.root, transactions), transactions }
+    return transactions.length === 0 ? undefined : this.#cutBlock(index, term, transactions, false)
+  }
+
+  #cutBlock(index: number, term: number, transactions: readonly number[], activates: boolean): CutBlock & { readonly layer: Layer } {
+    const tip = this.#tip
+    const height = tip.height + 1
+    const { root, members, change } = this.#run(tip, { height, transactions }, activates)!
+    const block: SimBlock = { height, term, timeMs: Math.max(tip.timeMs, this.#ports.clock.nowMs()), proposer: this.#node, parent: tip.hash, root, transactions }
     const data = encodeSimBlock(this.forge(block))
-    const layer = { index, executed: { index, term, hash: simBlockHash(data), data, block }, root: block.root, transactions: new Set(transactions) }
-    return { data, transactions: transactions as unknown as readonly Transaction[], layer }
+    const layer = { index, executed: { index, term, hash: simBlockHash(data), data, block, members, change }, root: block.root, transactions: new Set(transactions) }
+    return { data, transactions: transactions as unknown as readonly Transaction[], change, layer }
   }
 
   adopt(cut: CutBlock): void {
     const { layer } = cut as CutBlock & { readonly layer: Layer }
     for (const transaction of layer.transactions) this.#ports.mempool.markCut(String(transaction))
     this.#push(layer)
-    this.#ports.onExecuted({ index: layer.index, term: layer.executed!.term, kind: 'block', data: cut.data }, layer.root)
+    this.#ports.onExecuted({ index: layer.index, term: layer.executed!.term, kind: cut.change === undefined ? 'block' : 'reconfiguration', data: cut.data }, layer.root)
   }
 
   discard(): void {}
@@ -129,13 +185,13 @@ export class SimExecutor implements Execution {
     this.#executedIndex = Math.min(this.#executedIndex, from - 1)
   }
 
-  commit(entry: Entry): undefined {
+  commit(entry: Entry): readonly ChangeSet[] | undefined {
     if (entry.kind === 'noop' && entry.index === this.#executedIndex + 1) this.execute(entry)
     const layer = this.#layers[0]?.index === entry.index ? this.#layers.shift() : undefined
     const executed = layer?.executed
     if (executed !== undefined) {
-      const { block, hash } = executed
-      this.#base = { height: block.height, hash, root: block.root, timeMs: block.timeMs }
+      const { block, hash, members } = executed
+      this.#base = { height: block.height, hash, root: block.root, timeMs: block.timeMs, members }
       for (const transaction of block.transactions) {
         this.#applied.set(transaction, block.height)
         this.#ports.mempool.remove(String(transaction))
@@ -143,6 +199,9 @@ export class SimExecutor implements Execution {
     }
     this.#unflushed.push({ index: entry.index, executed })
     this.#ports.onCommitted(entry.index, entry, executed)
+    const { snapshotBlocks, onSnapshotHeight } = this.#ports
+    if (executed !== undefined && snapshotBlocks > 0 && executed.block.height % snapshotBlocks === 0) onSnapshotHeight({ appliedIndex: entry.index, ...this.#base, transactions: new Map(this.#applied) })
+    return executed?.change === undefined ? undefined : [executed.change]
   }
 
   /** Writes what was committed into the database, as one atomic batch. */
@@ -151,12 +210,13 @@ export class SimExecutor implements Execution {
     for (const { index, executed } of this.#unflushed) {
       database.appliedIndex = index
       if (executed === undefined) continue
-      const { block, hash } = executed
+      const { block, hash, members } = executed
       for (const transaction of block.transactions) database.transactions.set(transaction, block.height)
       database.height = block.height
       database.hash = hash
       database.root = block.root
       database.timeMs = block.timeMs
+      database.members = members
     }
     this.#unflushed = []
   }
@@ -170,7 +230,7 @@ export class SimExecutor implements Execution {
   get #tip(): SimTip {
     for (let at = this.#layers.length - 1; at >= 0; at--) {
       const executed = this.#layers[at]!.executed
-      if (executed !== undefined) return { height: executed.block.height, hash: executed.hash, root: executed.block.root, timeMs: executed.block.timeMs }
+      if (executed !== undefined) return { height: executed.block.height, hash: executed.hash, root: executed.block.root, timeMs: executed.block.timeMs, members: executed.members }
     }
     return this.#base
   }

@@ -1,15 +1,13 @@
-import { ChainRules } from '../../node/chain-rules.ts'
+import type { ChainRules } from '../../node/chain-rules.ts'
 import { checkOffered } from '../../node/repair-proof.ts'
 import type { CheckedEntry } from '../../node/repair-proof.ts'
 import { openWholeLedger } from '../../node/repair-ledger.ts'
 import { BlockSource, serveBlocks } from '../../node/sync-blocks.ts'
 import type { OfferedEntry } from '../../node/sync-blocks.ts'
 import { SteleError } from '../../primitives/error.ts'
-import { DEFAULT_PARAMETERS } from '../../primitives/genesis.ts'
 import { silentLogger } from '../../primitives/ports.ts'
 import type { OpenedLedger } from '../../state/ledger-open.ts'
 import type { Ledger } from '../../state/ledger.ts'
-import { CHAIN, memberSetOf } from './keys.ts'
 import type { Life } from './scheduler.ts'
 import type { SimBlockReader } from './sim-block.ts'
 import type { SimWorld } from './sim-node.ts'
@@ -33,8 +31,8 @@ export function serveRepair(node: number, world: SimWorld, ledger: Ledger, commi
 }
 
 /** Opens the ledger whole, through the production repair mode when it is damaged, however long that takes. */
-export function openRepaired(open: () => Promise<OpenedLedger>, own: { readonly node: number; readonly life: Life; readonly world: SimWorld; readonly onRepair: () => void }): Promise<Ledger> {
-  const { node, life, world, onRepair } = own
+export function openRepaired(open: () => Promise<OpenedLedger>, own: { readonly node: number; readonly life: Life; readonly world: SimWorld; readonly rules: ChainRules; readonly onRepair: () => void }): Promise<Ledger> {
+  const { node, life, world, rules, onRepair } = own
   const source = new BlockSource(lines(life, world), world.nodes.filter((id) => id !== node))
   const room = {
     signal: new AbortController().signal,
@@ -46,7 +44,7 @@ export function openRepaired(open: () => Promise<OpenedLedger>, own: { readonly 
     throwIfStopping: () => undefined,
   }
   const check = (offered: OfferedEntry): CheckedEntry => checkSimEntry(offered, world.reader)
-  return openWholeLedger({ open, room, rules: new ChainRules(CHAIN, memberSetOf(world.nodes), DEFAULT_PARAMETERS), logger: silentLogger, check })
+  return openWholeLedger({ open, room, rules, logger: silentLogger, check })
 }
 
 /** As `checkOffered`, for the blocks of the simulated executor. */

@@ -1,7 +1,7 @@
 // Goal: the simulator is deterministic, its cluster works, and a fixed list of seeds breaks no invariant. Method: whole runs in this process.
 import t from 'tap'
 import { PROFILES, drawPlan } from './faults.ts'
-import type { Profile } from './faults.ts'
+import type { Fault, Profile } from './faults.ts'
 import { shrink } from './shrink.ts'
 import { Simulation, simulate } from './simulation.ts'
 import { mustSettle } from './scheduler.ts'
@@ -45,6 +45,20 @@ t.test('a storage fault leads into repair, and out of it', async (t) => {
   t.equal(result.violation, undefined)
   t.ok(simulation.node(2).disk.counts.lies > 0 && simulation.node(2).harmed, 'the disk has taken back what it called durable')
   t.ok(result.repairs > 0, 'and the node has repaired itself')
+})
+
+t.test('members change, by the production contract: learners become voters, voters are replaced and removed, the leader among them', async (t) => {
+  const faults = [['replace', 0], ['replace', 1], ['replace', 2], ['add', 4], ['remove', 1]].map(([operation, which], i) => ({ kind: 'change', at: (2 + 3 * i) * 1e6, operation, which }) as Fault)
+  const result = await simulate({ ...drawPlan(2, 200, 'calm'), nodes: 3, spares: 4, submitUs: 100_000, faults })
+  t.equal(result.violation, undefined)
+  t.equal(result.changes, 3 * 4 + 2 + 2, 'replacing takes learn, swap, leave and drop; adding learn and promote; removing demote and drop')
+})
+
+t.test('a node that was away while the others pruned comes back by a snapshot', async (t) => {
+  const faults = [{ kind: 'kill', at: 1e6, node: 2, downUs: 8e6 }, { kind: 'cut', at: 1e6, lines: [[1, 2], [2, 1], [2, 3], [3, 2]], forUs: 8e6 }] as const
+  const result = await simulate({ ...drawPlan(1, 120, 'calm'), nodes: 3, snapshotBlocks: 5, keepBlocks: 0, segmentBytes: 5 * 4096, submitUs: 10_000, faults })
+  t.equal(result.violation, undefined)
+  t.ok(result.joins > 0, `${result.joins} snapshots taken, ${result.committed} entries`)
 })
 
 t.test('a failing run is cut down to the faults that matter', async (t) => {

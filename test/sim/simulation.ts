@@ -1,3 +1,4 @@
+import { certificateQuorum } from '../../primitives/member-set.ts'
 import { SeededRandom } from '../helpers/raft-random.ts'
 import type { Fault, Plan } from './faults.ts'
 import { Invariants } from './invariants.ts'
@@ -6,6 +7,7 @@ import type { Violation } from './invariants.ts'
 import { SimNetwork } from './network.ts'
 import { Scheduler, mustSettle } from './scheduler.ts'
 import { SimBlockReader } from './sim-block.ts'
+import { SimMembers, changeTransaction } from './sim-members.ts'
 import { SimNode, told } from './sim-node.ts'
 import type { SimWorld } from './sim-node.ts'
 
@@ -20,6 +22,9 @@ export interface SimResult {
   readonly acknowledged: number
   readonly starts: number
   readonly repairs: number
+  /** Snapshots taken in place of a replay, and activations of changes of members. */
+  readonly joins: number
+  readonly changes: number
   readonly halted: number
   /** Pieces of evidence against a liar, over all honest nodes. */
   readonly evidence: number
@@ -44,8 +49,10 @@ export class Simulation {
   constructor(plan: Plan) {
     this.plan = plan
     this.#random = new SeededRandom(plan.seed ^ 0x2c1b3c6d)
-    const ids = Array.from({ length: plan.nodes }, (_, i) => i + 1)
-    this.invariants = new Invariants(ids, plan.liar)
+    const voters = Array.from({ length: plan.nodes }, (_, i) => i + 1)
+    const ids = Array.from({ length: plan.nodes + plan.spares }, (_, i) => i + 1)
+    const genesis = SimMembers.genesis(voters)
+    this.invariants = new Invariants(ids, genesis, plan.liar)
     this.network = new SimNetwork(this.scheduler, plan.seed ^ 0x297a2d39)
     this.network.onSend = (from, to, frame) => this.invariants.sent(from, to, frame)
     const reader = new SimBlockReader()
@@ -55,9 +62,10 @@ export class Simulation {
       liar.rootBefore = ({ height }) => this.invariants.rootAt(plan.liar, height - 1) ?? new Uint8Array(32)
     }
     const world: SimWorld = {
-      scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader, nodes: ids, raft: plan.raft, tickMs: plan.tickMs, proposer: plan.proposer,
+      scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader, nodes: ids, genesis, snapshotBlocks: plan.snapshotBlocks, keepBlocks: plan.keepBlocks, raft: plan.raft, tickMs: plan.tickMs, proposer: plan.proposer,
       segmentBytes: plan.segmentBytes, liar: plan.liar, find: (node) => this.node(node),
     }
+    this.invariants.onMembers = (members) => this.#operate(members)
     this.nodes = ids.map((id) => new SimNode(id, world, Math.imul(plan.seed + 1, 7919) + id, id === plan.liar ? liar?.executorClass : undefined))
   }
 
@@ -82,7 +90,7 @@ export class Simulation {
     const { invariants, scheduler } = this
     return {
       seed: this.plan.seed, traceHash: scheduler.traceHash, events: scheduler.events, committed: invariants.committedIndex, certified: invariants.newestCertifiedHeight, leaders: invariants.leadersSeen,
-      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.nodes.reduce((sum, { repairs }) => sum + repairs, 0), halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length, evidence: this.nodes.reduce((sum, { evidence }) => sum + evidence, 0),
+      acknowledged: invariants.acknowledged.size, starts: this.nodes.reduce((sum, { starts }) => sum + starts, 0), repairs: this.nodes.reduce((sum, { repairs }) => sum + repairs, 0), joins: this.nodes.reduce((sum, { joins }) => sum + joins, 0), changes: invariants.changes, halted: this.nodes.filter(({ state }) => state === 'halted' || state === 'gone').length, evidence: this.nodes.reduce((sum, { evidence }) => sum + evidence, 0),
       violation: invariants.violation === undefined ? undefined : { ...invariants.violation, atMs: Math.floor(scheduler.nowUs / 1000), phase: this.#phase },
     }
   }
@@ -145,11 +153,19 @@ export class Simulation {
 
   #act(fault: Exclude<Fault, { kind: 'loss' | 'duplicate' | 'replay' | 'garble' | 'slowNetwork' | 'disorder' | 'drift' | 'fate' }>): void {
     if (fault.kind === 'cut') {
-      for (const [from, to] of fault.lines) this.network.cut.add(from * 64 + to)
-      this.#later(fault.forUs, () => { for (const [from, to] of fault.lines) this.network.cut.delete(from * 64 + to) })
+      this.#cutLines(fault.lines, fault.forUs)
       return
     }
-    const node = this.node(fault.node)
+    if (fault.kind === 'change') {
+      for (const node of this.nodes) node.submit(changeTransaction(fault.operation, fault.which), false)
+      return
+    }
+    if (fault.kind === 'isolate') {
+      const { id } = this.#leader()
+      for (const { id: other } of this.nodes) if (other !== id) this.#cutLines([[id, other], [other, id]], fault.forUs)
+      return
+    }
+    const node = fault.node === 0 ? this.#leader() : this.node(fault.node)
     const { disk } = node
     switch (fault.kind) {
       case 'crash': case 'kill':
@@ -164,7 +180,10 @@ export class Simulation {
         })
         return
       case 'pause': node.pause(this.scheduler.nowUs + fault.forUs); return
-      case 'lie': disk.faults.lieNext = true; return
+      case 'lie':
+        disk.faults.lieNext = true
+        if (fault.cutForUs !== undefined) disk.faults.whenDue = () => this.#cutPower(node, fault.cutForUs!)
+        return
       case 'stray': disk.faults.strayNext = true; return
       case 'flip': disk.flipBit(); return
       case 'syncError': disk.faults.failNextSync = true; return
@@ -184,6 +203,40 @@ export class Simulation {
     }
   }
 
+  #cutLines(lines: readonly (readonly [number, number])[], forUs: number): void {
+    const { cut } = this.network
+    for (const [from, to] of lines) cut.add(from * 64 + to)
+    this.#later(forUs, () => { for (const [from, to] of lines) cut.delete(from * 64 + to) })
+  }
+
+  /** Who leads in the newest term, as far as it is up; else the first node. */
+  #leader(): SimNode {
+    let found = this.nodes[0]!
+    let newest = -1
+    for (const node of this.nodes) {
+      const status = node.parts?.raft.status()
+      if (status?.role !== 'leader' || status.term <= newest) continue
+      found = node
+      newest = status.term
+    }
+    return found
+  }
+
+  #cutPower(node: SimNode, downUs: number): void {
+    node.crash(true)
+    this.#later(downUs, () => node.start())
+  }
+
+  /** Operators follow what was decided, in their own time: they start nodes that were added, and stop those that were let go. */
+  #operate(members: SimMembers): void {
+    for (const node of this.nodes) {
+      const delayUs = this.#healed ? 0 : this.#random.next() * 3_000_000
+      const takesPart = members.nodes.includes(node.id)
+      if (takesPart && node.state === 'unborn') this.scheduler.schedule(delayUs, undefined, () => { if (this.invariants.members.nodes.includes(node.id)) node.beBorn() })
+      if (!takesPart && node.state !== 'unborn' && node.state !== 'removed') this.scheduler.schedule(delayUs, undefined, () => node.retire())
+    }
+  }
+
   #later(delayUs: number, work: () => void): void {
     this.scheduler.schedule(delayUs, undefined, () => { if (!this.#healed) work() })
   }
@@ -195,13 +248,18 @@ export class Simulation {
     Object.assign(this.network.faults, { loss: 0, duplicate: 0, replay: 0, garble: 0, delayMeanUs: 1000, ordered: true })
     this.network.cut.clear()
     for (const node of this.nodes) {
-      Object.assign(node.disk.faults, { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, strayNext: false, failNextSync: false })
+      Object.assign(node.disk.faults, { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, whenDue: undefined, strayNext: false, failNextSync: false })
       node.clockOffsetMs = 0
       node.clockRate = 1
       node.pause(0)
     }
     if (plan.liar !== 0) return // One liar can halt a height until recovery: no liveness is promised (DESIGN §5.7).
     this.#phase = 'a quorum lives'
+    const { members } = this.invariants
+    for (const node of this.nodes) {
+      if (members.nodes.includes(node.id)) node.beBorn()
+      else if (node.state !== 'unborn') node.retire()
+    }
     const core = this.#core()
     if (core === undefined) return
     for (const node of this.nodes) {
@@ -213,7 +271,7 @@ export class Simulation {
     const alive = this.#until(this.scheduler.nowUs + PROGRESS_US, () => {
       // Clients try again, and nodes pass on what waits: whoever leads has it in the end.
       for (const node of core) node.submit(fresh, false)
-      return core.every(({ parts }) => parts?.executor.isCommitted(fresh) === true)
+      return core.every(({ state, parts }) => state === 'removed' || parts?.executor.isCommitted(fresh) === true)
     })
     if (!alive) this.invariants.fail('a sound quorum that is healed commits', { core: core.map(({ id, state, parts }) => ({ id, state, status: brief(parts?.driver.status) })) })
     if (this.invariants.violation !== undefined) return
@@ -223,15 +281,20 @@ export class Simulation {
       node.start()
     }
     const height = this.invariants.transactions.get(fresh) ?? 0
-    const caughtUp = this.#until(this.scheduler.nowUs + CATCH_UP_US, () => this.nodes.every(({ state, parts }) => state === 'gone' || (parts?.executor.isCommitted(fresh) === true && parts.finality.finalHeight >= Math.min(height, this.#certifiable()))))
+    const caughtUp = this.#until(this.scheduler.nowUs + CATCH_UP_US, () => this.invariants.members.step === undefined && this.nodes.every(({ state, parts }) => state === 'gone' || state === 'unborn' || state === 'removed' || (parts?.executor.isCommitted(fresh) === true && parts.finality.finalHeight >= Math.min(height, this.#certifiable()))))
     if (!caughtUp) this.invariants.fail('all nodes come to the same', { nodes: this.nodes.map(({ id, state, reason, parts }) => ({ id, state, reason, final: parts?.finality.finalHeight, fresh: height, status: brief(parts?.driver.status) })) })
     this.#compareAll()
   }
 
   /** Nodes that are certain to be whole, a majority of all; undefined when damage has left none. */
   #core(): readonly SimNode[] | undefined {
-    const sound = this.nodes.filter(({ state, harmed, disk }) => state !== 'gone' && state !== 'repair' && !harmed && disk.counts.flips === 0)
-    const size = Math.floor(this.plan.nodes / 2) + 1
+    const { configuration, step, nodes } = this.invariants.members
+    const sound = this.nodes.filter(({ id, state, harmed, disk }) => nodes.includes(id) && state !== 'unborn' && state !== 'gone' && state !== 'repair' && !harmed && disk.counts.flips === 0)
+    // Where members change, those who decide may be others before it is through: then everyone takes part.
+    if (step !== undefined || this.plan.spares > 0) return sound.length === nodes.length ? sound : undefined
+    const voters = sound.filter(({ id }) => configuration.voters.includes(id))
+    sound.splice(0, sound.length, ...voters)
+    const size = Math.floor(configuration.voters.length / 2) + 1
     if (sound.length < size) return undefined
     for (let at = sound.length - 1; at > 0; at--) {
       const other = this.#random.below(at + 1)
@@ -242,9 +305,9 @@ export class Simulation {
 
   /** Certificates need more than a Raft majority may have: with too many nodes gone none is made. */
   #certifiable(): number {
-    const attesting = this.nodes.filter(({ state }) => state !== 'gone').length
-    const quorum = Math.ceil((this.plan.nodes + Math.floor((this.plan.nodes - 1) / 3) + 1) / 2)
-    return attesting >= quorum ? Infinity : 0
+    const { voters } = this.invariants.members.configuration
+    const attesting = voters.filter((id) => this.node(id).state !== 'gone').length
+    return attesting >= certificateQuorum(voters.length) ? Infinity : 0
   }
 
   #compareAll(): void {

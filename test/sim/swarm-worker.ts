@@ -1,22 +1,30 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { plant } from './bugs.ts'
+import { plantAll, switchOn } from './bugs.ts'
 import type { Profile } from './faults.ts'
 import type { SimResult } from './simulation.ts'
 
-/** What a worker is started with. It runs `from`, `from + step`, … until `untilMs` (epoch) or `seeds` runs, or the first violation when `stopAtFirst`. */
-export interface SwarmWork { readonly from: number; readonly step: number; readonly seeds: number; readonly untilMs: number; readonly ticks: number; readonly profile: Profile; readonly bug: string | undefined; readonly stopAtFirst: boolean }
+/** Seeds `from`, `from + step`, … of a profile until `untilMs` (epoch) or `seeds` runs, or the first violation when `stopAtFirst`. */
+export interface SeedRange { readonly from: number; readonly step: number; readonly seeds: number; readonly untilMs: number; readonly ticks: number; readonly profile: Profile; readonly bug: string | undefined; readonly stopAtFirst: boolean }
+
+/** What a worker is started with: ranges one after the other. With a bug in any of them all bugs are planted, and switched on by turns. */
+export interface SwarmWork { readonly ranges: readonly SeedRange[] }
+/** What it tells: a result, and the number of its range. */
+export interface SwarmNews { readonly range: number; readonly result: SimResult }
 
 if (parentPort !== null) {
   const port = parentPort
-  const work = workerData as SwarmWork
+  const { ranges } = workerData as SwarmWork
   // A plant must be in place before the first import of what it changes.
-  if (work.bug !== undefined) plant(work.bug)
+  if (ranges.some(({ bug }) => bug !== undefined)) plantAll()
   const { drawPlan } = await import('./faults.ts')
   const { simulate } = await import('./simulation.ts')
-  for (let run = 0; run < work.seeds && Date.now() < work.untilMs; run++) {
-    const result: SimResult = await simulate(drawPlan(work.from + run * work.step, work.ticks, work.profile))
-    port.postMessage(result)
-    if (work.stopAtFirst && result.violation !== undefined) break
+  for (const [range, { from, step, seeds, untilMs, ticks, profile, bug, stopAtFirst }] of ranges.entries()) {
+    switchOn(bug)
+    for (let run = 0; run < seeds && Date.now() < untilMs; run++) {
+      const result = await simulate(drawPlan(from + run * step, ticks, profile))
+      port.postMessage({ range, result } satisfies SwarmNews)
+      if (stopAtFirst && result.violation !== undefined) break
+    }
   }
   port.close()
 }

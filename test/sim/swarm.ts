@@ -2,7 +2,8 @@ import { readArguments } from './arguments.ts'
 import type { SimArguments } from './arguments.ts'
 import { BUGS } from './bugs.ts'
 import { reportFailure } from './report.ts'
-import { runSwarm } from './swarm-run.ts'
+import { runRanges, runSwarm } from './swarm-run.ts'
+import type { SwarmTotals } from './swarm-run.ts'
 
 const HELP = `Simulates many seeds, as many as fit into the time.
 
@@ -11,6 +12,7 @@ const HELP = `Simulates many seeds, as many as fit into the time.
   npm run sim:swarm -- --from-seed 5000 --seeds 100 --profile storage
   npm run sim:swarm -- --bug commit-old-term      how many seeds it takes to find a planted bug
   npm run sim:swarm -- --bug all                  the same for every planted bug (--seeds: give up after so many, default 2000)
+  npm run sim:swarm -- --bug all --rate --seeds 40  in how many of 40 seeds each is found, in its own profile
 
 Planted bugs:
 ${BUGS.map(({ name, item, story }) => `  ${name.padEnd(30)} ${item.padEnd(5)} ${story}`).join('\n')}
@@ -45,18 +47,31 @@ async function explain(given: SimArguments, violations: Awaited<ReturnType<typeo
   if (violations.length > FAILURES_SHOWN_MAX) process.stdout.write(`and ${violations.length - FAILURES_SHOWN_MAX} more: seeds ${violations.slice(FAILURES_SHOWN_MAX).map(({ seed }) => seed).join(' ')}\n`)
 }
 
-/** Finds each planted bug, and says in how many seeds. Exit code 1 when one stays unfound. */
+/** Finds each planted bug in its own profile, unless one is given, and says in how many seeds. Exit code 1 when one stays unfound. */
 async function hunt(given: SimArguments): Promise<number> {
   const bugs = given.bug === 'all' ? BUGS : BUGS.filter(({ name }) => name === given.bug)
-  let missed = 0
-  for (const bug of bugs) {
-    const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds: given.seeds ?? 2000, untilMs: FOREVER, ticks: given.ticks, profile: given.profile, bug: bug.name, stopAtFirst: true })
-    const found = totals.violations[0]
-    if (found === undefined) missed++
-    const verdict = found === undefined ? `NOT FOUND in ${totals.seeds} seeds` : `found in ${totals.seeds} seed${totals.seeds === 1 ? '' : 's'} (seed ${found.seed}): ${found.violation?.claim}${typeof found.violation?.details['error'] === 'string' ? ` | ${found.violation.details['error'].slice(0, 140)}` : ''}`
-    process.stdout.write(given.json ? `${JSON.stringify({ bug: bug.name, item: bug.item, seeds: totals.seeds, seed: found?.seed, claim: found?.violation?.claim })}\n` : `${bug.name.padEnd(30)} ${bug.item.padEnd(5)} ${verdict}\n`)
+  const range = { from: given.fromSeed, seeds: given.seeds ?? 2000, untilMs: FOREVER, ticks: given.ticks, stopAtFirst: !given.rate }
+  const found = new Set<string>()
+  let told = 0
+  const tell = (upTo: number, sums: readonly SwarmTotals[]): void => {
+    for (; told < upTo; told++) process.stdout.write(verdict(given, bugs[told]!, sums[told]!))
   }
-  return missed === 0 ? 0 : 1
+  const latest: SwarmTotals[] = []
+  const sums = await runRanges(bugs.map(({ name, profile }) => ({ ...range, profile: given.profile === 'swarm' ? profile : given.profile, bug: name })), (at, totals) => {
+    latest[at] = totals
+    if (totals.violations.length > 0) found.add(bugs[at]!.name)
+    tell(at, latest)
+  })
+  tell(bugs.length, sums)
+  return found.size === bugs.length ? 0 : 1
+}
+
+function verdict(given: SimArguments, { name, item, profile }: (typeof BUGS)[number], { seeds, violations }: SwarmTotals): string {
+  const [first] = violations
+  const claim = first?.violation?.claim
+  if (given.json) return `${JSON.stringify({ bug: name, item, profile, seeds, found: violations.length, seed: first?.seed, claim })}\n`
+  const times = given.rate ? `found in ${violations.length} of ${seeds} seeds` : `found in ${seeds} seed${seeds === 1 ? '' : 's'}`
+  return `${name.padEnd(30)} ${item.padEnd(5)} ${profile.padEnd(8)} ${first === undefined ? `NOT FOUND in ${seeds} seeds` : `${times} (first: ${first.seed}): ${claim}`}\n`
 }
 
 let given: SimArguments

@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs'
-import { join, relative, resolve, sep } from 'node:path'
+import { relative, resolve, sep } from 'node:path'
 import type { CoreObserver } from '../../../consensus/core/observer.ts'
+import { filesBelow } from '../files-below.ts'
 import { ConfigurationEnvironment } from './confchange.ts'
 import { ConformanceFileError, parseDatadriven } from './datadriven.ts'
 import type { Directive } from './datadriven.ts'
@@ -29,17 +29,11 @@ export function hasPassed({ difference, error }: FileResult): boolean {
 
 /** The `.txt` files below `folder` with their family, by path; those of no family are left out. `folder` may also be such a file. */
 export function findFiles(folder: string): readonly { readonly path: string; readonly family: Family }[] {
-  if (statSync(folder).isFile()) {
-    const family = familyOf([], resolve(folder))
-    return family === undefined ? [] : [{ path: folder, family }]
-  }
-  const found: { path: string; family: Family }[] = []
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    const family = entry.isFile() && entry.name.endsWith('.txt') ? familyOf(relative(folder, path).split(sep), resolve(folder)) : undefined
-    if (family !== undefined) found.push({ path, family })
-  }
-  return found.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const given = resolve(folder)
+  return filesBelow(folder, (name) => name.endsWith('.txt')).flatMap((path) => {
+    const family = path === folder ? familyOf([], given) : familyOf(relative(folder, path).split(sep), given)
+    return family === undefined ? [] : [{ path, family }]
+  })
 }
 
 /** By the folder's name; in a checkout of etcd-io/raft the interaction files stand in `testdata/`. A folder of one family may also be given itself. */
