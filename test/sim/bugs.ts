@@ -28,7 +28,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('leader'), find: 'index <= log.commitSeen || !log.matches(index, state.term)', put: 'index <= log.commitSeen' }],
   },
   {
-    name: 'vote-cleared-on-step-down', item: '2', profile: 'leaders', seed: 3, story: 'a candidate that steps down within its term forgets its vote (CCF#5891, #8094)',
+    name: 'vote-cleared-on-step-down', item: '2', profile: 'leaders', seed: 5, story: 'a candidate that steps down within its term forgets its vote (CCF#5891, #8094)',
     edits: [
       { file: core('roles'), find: "  enter(state, 'follower', term)\n", put: "  const was = state.role\n  enter(state, 'follower', term)\n  if (was === 'candidate' && state.vote === state.id) { state.vote = 0; state.hardStateDirty = true }\n" },
       // The leader it knows would hide the lost vote here, so that guard goes too.
@@ -48,11 +48,11 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'nack-lowers-match', item: '6', profile: 'swarm', seed: 5, story: 'a rejection lowers what a follower has acknowledged (CCF#5324)',
+    name: 'nack-lowers-match', item: '6', profile: 'swarm', seed: 8, story: 'a rejection lowers what a follower has acknowledged (CCF#5324)',
     edits: [{ file: core('progress'), find: '      if (rejected <= this.match) return false\n', put: '      this.match = Math.min(this.match, hint)\n' }],
   },
   {
-    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 2, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
+    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 26, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
     edits: [{ file: core('follower'), find: 'log.findConflict(entries)', put: 'entries.find(({ index }) => index > log.commitSeen)' }],
   },
   {
@@ -64,7 +64,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('quorum'), find: 'voters.map((id) => acked(id) ?? 0).sort(descending)', put: 'voters.map((id) => acked(id) ?? 0)' }],
   },
   {
-    name: 'term-and-vote-apart', item: '11', profile: 'leaders', seed: 10, story: 'term and vote are persisted by two writes, and answered after the first (hashicorp/raft#661)',
+    name: 'term-and-vote-apart', item: '11', profile: 'leaders', seed: 41, story: 'term and vote are persisted by two writes, and answered after the first (hashicorp/raft#661)',
     edits: [
       {
         file: 'node/log-store.ts',
@@ -87,7 +87,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-writer.ts', find: 'this.#file.sync()', put: 'this.#file["sync"]().catch(() => undefined)' }],
   },
   {
-    name: 'leader-counts-itself-early', item: '14', profile: 'crash', seed: 4, story: 'a leader counts its own entry before its disk has it (etcd#14370)',
+    name: 'leader-counts-itself-early', item: '14', profile: 'crash', seed: 11, story: 'a leader counts its own entry before its disk has it (etcd#14370)',
     edits: [{ file: core('release'), find: 'head.batch > this.#stored', put: '(this.#stored < head.batch && head.message.to !== this.#self)' }],
   },
   {
@@ -95,7 +95,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('log'), find: '(term === this.lastTerm && index >= this.lastIndex)', put: 'term === this.lastTerm' }],
   },
   {
-    name: 'read-before-own-commit', item: '19', profile: 'reads', seed: 6, story: 'a new leader answers reads before it has committed anything (etcd#7331, tikv#6340)',
+    name: 'read-before-own-commit', item: '19', profile: 'reads', seed: 14, story: 'a new leader answers reads before it has committed anything (etcd#7331, tikv#6340)',
     edits: [{ file: core('leader-reads'), find: '  if (state.log.matches(state.log.committed, state.term)) startRead(state, from, request)\n  else state.postponedReads.push({ from, request })\n', put: '  startRead(state, from, request)\n' }],
   },
   {
@@ -115,7 +115,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-start.ts', find: '{ ...state.hardState, commit }', put: '{ ...state.hardState, vote: 0, commit }' }],
   },
   {
-    name: 'transfer-flag-survives', item: '28', profile: 'leaders', seed: 6, story: 'a leader never ends a transfer that failed, and refuses all writes (hashicorp#696)',
+    name: 'transfer-flag-survives', item: '28', profile: 'leaders', seed: 8, story: 'a leader never ends a transfer that failed, and refuses all writes (hashicorp#696)',
     edits: [{ file: core('elections'), find: '    state.transferringTo = NOBODY\n', put: '' }],
   },
   {
@@ -123,7 +123,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('release'), find: 'head.index > executed', put: 'false' }],
   },
   {
-    name: 'append-completion-aba', item: '§5.6', profile: 'swarm', seed: 4, story: 'an old completion of a write vouches for entries that replaced it (etcd async_storage_writes_append_aba_race)',
+    name: 'append-completion-aba', item: '§5.6', profile: 'swarm', seed: 5, story: 'an old completion of a write vouches for entries that replaced it (etcd async_storage_writes_append_aba_race)',
     edits: [{ file: core('log'), find: 'own === 0 || own > batch', put: 'own === 0' }],
   },
   {
@@ -131,7 +131,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-replay.ts', find: 'slot.ordinal > this.end.ordinal', put: 'false' }],
   },
   {
-    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 4, story: 'a record is believed although its bytes have changed',
+    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 8, story: 'a record is believed although its bytes have changed',
     edits: [{ file: 'state/ledger-scan.ts', find: 'recordChecksum(head, [rest], seed) === header.checksum', put: 'true' }],
   },
   {
