@@ -8,7 +8,7 @@ import { readMember, readNode, readRoster } from '../contracts/index.ts'
 import type { PendingStep, Reader } from '../contracts/index.ts'
 import type { PeerRecord } from '../p2p/roster.ts'
 import { openedRecovery } from './recovery-file.ts'
-import type { NodeParts } from './stele-node.ts'
+import type { NodeParts } from './node-parts.ts'
 
 /** A learner that lags by at most this many entries may become a voter: the few it lacks arrive within a round trip or two. */
 export const LEARNER_LAG_MAX = 64

@@ -8,7 +8,7 @@ import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
 import { openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { ChainStore } from './chain-store.ts'
-import { systemRandom } from './stele-node.ts'
+import { systemRandom } from './system.ts'
 
 /** Ledger and state of a stopped node, for tools. `LEDGER_LOCKED` while it runs, `LEDGER_MISSING`, `LEDGER_DAMAGED`, STATE_*. */
 export async function openOffline(dataDir: string, chain: Uint8Array): Promise<{ readonly ledger: Ledger; readonly world: WorldState; readonly store: ChainStore; close(): Promise<void> }> {

@@ -4,7 +4,8 @@ import { SteleError } from '../primitives/error.ts'
 import type { RpcPorts } from '../rpc/ports.ts'
 import type { NodeInfo } from '../rpc/shapes/cluster.ts'
 import { headerRules } from './genesis-file.ts'
-import type { NodeSettings, SteleNode } from './stele-node.ts'
+import type { NodeSettings } from './node-parts.ts'
+import type { SteleNode } from './stele-node.ts'
 import { STELE_VERSION, VERSIONS } from './version.ts'
 
 type AnyPort = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>

@@ -1,6 +1,7 @@
 import { certificateQuorum, commitQuorum } from '../primitives/member-set.ts'
 import type { NodeReadings } from '../rpc/ports.ts'
-import type { NodeSettings, SteleNode } from './stele-node.ts'
+import type { NodeSettings } from './node-parts.ts'
+import type { SteleNode } from './stele-node.ts'
 
 /** What probes see of a node that does not take part yet: starting, or in repair mode with its reason. */
 export function bareReadings(node: SteleNode, { genesis }: NodeSettings): NodeReadings {

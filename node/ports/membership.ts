@@ -6,7 +6,7 @@ import { listProposals, readerOf, readGovernance, readMember, readNode, readProp
 import type { Reader } from '../../contracts/index.ts'
 import type { AsOf } from '../../rpc/schema.ts'
 import type { Membership } from '../../rpc/shapes/cluster.ts'
-import type { NodeParts } from '../stele-node.ts'
+import type { NodeParts } from '../node-parts.ts'
 
 const PROPOSALS_SHOWN = 20
 

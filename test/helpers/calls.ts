@@ -7,7 +7,7 @@ import { createSigner, ed25519KeyId } from '../../primitives/signature.ts'
 import type { Signer } from '../../primitives/signature.ts'
 import { createTransaction } from '../../primitives/transaction.ts'
 import type { Transaction, TransactionBody } from '../../primitives/transaction.ts'
-import { systemRandom } from '../../node/stele-node.ts'
+import { systemRandom } from '../../node/system.ts'
 
 /** Whoever signs: an account of the chain under test and its key. */
 export interface Party { readonly account: Uint8Array; readonly signer: Signer }

@@ -7,7 +7,7 @@ import { openMessage, sealMessage } from '../../../node/dataset/joint-messages.t
 import type { JointMessage } from '../../../node/dataset/joint-messages.ts'
 import type { JointLine } from '../../../node/dataset/joint-line.ts'
 import { runJoint } from '../../../node/dataset/joint-session.ts'
-import { systemRandom } from '../../../node/stele-node.ts'
+import { systemRandom } from '../../../node/system.ts'
 import { toHex } from '../../../primitives/bytes.ts'
 import { createSigner } from '../../../primitives/signature.ts'
 

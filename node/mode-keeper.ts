@@ -1,0 +1,73 @@
+import { errorCode, SteleError } from '../primitives/error.ts'
+import type { Logger } from '../primitives/ports.ts'
+import type { NodeMode } from './node-parts.ts'
+
+export interface ModeKeeperPorts {
+  /** At once: nothing more is voted, acknowledged, attested or relayed. */
+  readonly quiet: () => void
+  readonly fatal: (error: unknown) => void
+  /** Damage was met; `fatal` unless given. */
+  readonly damaged?: ((error: unknown) => void) | undefined
+  readonly logger: Logger
+}
+
+/** The mode of a node, and what it does when something is wrong with it: repair, stand aside, or end. */
+export class ModeKeeper {
+  readonly #ports: ModeKeeperPorts
+  #mode: NodeMode = 'starting'
+  #reason: string | undefined
+  #told = false
+
+  constructor(ports: ModeKeeperPorts) {
+    this.#ports = ports
+  }
+
+  get mode(): NodeMode { return this.#mode }
+  /** Why the node is in repair mode, with the height; undefined in every other mode. */
+  get repairReason(): string | undefined { return this.#mode === 'repair' ? this.#reason : undefined }
+
+  enter(mode: Exclude<NodeMode, 'repair'>): void {
+    this.#mode = mode
+    if (mode === 'normal') this.#reason = undefined
+  }
+
+  enterRepair(reason: string): void {
+    if (this.#mode !== 'stopping') this.#mode = 'repair'
+    this.#reason = reason
+  }
+
+  /** What kept the node from starting is done; the start goes on. */
+  leaveRepair(): void {
+    if (this.#mode === 'repair') this.#mode = 'starting'
+    this.#reason = undefined
+  }
+
+  /** Damage is a reason to repair, everything else one to end the process. */
+  readonly failed = (error: unknown): void => {
+    const code = errorCode(error)
+    if (this.#mode === 'stopping' && code === 'NODE_STOPPING') return // Work that the stop itself ended.
+    if (code !== 'LEDGER_DAMAGED' && code !== 'STATE_DAMAGED') return this.#ports.fatal(error)
+    if (this.#told) return
+    this.#told = true
+    const height = error instanceof SteleError ? error.details['height'] : undefined
+    this.enterRepair(`repair: ${height === undefined ? 'the state' : `height ${String(height)}`} damaged`)
+    this.#leave(error)
+  }
+
+  /** Ends this node's part in consensus at once: it differs from the cluster. */
+  standAside(error: SteleError): void {
+    if (this.#told) return
+    this.#told = true
+    const { height, position, transaction, key } = error.details
+    this.enterRepair(`${error.code}: height ${String(height)}${key === undefined ? '' : `, transaction ${String(transaction ?? position)}, key ${String(key)}`}: ${error.message}`)
+    this.#ports.logger.error({ code: error.code, ...error.details }, error.message)
+    this.#leave(error)
+  }
+
+  #leave(error: unknown): void {
+    const { quiet, damaged, fatal } = this.#ports
+    quiet()
+    const tell = damaged ?? fatal
+    tell(error)
+  }
+}

@@ -1,0 +1,56 @@
+import { toHex } from '../primitives/bytes.ts'
+import type { Certificate } from '../primitives/certificate.ts'
+import { SteleError } from '../primitives/error.ts'
+import type { Logger } from '../primitives/ports.ts'
+import type { Network } from '../p2p/network.ts'
+import type { Ledger } from '../state/ledger.ts'
+import { firstDifference } from './diagnose.ts'
+import type { FirstDifference } from './diagnose.ts'
+import type { EvidenceStore } from './evidence.ts'
+import type { Executor } from './executor.ts'
+import { BlockSource, signedHeaderAt } from './sync-blocks.ts'
+import { Witness } from './witness.ts'
+import type { RefusedBlock } from './witness.ts'
+
+export interface OddOneOutPorts {
+  readonly ledger: Ledger
+  readonly executor: Executor
+  readonly network: Network
+  readonly evidence: EvidenceStore
+  /** Where this node differs from what the cluster has certified. */
+  readonly standAside: (error: SteleError) => void
+  readonly failed: (error: unknown) => void
+  readonly signal: AbortSignal
+  readonly logger: Logger
+}
+
+/** A witness that, where this node is the one that differs, finds out in what and takes it out of consensus. */
+export function createWitness(ports: OddOneOutPorts): Witness {
+  const { ledger, network, evidence, standAside, failed, signal, logger } = ports
+  return new Witness({
+    evidence, source: new BlockSource(network.sync, []), headerAt: (height) => signedHeaderAt(ledger, height), signal, logger,
+    onRefusedCertified: (refused, certificate) => { explainRefusal(refused, certificate, ports).catch(failed) },
+    onDiverged: (own, certificate) => {
+      const details = { height: Number(own.height), ours: toHex(own.block), certified: toHex(certificate.content.block), attestedBy: certificate.signatures.map(({ node }) => node) }
+      standAside(new SteleError({ code: 'NODE_DIVERGED', message: 'the cluster has certified another block than the one this node committed', details }))
+    },
+  })
+}
+
+/** The others have certified what this node refused: it names where it differs, and takes no part any more. */
+async function explainRefusal({ height, code, data }: RefusedBlock, certificate: Certificate, { executor, network, standAside, signal, logger }: OddOneOutPorts): Promise<void> {
+  const attesters = certificate.signatures.map(({ node }) => node)
+  const writes = executor.trace(data)
+  let difference: FirstDifference | undefined
+  for (const node of writes === undefined ? [] : attesters) {
+    try {
+      difference = await firstDifference(writes!, node, network.sync, signal)
+      break
+    } catch (error) {
+      // One that cannot be reached, or answers nonsense: the next one is asked.
+      if (!(error instanceof SteleError)) throw error
+      logger.warn({ code: error.code, node, height }, 'a member could not tell where this node differs')
+    }
+  }
+  standAside(new SteleError({ code: 'BLOCK_CERTIFIED_ELSEWHERE', message: 'the cluster has certified a block that this node refuses', details: { height, refusedFor: code, attestedBy: attesters, ...difference } }))
+}
