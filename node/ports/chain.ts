@@ -85,6 +85,7 @@ export class NodeChain implements ChainReader {
   }
 
   async proofs(keys: readonly string[], caller: Caller): Promise<StateProofs> {
+    if (caller.kind !== 'institution') throw new SteleError({ code: 'RPC_FORBIDDEN', message: 'proofs of several keys are for institutions' })
     const { world, store, rules } = this.#node.parts
     const reader = readerOf(world.view())
     if (!keys.every((key) => mayProve(reader, fromHex(key), caller))) throw new SteleError({ code: 'RPC_FORBIDDEN', message: 'one of the keys is not for the caller to know' })
