@@ -58,7 +58,14 @@ async function run({ nodes, data, portBase, json }: { nodes: number; data?: stri
   })
   stopAll = network.stop
   if (stopping) return stop()
-  for (const { child, name } of network.nodes) void child.exited.then((code) => { if (!stopping) say(`stele: ${name} ended with code ${code}; its log is in ${join(directory, name, 'node.log')}`) })
+  for (const { child, name } of network.nodes) {
+    void child.exited.then((code) => {
+      if (stopping) return
+      const { signalCode } = child.process
+      const how = signalCode === null ? `ended with code ${code}` : `was ended by ${signalCode}`
+      say(`stele: ${name} ${how}; its log is in ${join(directory, name, 'node.log')}; start it again with: stele start --config ${join(directory, name, 'config.yaml')}`)
+    })
+  }
   const shown = network.nodes.map(({ id, rpc, metrics, p2p, pid, data: dataDir }) => ({ id, rpc, metrics, p2p, pid, data: dataDir }))
   if (json === true) return printJson({ nodes: shown, keys: network.keys, genesis: network.genesis })
   print(`stele ${STELE_VERSION} · ${nodes} nodes · ${directory}${data === undefined ? ' (deleted on exit)' : ''}\n`)
