@@ -1,11 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { explain } from '../../node/output.ts'
 import { countPlan, GENERATED, planFromDirectory, planFromGenerator } from './import-plan.ts'
-import { Progress } from './progress.ts'
-import { Stage } from './stage.ts'
+import { perform } from './perform.ts'
+import type { Progress } from './progress.ts'
+import type { Stage } from './stage.ts'
 import { Story } from './story.ts'
-import { sayDuration } from './words.ts'
 
 const HELP = `Four institutions share patient records, for real: processes, consensus, encryption, consent, audit.
 
@@ -15,9 +13,6 @@ const HELP = `Four institutions share patient records, for real: processes, cons
   npm run demo -- --nodes N           4 (default) to 7 institutions; the further ones only vote and store
   npm run demo -- --keep              leaves everything running until Ctrl-C
 `
-
-/** How long an interrupted story may take to notice, ms. */
-const END_MS_MAX = 15_000
 
 interface Options { readonly fhir?: string | undefined; readonly keep: boolean; readonly nodes: number; readonly patients: number }
 
@@ -55,36 +50,15 @@ async function main(): Promise<number> {
     process.stderr.write(HELP)
     return 2
   }
-  const startedMs = performance.now()
-  const progress = new Progress(process.stdout)
-  const stage = new Stage()
-  const interruption = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort()) // A second signal changes nothing: leaving at once would leave processes behind.
-  const interrupted = new Promise<'interrupted'>((resolve) => interruption.signal.addEventListener('abort', () => resolve('interrupted')))
   let waiting = false
-  const wait = async ({ nodes, folder }: Stage): Promise<void> => {
-    waiting = true
-    progress.say(`\nstill running; Ctrl-C stops everything\n${nodes.map(({ name, rpc }) => `  ${name.padEnd(20)} ${rpc}\n`).join('')}  folder ${folder}`)
-    await interrupted
-  }
-  const told = tell(stage, progress, options, wait).then(() => 'told' as const)
-  try {
-    const outcome = await Promise.race([told, interrupted.then(() => (waiting ? told : 'interrupted' as const))])
-    if (outcome === 'interrupted') {
-      process.stderr.write('\ninterrupted; stopping everything\n')
-      return 130
-    }
-    process.stdout.write(`\n${progress.summary()}\n\nthe whole demo took ${sayDuration(performance.now() - startedMs)}\n`)
-    return 0
-  } catch (error) {
-    process.stderr.write(`\nthe demo failed: ${explain(error)}\n`)
-    return 1
-  } finally {
-    await stage.stop()
-    // How the story ended was told above. Everybody it talks to is gone, so it ends soon; only then nothing writes into the folder any more.
-    await Promise.race([told.catch(() => undefined), sleep(END_MS_MAX)])
-    stage.removeFolder()
-  }
+  return perform({
+    tell: (stage, progress, interrupted) => tell(stage, progress, options, async ({ nodes, folder }) => {
+      waiting = true
+      progress.say(`\nstill running; Ctrl-C stops everything\n${nodes.map(({ name, rpc }) => `  ${name.padEnd(20)} ${rpc}\n`).join('')}  folder ${folder}`)
+      await interrupted
+    }),
+    awaitsInterruption: () => waiting,
+  })
 }
 
 process.exit(await main())
