@@ -142,7 +142,7 @@ t.test('requests beyond the slots wait in line, beyond the line they fail at onc
 })
 
 t.test('a peer that asks beyond its allowance is refused, marked, and in the end cut off', async (t) => {
-  const { one, two, nodes } = await startPair({ requestsPerSecond: 1, requestsBurst: 5 })
+  const { one, two, nodes } = await startPair({ requestsPerSecond: 0.001, requestsBurst: 5 })
   t.teardown(() => stopAll(nodes))
   two.network.sync.handle('echo', async (_, body) => body)
   const codes: string[] = []
