@@ -116,11 +116,13 @@ export class ChainStore {
     return { certificate, descendant: block.height === height ? null : { header: block.envelope.header, path: this.historyPath(height, block.height) } }
   }
 
-  /** The oldest certificate at or above `height`, with its block. Undefined until there is one. */
+  /** The oldest certificate at or above `height` whose block is to be had here, with that block. Undefined until there is one. */
   certifiedAt(height: number): { readonly certificate: Certificate; readonly block: StoredBlock } | undefined {
     if (height < 1 || height > this.finalHeight) return undefined
     if (this.#archive?.block(height) === undefined) this.#mustKeep(height)
-    const stored = this.#ledger.certificateCovering(height)
+    let stored = this.#ledger.certificateCovering(height)
+    // Files go as a whole: a certificate may lie in one that is left, while its block is below what is kept.
+    if (stored !== undefined && !this.keeps(stored.height)) stored = this.#ledger.certificateCovering(this.floor)
     if (stored === undefined || stored.height > this.#world.height) return undefined
     const certificate = decode(certificateSchema, stored.bytes)
     const block = this.block(stored.height)!
