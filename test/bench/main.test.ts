@@ -9,7 +9,7 @@ const MAIN = resolve(import.meta.dirname, '../../bench/main.ts')
 /** Runs the benchmark with its folders in `directory`; the runner's preloads stay out of it. */
 async function bench(directory: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const { NODE_OPTIONS: _preloads, ...env } = process.env
-  return promisify(execFile)(process.execPath, [MAIN, ...args], { env: { ...env, TMPDIR: directory }, timeout: 120_000 })
+  return promisify(execFile)(process.execPath, [MAIN, ...args], { env: { ...env, TMPDIR: directory }, timeout: 280_000 })
 }
 
 t.test('a wrong flag ends it before anything is started', async (t) => {

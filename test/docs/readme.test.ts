@@ -22,7 +22,7 @@ t.test('its code is docs/examples/first-consent.ts', async (t) => {
   t.ok(readme.includes(`\`\`\`ts\n${code.slice(code.indexOf('const [url'))}\`\`\``), 'the block is the file without its head')
 })
 
-t.test('that code runs on a network of one node and prints a verified receipt', { timeout: 60_000 }, async (t) => {
+t.test('that code runs on a network of one node and prints a verified receipt', { timeout: 290_000 }, async (t) => {
   const network = await startDevNetwork({ nodes: 1, directory: join(testDirectory(t), 'net') })
   t.teardown(network.stop)
   const { NODE_OPTIONS: _preloads, ...env } = process.env

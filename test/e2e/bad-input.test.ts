@@ -18,7 +18,7 @@ import { testDirectory } from '../helpers/directory.ts'
 
 const ED25519_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
 
-t.setTimeout(120_000)
+t.setTimeout(290_000)
 const processes = await startProcesses(testDirectory(t), 1)
 t.teardown(() => processes.stop())
 const { chain } = processes

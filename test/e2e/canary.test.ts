@@ -24,7 +24,7 @@ import { testDirectory } from '../helpers/directory.ts'
 
 const RECORDS = 50
 /** Takes 20 s on an idle machine; a busy one must not make it fail. */
-const TIMEOUT_MS = 280_000
+const TIMEOUT_MS = 290_000
 const YEAR_MS = 365 * 86_400_000
 const STAFF = { who: 'Dr Rosalind Quimby, Ward Seven of Lakeside', device: 'tablet of the night shift, QX-7781', reason: 'persistent discomfort after the fall' } as const
 const STAFF_NEEDLES = [...Object.values(STAFF), 'Rosalind', 'Quimby', 'QX-7781', 'discomfort']

@@ -25,7 +25,7 @@ function stele(args: readonly string[], options: { readonly input?: string; read
 const json = ({ out }: Outcome): Record<string, unknown> => JSON.parse(out) as Record<string, unknown>
 
 // Some twenty processes start here one after the other; a busy machine takes a second for each.
-t.setTimeout(180_000)
+t.setTimeout(290_000)
 const directory = testDirectory(t)
 
 t.test('three institutions make keys, compose genesis, and refuse to overwrite anything', async (t) => {
@@ -58,7 +58,7 @@ t.test('usage mistakes exit with 2 and say what is wrong; nothing secret is an o
   t.notMatch(help!.out, /--passphrase /)
 })
 
-t.test('a running network: status, a transaction from the shell, its receipt, and verification', { timeout: 150_000 }, async (t) => {
+t.test('a running network: status, a transaction from the shell, its receipt, and verification', { timeout: 290_000 }, async (t) => {
   const network = await startProcesses(join(directory, 'network'), 3)
   t.teardown(() => network.stop())
   const rpc = (i: number): string[] => ['--rpc', network.nodes[i]!.rpc]

@@ -19,7 +19,7 @@ const committed: string[] = []
 
 async function write(i: number, until: 'committed' | 'final' = 'committed'): Promise<void> {
   const { transaction } = enrolmentOf(processes.chain, processes.members[i]!)
-  const status = await callRpc(processes.nodes[i]!.rpc, 'tx_send', { transaction: toHex(transaction.bytes), wait: until, timeoutMs: 15_000 })
+  const status = await callRpc(processes.nodes[i]!.rpc, 'tx_send', { transaction: toHex(transaction.bytes), wait: until, timeoutMs: 60_000 })
   if (status.code !== 'OK' || (until === 'final' && !status.final)) throw new Error(`not ${until}: ${JSON.stringify(status)}`)
   committed.push(status.id)
 }

@@ -7,7 +7,7 @@ import { startChild } from '../../node/children.ts'
 import { startDevNetwork } from '../../node/dev-network.ts'
 import { generateBundles } from '../../interop/fhir/generator.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(290_000)
 
 const STELE = resolve(import.meta.dirname, '../../node/stele')
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 
-t.setTimeout(240_000)
+t.setTimeout(290_000)
 
 const ROOT = resolve(import.meta.dirname, '../..')
 

@@ -12,7 +12,7 @@ import type { Layer, TransactionStore } from '../../state/overlay.ts'
 import { createCluster, FAST, lead, until } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(290_000)
 const SICK = 2
 
 /** Another version of a contract, so to say: it writes other accounts. */
@@ -44,7 +44,7 @@ t.test('it is tried again once, then held: nothing is served, node_info and read
   await until(() => process.node !== first)
   const again = process.node
   // The newest attestations are told again to who connects: then it hears once more that the others certify what it refuses, and is held.
-  await until(() => process.node !== again && process.node.repairReason?.includes('BLOCK_CERTIFIED_ELSEWHERE') === true, 30_000)
+  await until(() => process.node !== again && process.node.repairReason?.includes('BLOCK_CERTIFIED_ELSEWHERE') === true)
   t.match(process.node.repairReason, new RegExp(`height 1, transaction ${transaction.key}, key 0201`))
   const answer = await fetch(`${metrics}/readyz`, { headers: { connection: 'close' } })
   t.equal(answer.status, 503)
@@ -75,7 +75,7 @@ t.test('it is tried again once, then held: nothing is served, node_info and read
   const mended = new NodeProcess(settings, silentLogger, (error) => { failures.push(error) })
   t.teardown(() => mended.stop())
   await mended.start()
-  await until(() => mended.node.parts.finality.finalHeight === 1, 30_000)
+  await until(() => mended.node.parts.finality.finalHeight === 1)
   t.equal(mended.heldFor, undefined, 'with the right program it goes on')
   await mended.stop()
 

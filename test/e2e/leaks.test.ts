@@ -34,7 +34,7 @@ import { testDirectory } from '../helpers/directory.ts'
 // Goal: nothing that a node tells or writes joins two pseudonyms of one person (ID2, T18), distinguishes what is hidden from what is not there (AC7, T12), or
 // holds a secret (K1). Method: a network of real processes; the same person at two institutions with one wallet, and others who do the same things as a control.
 
-t.setTimeout(280_000)
+t.setTimeout(290_000)
 
 const DAY_MS = 86_400_000
 const random = (): Uint8Array => new Uint8Array(randomBytes(32))

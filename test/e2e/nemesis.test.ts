@@ -9,7 +9,7 @@ import { testDirectory } from '../helpers/directory.ts'
 
 const MAIN = join(import.meta.dirname, '../nemesis/main.ts')
 
-t.setTimeout(240_000)
+t.setTimeout(290_000)
 
 t.test('eighteen seconds of faults', async (t) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, '--minutes', '0.3', '--seed', '400', '--json'], { encoding: 'utf8' })

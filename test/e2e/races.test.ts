@@ -19,7 +19,7 @@ const CUT_OFF = 1000
 /** Node 3 is the custodian's own. */
 const CUSTODIAN = 2
 
-t.setTimeout(200_000)
+t.setTimeout(290_000)
 const clinic = await Clinic.open(testDirectory(t), 3)
 t.teardown(() => clinic.cluster.stop())
 const { chain } = clinic

@@ -13,7 +13,7 @@ import { callRpc, eventually, startProcesses } from '../helpers/dev.ts'
 import { flipBit, recordsIn } from '../helpers/flip.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(290_000)
 const SICK = 2
 const processes = await startProcesses(testDirectory(t), 3)
 const sick = processes.nodes[SICK]!
@@ -25,7 +25,7 @@ t.teardown(async () => {
 
 async function write(i: number): Promise<number> {
   const { transaction } = enrolmentOf(processes.chain, processes.members[i]!)
-  const { code, height } = await callRpc(processes.nodes[i]!.rpc, 'tx_send', { transaction: toHex(transaction.bytes), wait: 'final', timeoutMs: 15_000 })
+  const { code, height } = await callRpc(processes.nodes[i]!.rpc, 'tx_send', { transaction: toHex(transaction.bytes), wait: 'final', timeoutMs: 60_000 })
   if (code !== 'OK' || height === null) throw new Error(`not final: ${code}`)
   return height
 }
@@ -70,9 +70,9 @@ t.test('a node with a damaged block stays up, says which height, serves nothing,
     await exit
   }
   startSick()
-  await eventually(readiness, (answer) => answer.text.includes('repair'), 60_000)
+  await eventually(readiness, (answer) => answer.text.includes('repair'))
   await Promise.all([processes.restart(0), processes.restart(1)])
-  await eventually(readiness, ({ status }) => status === 200, 60_000)
+  await eventually(readiness, ({ status }) => status === 200)
   const log = readFileSync(join(sick.folder, 'node.log'), 'utf8')
   t.match(log, /"height":3[^\n]*"msg":"ledger damaged"|"msg":"ledger damaged"[^\n]*"height":3/)
   t.match(log, /repaired from node [12]/)
@@ -85,12 +85,12 @@ t.test('damage met while running: nothing wrong is served, and the same process 
   // The newest blocks looked at are kept in memory, where no disk harms them; so others are looked at first.
   let newest = 0
   while (newest < 14) newest = await write(0)
-  await eventually(() => callRpc(sick.rpc, 'chain_block', { height: newest }), () => true, 60_000)
+  await eventually(() => callRpc(sick.rpc, 'chain_block', { height: newest }), () => true)
   for (let height = 4; height <= newest; height++) await callRpc(sick.rpc, 'chain_block', { height })
   await flipBlock(2)
   await t.rejects(callRpc(sick.rpc, 'chain_block', { height: 2 }))
-  await eventually(() => callRpc(sick.rpc, 'chain_block', { height: 2 }), (block) => block.summary.height === 2, 60_000)
-  await eventually(readiness, ({ status }) => status === 200, 60_000)
+  await eventually(() => callRpc(sick.rpc, 'chain_block', { height: 2 }), (block) => block.summary.height === 2)
+  await eventually(readiness, ({ status }) => status === 200)
   t.equal(child!.pid, pid)
   t.equal(child!.exitCode, null)
   await write(SICK)
@@ -106,7 +106,7 @@ t.test('SIGTERM ends a node in repair mode with exit code 0', async (t) => {
   await flipBlock(4)
   await Promise.all([processes.kill(0), processes.kill(1)])
   const started = startSick()
-  await eventually(readiness, (answer) => answer.text.includes('repair'), 60_000)
+  await eventually(readiness, (answer) => answer.text.includes('repair'))
   const exit = gone(started)
   started.kill('SIGTERM')
   t.equal(await exit, 0)

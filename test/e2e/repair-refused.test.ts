@@ -13,7 +13,7 @@ import { createCluster, until } from '../helpers/cluster.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(290_000)
 const SICK = 2
 const log = keepingLogger()
 

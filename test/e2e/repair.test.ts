@@ -13,7 +13,7 @@ import type { StoredRecord } from '../helpers/flip.ts'
 import { keepingLogger } from '../helpers/log-lines.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(290_000)
 const SICK = 3
 const BLOCKS = 12
 const log = keepingLogger()

@@ -15,7 +15,7 @@ import { readStoredState } from '../helpers/offline.ts'
 const NODES = 4
 const LATE = 3
 
-t.setTimeout(180_000)
+t.setTimeout(290_000)
 
 /** Four clients that send enrolments to the first three nodes, one after the other. */
 function startLoad(processes: ProcessCluster): { readonly acknowledged: () => number; stop(): Promise<void> } {
@@ -46,16 +46,16 @@ t.test('a late node joins by snapshot under load', async (t) => {
   appendFileSync(join(processes.nodes[LATE]!.folder, 'config.yaml'), '\nsnapshots:\n  joinBehindBlocks: 10\n')
   const load = startLoad(processes)
   const heightOf = async (i: number): Promise<number> => (await callRpc(processes.nodes[i]!.rpc, 'cluster_status')).height
-  await eventually(() => heightOf(0), (height) => height >= 65, 60_000)
+  await eventually(() => heightOf(0), (height) => height >= 65)
 
   await processes.restart(LATE)
-  await eventually(() => callRpc(processes.nodes[LATE]!.rpc, 'cluster_status'), ({ height }) => height > 0, 60_000)
+  await eventually(() => callRpc(processes.nodes[LATE]!.rpc, 'cluster_status'), ({ height }) => height > 0)
   await processes.kill(LATE)
   await processes.restart(LATE)
-  await eventually(() => callRpc(processes.nodes[LATE]!.rpc, 'cluster_status'), ({ nodes }) => nodes.every(({ lag }) => lag !== null && lag < 20), 60_000)
+  await eventually(() => callRpc(processes.nodes[LATE]!.rpc, 'cluster_status'), ({ nodes }) => nodes.every(({ lag }) => lag !== null && lag < 20))
   await load.stop()
   t.ok(load.acknowledged() > 100, `${load.acknowledged()} transactions acknowledged`)
-  await eventually(() => callRpc(processes.nodes[0]!.rpc, 'cluster_status'), ({ nodes, height, finalHeight }) => nodes.every(({ lag }) => lag === 0) && height === finalHeight, 30_000)
+  await eventually(() => callRpc(processes.nodes[0]!.rpc, 'cluster_status'), ({ nodes, height, finalHeight }) => nodes.every(({ lag }) => lag === 0) && height === finalHeight)
   const first = await callRpc(processes.nodes[LATE]!.rpc, 'chain_block', { height: 1 }).then(() => 'served', ({ code }: { code: string }) => code)
   t.equal(first, 'BLOCK_PRUNED', 'it does not have the first block, and says so')
   await processes.stop()

@@ -10,7 +10,7 @@ import { readKeys } from '../../node/keys.ts'
 import { createCluster, lead, until } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(290_000)
 const LIAR = 1
 const VICTIM = 3
 

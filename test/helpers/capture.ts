@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net'
 
 /** Packets that the kernel may hold for a tcpdump that is late, in KiB: the nodes under test write tens of megabytes in bursts. */
 const RING_KIB = 64 * 1024
-const START_MS = 10_000
-const DRAIN_MS = 20_000
+const START_MS = 60_000
+const DRAIN_MS = 90_000
 
 /** One direction of one TCP connection, its payloads joined in the order of their sequence numbers, each byte once. */
 export interface Flow { readonly from: number; readonly to: number; readonly bytes: Buffer }

@@ -119,7 +119,7 @@ export class Clinic {
 
   /** What the custodian at node `i` is told when it wants to hand out the key. */
   async release(request: Transaction, i = 0): Promise<string> {
-    return (await this.releases[i]!.check(request.id, systemRandom.bytes(32), AbortSignal.timeout(10_000))).code
+    return (await this.releases[i]!.check(request.id, systemRandom.bytes(32), AbortSignal.timeout(90_000))).code
   }
 }
 

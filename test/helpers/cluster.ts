@@ -107,8 +107,8 @@ export async function lead(cluster: TestCluster, i: number): Promise<SteleNode> 
   }
 }
 
-/** Resolves once `holds` does; checked often, because what is awaited happens in other parts of this process. */
-export async function until(holds: () => boolean, timeoutMs = 15_000): Promise<void> {
+/** Resolves once `holds` does; checked often, because what is awaited happens in other parts of this process. The limit only ends a hang. */
+export async function until(holds: () => boolean, timeoutMs = 90_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!holds()) {
     if (performance.now() > deadline) throw new Error('waited in vain')

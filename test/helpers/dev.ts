@@ -20,7 +20,7 @@ import type { Party } from './calls.ts'
 interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus; node_info: NodeInfo; identity_account: Account; consent_list: { readonly items: readonly Consent[] } }
 
 /** Calls one method over HTTP. A JSON-RPC error becomes a SteleError with its code; an unreachable node throws what `fetch` throws. */
-export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 20_000): Promise<Results[M]> {
+export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 90_000): Promise<Results[M]> {
   const response = await fetch(`${url}/rpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }), signal: AbortSignal.timeout(timeoutMs) })
   const { result, error } = (await response.json()) as { result?: Results[M]; error?: { message: string; data: { code: string; retryable: boolean; details: readonly unknown[] } } }
   if (error !== undefined) throw new SteleError({ code: error.data.code, message: error.message, details: { method, details: error.data.details }, retryable: error.data.retryable })
@@ -72,8 +72,8 @@ export async function startProcesses(directory: string, count: number, parameter
   }
 }
 
-/** Asks until the answer satisfies; errors while asking count as "not yet". Throws with the last answer after `timeoutMs`. */
-export async function eventually<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean, timeoutMs = 15_000): Promise<T> {
+/** Asks until the answer satisfies; errors while asking count as "not yet". Throws with the last answer after `timeoutMs`, which only ends a hang. */
+export async function eventually<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean, timeoutMs = 90_000): Promise<T> {
   const deadline = performance.now() + timeoutMs
   let last: unknown
   for (;;) {

@@ -17,7 +17,7 @@ import type { Party } from '../helpers/calls.ts'
 import { Clinic } from '../helpers/clinic.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(290_000)
 
 t.test('what is remembered is bounded for all and for each account, and ends', (t) => {
   const by = { account: systemRandom.bytes(32), signer: createSigner(systemRandom.bytes(32)) }

@@ -67,7 +67,7 @@ t.test('the quorum is told in one sentence, and no leader is no success', async 
 t.test('a node that is down is told soon, with its URL', async (t) => {
   const startedMs = performance.now()
   await t.rejects(connect('http://127.0.0.1:1').call('node_info', {}), { code: 'CLIENT_UNREACHABLE', message: /http:\/\/127\.0\.0\.1:1/ })
-  t.ok(performance.now() - startedMs < 5_000)
+  t.ok(performance.now() - startedMs < 60_000, 'after a few tries, not when a call would time out')
 })
 
 t.test('every error code of the commands has a next step', async (t) => {

@@ -165,7 +165,7 @@ async function trial(network: Network, base: readonly CrashFileSystem[], cut: Po
   return witness
 }
 
-t.setTimeout(200_000)
+t.setTimeout(290_000)
 
 t.test('one node survives a power cut before every write and every sync of two blocks', async (t) => {
   const network = await Network.create(testDirectory(t), 1)

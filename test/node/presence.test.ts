@@ -49,10 +49,22 @@ t.test('a node whose data were wiped has no vote under its old number: two of th
   const [kept, wiped] = [0, 1, 2].filter((i) => cluster.nodes[i] !== leader) as [number, number]
   const number = wiped + 1
   await until(() => cluster.nodes[wiped]!.parts.driver.status.committedIndex === leader.parts.driver.status.committedIndex)
-  // What it says about itself reaches the others within a second.
-  await until(() => [leader, cluster.nodes[kept]!].every((node) => { node.parts.presence.tell(); return node.parts.presence.refused(number) === undefined }))
-  cluster.nodes[wiped]!.parts.presence.tell()
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  // It is wiped when the others have heard how far it had committed.
+  const { presence, driver } = cluster.nodes[wiped]!.parts
+  const heardOf = [leader, cluster.nodes[kept]!].map(({ parts }) => {
+    const heard = parts.presence.heard.bind(parts.presence)
+    let committed = 0
+    parts.presence.heard = (node, now) => {
+      heard(node, now)
+      if (node === number) committed = Math.max(committed, now.committed)
+    }
+    return () => committed
+  })
+  await until(() => {
+    presence.tell()
+    return heardOf.every((committed) => committed() >= driver.status.committedIndex)
+  })
+  t.same([leader, cluster.nodes[kept]!].map((node) => node.parts.presence.refused(number)), [undefined, undefined])
   await cluster.stopNode(wiped)
   rmSync(join(cluster.files.members[wiped]!.folder, 'data'), { recursive: true })
   await cluster.startNode(wiped)

@@ -13,7 +13,7 @@ import { Clinic } from '../helpers/clinic.ts'
 import { until } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(290_000)
 
 const PAGE = { atHeight: null, after: null, limit: 10, order: 'oldest' } as const
 const noDetails = { office: { get: () => Promise.reject(new SteleError({ code: 'VAULT_NOT_FOUND', message: 'no details were delivered' })) } } as unknown as VaultService
