@@ -33,7 +33,8 @@ export const configSchema = Type.Object({
     port: port('RPC port; 0 takes any free one', 8545),
     allowInsecure: Type.Boolean({ default: false, description: 'permit plain HTTP beyond loopback (only behind a proxy that does TLS)' }),
     specificationExamples: Type.Boolean({ default: false, description: 'serve the methods that the examples of the JSON-RPC specification call, to check conformance on a running node' }),
-    requestsPerMinute: Type.Integer({ minimum: 1, maximum: 100_000_000, default: 1_200_000, description: 'RPC requests per minute and caller; too small refuses bursts, too large lets one caller crowd out others' }),
+    requestsPerMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'RPC requests per minute and caller (address, and account of signed calls); 1,200,000 on loopback and 60,000 beyond it unless told. Behind a proxy all callers share its address: raise it there, and limit in the proxy. Too small refuses bursts, too large lets one caller crowd out others' })),
+    connectionsPerAddress: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_048, description: 'open RPC connections of one address, of 2,048 in all; 2,048 on loopback and 256 beyond it unless told. Too small refuses a proxy, too large lets one caller take all places' })),
   }, { ...closed, default: {} }),
   admin: Type.Object({
     host: Type.String({ default: '127.0.0.1', description: 'address of health and metrics' }),

@@ -1,4 +1,5 @@
 import type { RpcPorts } from '../rpc/ports.ts'
+import { ratesOf } from '../rpc/options.ts'
 import { RpcServer } from '../rpc/server.ts'
 import { HealthServer } from '../rpc/health.ts'
 import { PrometheusRegister } from '../rpc/metrics-register.ts'
@@ -86,10 +87,11 @@ export class NodeProcess {
   /** Opens the listener; it answers from `served` once there is something. */
   async #listen(served: () => RpcPorts | undefined): Promise<string> {
     const { config } = this.#settings
-    const perSecond = Math.ceil(config.rpc.requestsPerMinute / 60)
+    const { requestsPerMinute, connectionsPerAddress } = config.rpc
+    const perSecond = requestsPerMinute === undefined ? undefined : Math.ceil(requestsPerMinute / 60)
     const rpc = new RpcServer({
-      host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, requestsPerSecond: perSecond, specificationExamples: config.rpc.specificationExamples,
-      rates: { read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond },
+      host: config.rpc.host, port: config.rpc.port, allowInsecure: config.rpc.allowInsecure, specificationExamples: config.rpc.specificationExamples,
+      ...(perSecond === undefined ? {} : { requestsPerSecond: perSecond, rates: ratesOf(perSecond) }), ...(connectionsPerAddress === undefined ? {} : { connectionsPerAddressMax: connectionsPerAddress }),
     }, { ports: lateBoundPorts(served, () => this.#node, this.#settings), logger: this.#logger, metrics: this.#register, clock: systemClock, version: STELE_VERSION })
     this.#rpc = rpc
     return rpc.start()

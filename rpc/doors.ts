@@ -21,10 +21,12 @@ function hostName(header: string): string {
 
 /**
  * Checks who may knock: the host name that was asked for (DNS rebinding), the web origin, the client's certificate.
- * Returns the origin to be named in CORS headers, if any. Throws RPC_HOST_REFUSED, RPC_ORIGIN_REFUSED or RPC_CLIENT_CERTIFICATE_REQUIRED.
+ * Returns the origin to be named in CORS headers, if any. Throws RPC_HEADERS_INVALID, RPC_HOST_REFUSED, RPC_ORIGIN_REFUSED or RPC_CLIENT_CERTIFICATE_REQUIRED.
  */
 export function checkDoor(options: RpcOptions, request: FastifyRequest): string | undefined {
   const { headers } = request
+  // RFC 9112 §3.2: a request of HTTP/1.1 without Host is malformed.
+  if (headers.host === undefined && request.raw.httpVersion === '1.1') throw rpcError('RPC_HEADERS_INVALID', 'the header host is missing')
   const host = headers.host ?? ''
   const known = options.allowedHosts.length > 0 || isLoopback(options.host)
   const name = hostName(host)

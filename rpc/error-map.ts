@@ -17,15 +17,16 @@ const FIXED_MESSAGES: Partial<Record<Group, string>> = {
 /** HTTP status when the whole call fails for a reason of transport; everything else answers 200. */
 const HTTP_STATUS: Readonly<Record<string, number>> = {
   RPC_BODY_TOO_LARGE: 413, RPC_MEDIA_TYPE_UNSUPPORTED: 415, RPC_VERB_NOT_ALLOWED: 405, RPC_ROUTE_UNKNOWN: 404, RPC_HEADERS_INVALID: 400,
+  RPC_HEADERS_TOO_LARGE: 431, RPC_REQUEST_SLOW: 408, RPC_CONNECTION_LIMIT: 429,
   RPC_HOST_REFUSED: 403, RPC_ORIGIN_REFUSED: 403, RPC_RATE_LIMITED: 429, RPC_OVERLOADED: 503, RPC_STOPPING: 503, RPC_CLIENT_CERTIFICATE_REQUIRED: 401,
 }
 
 const CODES: Readonly<Record<string, Group>> = {
   RPC_PARSE_ERROR: 'parse', RPC_INVALID_REQUEST: 'request', RPC_METHOD_UNKNOWN: 'method', RPC_PARAMS_INVALID: 'params', RPC_INTERNAL: 'internal',
   RPC_BATCH_TOO_LARGE: 'request', RPC_BODY_TOO_LARGE: 'request', RPC_MEDIA_TYPE_UNSUPPORTED: 'request', RPC_VERB_NOT_ALLOWED: 'request',
-  RPC_ROUTE_UNKNOWN: 'request', RPC_HEADERS_INVALID: 'request', RPC_CURSOR_INVALID: 'params', RPC_CHUNK_INVALID: 'params',
-  RPC_RESPONSE_TOO_LARGE: 'rejected', RPC_RATE_LIMITED: 'limit', RPC_SUBSCRIPTION_LIMIT: 'limit', RPC_SUBSCRIPTION_LAGGED: 'limit',
-  RPC_TIMED_OUT: 'unavailable', RPC_UNAVAILABLE: 'unavailable', RPC_OVERLOADED: 'unavailable', RPC_STOPPING: 'unavailable',
+  RPC_ROUTE_UNKNOWN: 'request', RPC_HEADERS_INVALID: 'request', RPC_HEADERS_TOO_LARGE: 'request', RPC_CURSOR_INVALID: 'params', RPC_CHUNK_INVALID: 'params',
+  RPC_RESPONSE_TOO_LARGE: 'rejected', RPC_RATE_LIMITED: 'limit', RPC_CONNECTION_LIMIT: 'limit', RPC_SUBSCRIPTION_LIMIT: 'limit', RPC_SUBSCRIPTION_LAGGED: 'limit',
+  RPC_TIMED_OUT: 'unavailable', RPC_REQUEST_SLOW: 'unavailable', RPC_UNAVAILABLE: 'unavailable', RPC_OVERLOADED: 'unavailable', RPC_STOPPING: 'unavailable',
   RPC_NOT_FOUND: 'notFound', RPC_SUBSCRIPTION_UNKNOWN: 'notFound', RPC_METHOD_NOT_ENABLED: 'notEnabled',
   RPC_UNAUTHENTICATED: 'unauthenticated', RPC_CLIENT_CERTIFICATE_REQUIRED: 'unauthenticated',
   RPC_FORBIDDEN: 'forbidden', RPC_HOST_REFUSED: 'forbidden', RPC_ORIGIN_REFUSED: 'forbidden',

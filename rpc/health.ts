@@ -35,7 +35,7 @@ export class HealthServer {
     this.#logger = logger
     if (!isLoopback(this.#options.host) && !this.#options.allowInsecure) throw rpcError('RPC_BIND_REFUSED', 'the host of the health listener is not loopback', { details: { host: this.#options.host } })
     const show = createLedgerMetrics(register, build)
-    this.#app = Fastify({ logger: false, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 1024 })
+    this.#app = Fastify({ logger: false, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 1024, http: { connectionsCheckingInterval: 1_000, headersTimeout: 10_000 } })
     this.#app.get('/livez', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'))
     const ready = (request: { readonly query: unknown }, reply: FastifyReply): FastifyReply => answer(reply, readinessChecks(readings.read(), this.#options), request.query)
     this.#app.get('/readyz', ready)

@@ -1,4 +1,5 @@
 import type { SteleError } from '../primitives/error.ts'
+import { WrittenResult } from './registry.ts'
 import type { BoundMethod } from './registry.ts'
 import type { Invoker } from './invoke.ts'
 import { toErrorObject } from './error-map.ts'
@@ -109,7 +110,7 @@ export class JsonRpcDispatcher {
     try {
       const result = await this.#invoker.invoke(this.#methods.get(name), name, params, scope)
       if (!hasId) return undefined
-      const answer = JSON.stringify({ jsonrpc: '2.0', id, result: result ?? null })
+      const answer = result instanceof WrittenResult ? `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result.json}}` : JSON.stringify({ jsonrpc: '2.0', id, result: result ?? null })
       if (answer.length > this.#options.responseBytesMax) return this.#tooLarge(request, source, scope)
       if (this.#hold(answer.length, scope)) return answer
       return failure(id ?? null, toErrorObject(rpcError('RPC_OVERLOADED', 'too many answers wait for their readers', { details: { retryAfterMs: 1_000 } }), scope.traceId))

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { TObject } from 'typebox'
 import { numberOf } from './error-map.ts'
 import { RPC_ERRORS } from './errors.ts'
-import type { AnyMethod, BoundMethod } from './registry.ts'
+import type { AnyMethod, BoundMethod, WrittenResult } from './registry.ts'
 import { Compile } from 'typebox/compile'
 
 export const OPENRPC_VERSION = '1.3.2'
@@ -48,8 +48,8 @@ function errorGroups(codes: readonly string[]) {
   return [...groups].map(([code, names]) => ({ code, message: names.map((name) => RPC_ERRORS[name as keyof typeof RPC_ERRORS] ?? name).join(' '), data: { codes: names } }))
 }
 
-/** `rpc.discover`, answered from a document made once. */
-export function discoverMethod(document: object): BoundMethod {
+/** `rpc.discover`, answered with a document that was made and written once. */
+export function discoverMethod(document: WrittenResult): BoundMethod {
   return {
     name: DISCOVER, access: 'public', rateClass: 'heavy', timeoutMs: undefined, rest: undefined, positions: [], required: new Set(), meanings: new Map(),
     validator: Compile(Type.Object({}, { additionalProperties: false })), handle: () => document,

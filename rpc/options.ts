@@ -30,10 +30,12 @@ export const rpcOptions = Type.Object({
   answerBytesMax: positive('bytes of answers that were made and not yet taken, on the whole listener, then `RPC_OVERLOADED`; too small refuses large answers, too large lets callers that do not read fill memory', 128 * 1024 * 1024),
   chunksOpenMax: positive('vault chunks on their way in or out at once, 1 MiB of memory each, then 503', 64),
   connectionsMax: positive('open connections', 2_048),
+  connectionsPerAddressMax: positive('open connections of one address; too small refuses a proxy, too large lets one caller take all places (256 beyond loopback)', 2_048),
+  headersTimeoutMs: positive('time to receive the headers of a request, and to begin the first one; too large invites slow senders', 10_000),
   requestTimeoutMs: positive('time to receive one request; too large invites slow senders', 30_000),
   keepAliveMs: positive('idle time before a kept connection is closed', 60_000),
   requestsPerSecond: rate('HTTP requests per address', 20_000),
-  rates: Type.Object({ read: rate('reads', 20_000), write: rate('writes', 20_000), heavy: rate('heavy calls', 500), bulk: rate('chunks', 1_000) }, { additionalProperties: false, default: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 } }),
+  rates: Type.Object({ read: rate('reads', 20_000), write: rate('writes', 20_000), heavy: rate('heavy calls', 2_000), bulk: rate('chunks', 20_000) }, { additionalProperties: false, default: { read: 20_000, write: 20_000, heavy: 2_000, bulk: 20_000 } }),
   socketsMax: positive('open WebSockets', 512),
   subscriptionsPerSocket: positive('subscriptions on one WebSocket', 32),
   socketQueueBytesMax: positive('bytes waiting for one WebSocket; a full queue holds the feed back', 1024 * 1024),
@@ -56,10 +58,24 @@ export type HealthOptions = Static<typeof healthOptions>
 
 export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   host: '127.0.0.1', port: 8545, allowInsecure: false, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 1024 * 1024, batchMax: 100, batchConcurrency: 8,
-  callTimeoutMs: 10_000, openCallsMax: 10_000, answerBytesMax: 128 * 1024 * 1024, chunksOpenMax: 64, connectionsMax: 2_048, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
-  rates: { read: 20_000, write: 20_000, heavy: 500, bulk: 1_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 1024 * 1024,
+  callTimeoutMs: 10_000, openCallsMax: 10_000, answerBytesMax: 128 * 1024 * 1024, chunksOpenMax: 64, connectionsMax: 2_048, connectionsPerAddressMax: 2_048, headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
+  rates: { read: 20_000, write: 20_000, heavy: 2_000, bulk: 20_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 1024 * 1024,
   socketLagMs: 5_000, pingMs: 30_000, specificationExamples: false,
 }
+/**
+ * Limits per caller beyond loopback, where callers are strangers: a node serves about 20,000 calls a second, and one address shall not take them all.
+ * Behind a proxy all callers share its address, so an operator raises them there.
+ */
+const BEYOND_LOOPBACK = { requestsPerSecond: 1_000, connectionsPerAddressMax: 256 } as const
+
+/** Rates of all classes where one caller may send `perSecond` requests: heavy calls cost about ten times as much. */
+export const ratesOf = (perSecond: number): RpcOptions['rates'] => ({ read: perSecond, write: perSecond, heavy: Math.ceil(perSecond / 10), bulk: perSecond })
+
+/** The defaults for a listener at this host. */
+export function defaultsFor(host: string): RpcOptions {
+  return isLoopback(host) ? DEFAULT_RPC_OPTIONS : { ...DEFAULT_RPC_OPTIONS, ...BEYOND_LOOPBACK, rates: ratesOf(BEYOND_LOOPBACK.requestsPerSecond) }
+}
+
 export const DEFAULT_HEALTH_OPTIONS: HealthOptions = { host: '127.0.0.1', port: 8546, allowInsecure: false, lagMax: 100, finalityLagMsMax: 30_000, freeBytesMin: 256 * 1024 * 1024 }
 
 /** True of addresses that only this machine can reach. */

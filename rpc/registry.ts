@@ -14,6 +14,15 @@ export interface SubscriptionHost {
   unsubscribe(id: string): boolean
 }
 
+/** A result that was written as JSON once, for answers that are always the same. */
+export class WrittenResult {
+  readonly json: string
+
+  constructor(value: unknown) {
+    this.json = JSON.stringify(value)
+  }
+}
+
 /** What a handler may know about the call it answers. */
 export interface CallContext {
   readonly remote: string

@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer'
+import type { Socket } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import type { Clock, Logger, MetricsRegister } from '../primitives/ports.ts'
+import { ConnectionGuard } from './connection-guard.ts'
 import { renderPage } from './docs.ts'
 import { checkDoor, traceIdOf } from './doors.ts'
 import { isPublicError } from './error-map.ts'
@@ -12,13 +14,14 @@ import { JsonRpcDispatcher } from './json-rpc.ts'
 import { methodList } from './methods/index.ts'
 import { specificationMethods } from './methods/specification.ts'
 import { createRpcMetrics } from './metrics.ts'
+import type { RpcMetrics } from './metrics.ts'
 import { discoverMethod, openRpcDocument } from './open-rpc.ts'
-import { ANSWER_SMALL_BYTES, DEFAULT_RPC_OPTIONS, RESPONSE_BYTES_MAX, isLoopback } from './options.ts'
+import { ANSWER_SMALL_BYTES, DEFAULT_RPC_OPTIONS, RESPONSE_BYTES_MAX, defaultsFor, isLoopback } from './options.ts'
 import type { RpcOptions } from './options.ts'
 import type { RpcPorts } from './ports.ts'
 import { RateLimiter } from './rate-limit.ts'
 import { rpcError } from './refuse.ts'
-import { bindMethods } from './registry.ts'
+import { bindMethods, WrittenResult } from './registry.ts'
 import { RequestScope } from './scope.ts'
 import { SocketHub } from './stream.ts'
 import { fromFastify, sendTransportError } from './transport-errors.ts'
@@ -46,6 +49,7 @@ export class RpcServer {
   readonly #logger: Logger
   readonly #dispatcher: JsonRpcDispatcher
   readonly #hub: SocketHub
+  readonly #metrics: RpcMetrics
   readonly #app: FastifyInstance
   readonly #scopes = new Set<RequestScope>()
   #stopping = false
@@ -54,19 +58,22 @@ export class RpcServer {
 
   /** Throws `RPC_BIND_REFUSED` when the options would open the node beyond this machine unprotected, and `RPC_TLS_INVALID`. */
   constructor(options: Partial<RpcOptions>, { ports, logger, metrics, clock, version }: RpcCollaborators) {
-    this.#options = { ...DEFAULT_RPC_OPTIONS, ...options }
+    this.#options = { ...defaultsFor(options.host ?? DEFAULT_RPC_OPTIONS.host), ...options }
     this.#logger = logger
     const { host, tls, allowInsecure } = this.#options
     if (!isLoopback(host) && tls === undefined && !allowInsecure) throw rpcError('RPC_BIND_REFUSED', 'the host is not loopback and the listener is not protected', { details: { host } })
     const definitions = this.#options.specificationExamples ? [...methodList, ...specificationMethods] : methodList
-    const document = openRpcDocument(definitions, version)
+    const document = new WrittenResult(openRpcDocument(definitions, version))
+    const page = renderPage(definitions, version)
     const methods = new Map([...bindMethods(definitions, ports), ['rpc.discover', discoverMethod(document)] as const])
-    const rpcMetrics = createRpcMetrics(metrics)
+    const rpcMetrics = this.#metrics = createRpcMetrics(metrics)
     const limiter = new RateLimiter(this.#options.rates, { clock })
     const invoker = new Invoker(this.#options, { verifier: ports.requests, limiter, metrics: rpcMetrics, logger, clock })
     this.#dispatcher = new JsonRpcDispatcher({ ...this.#options, responseBytesMax: RESPONSE_BYTES_MAX }, { methods, invoker })
     this.#hub = new SocketHub(this.#options, { dispatcher: this.#dispatcher, events: ports.events, metrics: rpcMetrics, logger })
-    this.#app = createApp(this.#options)
+    const guard = new ConnectionGuard(this.#options, { metrics: rpcMetrics })
+    this.#app = createApp(this.#options, guard)
+    guard.watch(this.#app.server)
     this.#addHooks()
     // Routes wait for the plugins: a limit that is registered later than a route does not cover it.
     void this.#app.register(rateLimit, {
@@ -78,8 +85,8 @@ export class RpcServer {
     void this.#app.register(async (app) => {
       await this.#hub.register(app)
       app.post('/rpc', { onRequest: requireJson }, (request, reply) => this.#answer(request, reply))
-      app.get('/', (_request, reply) => reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(renderPage(definitions, version)))
-      app.get('/openrpc.json', (_request, reply) => reply.header('content-type', JSON_REPLY).send(JSON.stringify(document)))
+      app.get('/', (_request, reply) => reply.header('content-type', 'text/html; charset=utf-8').header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'").send(page))
+      app.get('/openrpc.json', (_request, reply) => reply.header('content-type', JSON_REPLY).send(document.json))
       app.route({ method: ['GET', 'PUT', 'PATCH', 'DELETE'], url: '/rpc', onRequest: refuseVerb, handler: refuseVerb })
       addVaultRoutes(app, this.#options, { ports, limiter, logger })
     })
@@ -153,6 +160,8 @@ export class RpcServer {
 
   #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const scope = new RequestScope(request.ip, traceIdOf(request))
+    // A request whose connection failed under it was counted there, or its sender went away.
+    if (request.raw.errored === null) this.#metrics.refused(isPublicError(error) ? error.code : 'RPC_INTERNAL')
     if (!isPublicError(error)) this.#logger.error({ event: 'rpc-request', traceId: scope.traceId, error }, 'request failed inside the node')
     return sendTransportError(reply, error, scope.traceId)
   }
@@ -182,16 +191,22 @@ export class RpcServer {
   }
 }
 
-function createApp(options: RpcOptions): FastifyInstance {
+/** How often Node looks for requests that take too long, in ms, at the least. */
+const SLOW_CHECK_MS = 1_000
+
+function createApp(options: RpcOptions, guard: ConnectionGuard): FastifyInstance {
+  const http = { connectionsCheckingInterval: Math.min(SLOW_CHECK_MS, options.headersTimeoutMs), headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs), requestTimeout: options.requestTimeoutMs, requireHostHeader: false } as const
   const settings = {
     logger: false, bodyLimit: options.bodyBytesMax, requestTimeout: options.requestTimeoutMs, keepAliveTimeout: options.keepAliveMs, trustProxy: false,
     forceCloseConnections: 'idle', return503OnClosing: false, routerOptions: { maxParamLength: 128, caseSensitive: true },
     frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => { sendTransportError(reply, fromFastify(error, options.bodyBytesMax), '0'.repeat(32)) },
+    clientErrorHandler: (error: Error, socket: Socket) => guard.refuse(error, socket),
   } as const
   try {
-    const app = options.tls === undefined ? Fastify(settings) : (Fastify({
+    const app = options.tls === undefined ? Fastify({ ...settings, http }) : (Fastify({
       ...settings,
       https: {
+        ...http, handshakeTimeout: options.headersTimeoutMs,
         key: options.tls.key, cert: options.tls.certificate, minVersion: 'TLSv1.3',
         // Without a certificate the request is refused with a JSON-RPC error rather than a TLS alert that says nothing.
         ...(options.tls.clientAuthority === undefined ? {} : { ca: options.tls.clientAuthority, requestCert: true, rejectUnauthorized: false }),

@@ -36,6 +36,8 @@ export const ALERTS: Readonly<Record<string, string>> = {
   stele_vault_copies_total: 'outcome other than success keeps growing: warn. New records find too few members.',
   stele_mailbox_deliveries_waiting: 'above 0 for 10 min: warn. A member does not take its mail.',
   stele_rpc_requests_total: 'code `RPC_INTERNAL` grows: report with the trace id in the log. code `RPC_RATE_LIMITED` grows: a caller is too busy.',
+  stele_rpc_refusals_total: 'code `RPC_REQUEST_SLOW` or `RPC_CONNECTION_LIMIT` grows: somebody holds connections, see the access log of the proxy.',
+  stele_rpc_connections: 'above 1,500 of 2,048: warn. Find who holds them.',
   stele_rpc_request_duration_seconds: '99th percentile above 1 s for 5 min: warn.',
   stele_rpc_subscribers_lagged_total: 'grows: a subscriber reads too slowly.',
 }

@@ -7,7 +7,7 @@ const CODE_LITERAL = /'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)'/g
 /** A code may be matched by its beginning. */
 const PREFIX_MATCH = /startsWith\('[A-Z0-9_]+'\)/g
 /** Names with the form of a code that are none of ours: libraries' codes, variables of the environment. */
-const FOREIGN = /^(?:FST_ERR|LEVEL|ERR|UV|STELE|NODE_OPTIONS|NO_COLOR|FORCE_COLOR|SQLITE)(?:_|$)/
+const FOREIGN = /^(?:FST_ERR|LEVEL|ERR|HPE|UV|STELE|NODE_OPTIONS|NO_COLOR|FORCE_COLOR|SQLITE)(?:_|$)/
 /** Codes that are explained and kept, although nothing throws them; each with its reason. */
 const NOT_THROWN: Readonly<Record<string, string>> = {}
 
