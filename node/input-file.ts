@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import { errorCode } from '../primitives/error.ts'
 
-/** Bytes of a file, or of standard input for `-`. More than `bytesMax`: undefined with the reason, as for a file that cannot be read. */
+/** Bytes of a file, or of standard input for `-`; no more than `bytesMax` and one piece are read, whatever its size. When they are more, or cannot be read: the rule that was broken. */
 export async function readInput(path: string, bytesMax: number): Promise<{ readonly bytes: Uint8Array } | { readonly rule: string; readonly cause?: unknown }> {
   try {
-    const bytes = path === '-' ? await readStandardInput(bytesMax) : new Uint8Array(await readFile(path))
+    const bytes = await readUpTo(path === '-' ? process.stdin : createReadStream(path), bytesMax)
     if (bytes.length === 0) return { rule: 'must not be empty' }
     return bytes.length > bytesMax ? { rule: `must have at most ${bytesMax} bytes` } : { bytes }
   } catch (cause) {
@@ -14,10 +14,10 @@ export async function readInput(path: string, bytesMax: number): Promise<{ reado
   }
 }
 
-async function readStandardInput(bytesMax: number): Promise<Uint8Array> {
+async function readUpTo(source: AsyncIterable<Buffer>, bytesMax: number): Promise<Uint8Array> {
   const parts: Buffer[] = []
   let length = 0
-  for await (const part of process.stdin as AsyncIterable<Buffer>) {
+  for await (const part of source) {
     parts.push(part)
     if ((length += part.length) > bytesMax) break
   }

@@ -74,6 +74,12 @@ export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array):
   return { id, key: toHex(id), body: { ...body, chain }, bodyBytes: envelope.body, signatures: envelope.signatures, bytes: envelopeBytes }
 }
 
+/** Reads a signed transaction of any chain, as a tool that does not know the chain must: what a file holds, before it is sent. Throws as `decodeTransaction`. */
+export function inspectTransaction(envelopeBytes: Uint8Array): Transaction {
+  const { body } = decode(transactionEnvelope, envelopeBytes, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax })
+  return decodeTransaction(envelopeBytes, decode(transactionBody, body, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax }).chain)
+}
+
 /** The signatures of a decoded transaction, for a batch verifier. */
 export function signatureItems(transaction: Transaction): SignatureItem[] {
   const message = signingBytes(transaction.body.chain, transaction.bodyBytes)

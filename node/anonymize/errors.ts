@@ -1,6 +1,7 @@
 /** Codes of the tools for tables: what each means and what to do next. */
 export const STEWARD_ERRORS = {
   TABLE_UNREADABLE: 'A file cannot be read or written; details name the path and the reason (ENOENT: there is none of that name; EACCES: not for this user). Correct the path or the rights.',
+  TABLE_EMPTY: 'The file has no line: details name it. Was it written to the end, and is it the file you meant? A table has a header and at least one row.',
   TABLE_HEADER: 'The first line names the columns and one of the names is empty, there twice, or was asked for and is not there; details name column and rule. A file without a header takes --columns NAME,NAME,….',
   DEFINITION_INVALID: 'A definition or mapping is no YAML or JSON of the expected form; details name file, member and rule.',
   TABLE_CHANGED: 'The original was changed while it was worked on; the release was not written. Run it again when nobody writes to the file.',

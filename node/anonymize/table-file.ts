@@ -25,7 +25,7 @@ const CHUNK_BYTES = 256 * 1024
 
 /**
  * Reads a CSV file, or standard input for `-`, row by row in bounded memory. Returns the dialect it found and the SHA-256 of the bytes, in hex.
- * Throws `CSV_*` naming line and column, `TABLE_HEADER`, `TABLE_UNREADABLE`; all name the file.
+ * Throws `CSV_*` naming line and column, `TABLE_EMPTY`, `TABLE_HEADER`, `TABLE_UNREADABLE`; all name the file.
  */
 export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { dialect, columns, onProgress }: CsvFileOptions = {}): Promise<{ readonly dialect: CsvDialect | undefined; readonly sha256: string }> {
   let header: readonly string[] | undefined
@@ -54,7 +54,7 @@ export async function readCsvFile(path: string, { onHeader, onRow }: CsvSink, { 
     if (errorCode(error) === undefined) throw error
     throw new SteleError({ code: 'TABLE_UNREADABLE', message: 'the table cannot be read', details: { file: path, reason: errorCode(error) }, cause: error })
   }
-  if (header === undefined) throw new SteleError({ code: 'TABLE_HEADER', message: 'the table is empty', details: { file: path, rule: 'a table has a header and at least one row' } })
+  if (header === undefined) throw new SteleError({ code: 'TABLE_EMPTY', message: 'the file is empty', details: { file: path, rule: 'a table has a header and at least one row' } })
   return { dialect: reader.dialect, sha256: digest.digest('hex') }
 }
 

@@ -42,7 +42,9 @@ export function accessInput({ subject, record, recordVersion, section = [1], act
 }
 
 export function register(program: Command): void {
-  const access = program.command('access').description('ask for access; every decision stands in the patient\'s audit trail')
+  const access = program.command('access').description('ask for access; every decision stands in the patient\'s audit trail').addHelpText('after', `
+Examples:
+  stele access request --wallet rao.json --subject HEX --record HEX --details asking.json --rpc http://127.0.0.1:8500`)
   askOptions(access.command('request').description('ask and print the final decision; exit code 1 when it is a denial'))
     .addHelpText('after', `
 Examples:

@@ -8,7 +8,11 @@ interface VerifyFlags { readonly genesis?: string; readonly json?: boolean }
 interface ImportFlags { readonly data: string; readonly genesis?: string; readonly json?: boolean }
 
 export function register(program: Command): void {
-  const archive = program.command('archive').description('blocks and receipts in one file that proves itself: export before pruning, verify anywhere, import where they are asked for')
+  const archive = program.command('archive').description('blocks and receipts in one file that proves itself: export before pruning, verify anywhere, import where they are asked for').addHelpText('after', `
+Examples:
+  stele archive export 2026.archive --data hospital-a
+  stele archive verify 2026.archive --genesis genesis.json
+  stele archive import 2026.archive --data clinic-b`)
   archive.command('export')
     .description('write final blocks of a stopped node, or of a copy of its folder, into a file')
     .argument('<file>', 'where to; an interrupted export goes on from FILE.partial')

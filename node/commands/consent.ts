@@ -26,7 +26,11 @@ interface GrantOptions extends PersonOptions {
 }
 
 export function register(program: Command): void {
-  const consent = program.command('consent').description('what the patient allows: grant, revoke, list; signed with the patient\'s key alone')
+  const consent = program.command('consent').description('what the patient allows: grant, revoke, list; signed with the patient\'s key alone').addHelpText('after', `
+Examples:
+  stele consent grant --wallet ana.json --account HEX --type Observation --purpose TREAT --days 30
+  stele consent list --wallet ana.json
+  stele consent revoke --wallet ana.json HEX`)
   personOptions(consent.command('grant')
     .description('let somebody read; whatever is not limited is open, but purposes are always named')
     .option('--account <hex>', 'to one account', hexBytes(32))
@@ -54,7 +58,9 @@ Examples:
       if (options.json === true) printJson({ consent: toHex(id), status: 'revoked', height })
       else print(`revoked, final at block ${height}`)
     })
-  personOptions(consent.command('list').description('list the patient\'s consents, newest first')).action(list)
+  personOptions(consent.command('list').description('list the patient\'s consents, newest first')).addHelpText('after', `
+Examples:
+  stele consent list --wallet ana.json --genesis genesis.json`).action(list)
 }
 
 async function grant(options: GrantOptions): Promise<void> {

@@ -17,7 +17,7 @@ Stopped, nobody can read what this institution alone keeps: no custodian, no key
         import('../custodian-config.ts'), import('../logger.ts'), import('../genesis-file.ts'), import('../keys.ts'), import('../passphrase.ts'), import('../custodian.ts'), import('../custodian-keys.ts'), import('../lifecycle.ts'),
       ])
       const config = loadCustodianConfig(path)
-      const logger = createLogger(config.log.level, { member: config.member })
+      const logger = createLogger(config.log.level, { custodian: config.member })
       const genesis = readGenesis(config.genesis)
       const passphrase = await readPassphrase({ ...(config.passphraseFile === undefined ? {} : { file: config.passphraseFile }), environment: process.env, terminal: { input: process.stdin, output: process.stderr } })
       const operator = await readKeys(config.operator, 'operator', passphrase)

@@ -26,6 +26,11 @@ A further release of the same persons, before anybody attests:
   stele dataset compare HEX --config a/custodian.yaml --document second.document --earlier first.document --part overlap.a.json --part overlap.b.json
   stele dataset verify HEX … --earlier first.document --part overlap.a.json --part overlap.b.json --attest
 
+Modes joint (all at the same time) and owner (random rows are opened to each member that asks):
+  stele dataset joint --config a/custodian.yaml --dataset dataset.json --rows a.rows.json --out a.joint.json
+  stele dataset challenge HEX --config b/custodian.yaml
+  stele dataset open HEX --config a/custodian.yaml --member 2 --rows a.rows.json --rows b.rows.json --out opened-for-2.json
+
 Noisy counts instead of rows, each institution with noise of its own:
   stele dataset contribute --config a/custodian.yaml --dataset dataset.json --dataset-id HEX --table own.csv --out a.contribution.json
   stele dataset ask --wallet researcher.json --dataset-id HEX --by disease=flu,asthma --days onset=2026-01-01+7x12 --epsilon 0.5

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { InvalidArgumentError, Option } from 'commander'
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import { certifyAttribute, sendAndWait } from '../../client/actions/index.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { ATTRIBUTES } from '../../primitives/calls/attributes.ts'
 import type { Attribute } from '../../primitives/calls/attributes.ts'
 import { ENROLLED_KINDS } from '../../primitives/calls/identity.ts'
+import { readCard } from '../card-file.ts'
 import { hexBytes, institutionOptions, integer, openDesk } from '../command-options.ts'
 import { print, printJson } from '../output.ts'
 
@@ -13,7 +13,10 @@ const DAY_MS = 86_400_000
 interface DeskOptions { readonly config: string; readonly rpc: readonly string[]; readonly json?: boolean }
 
 export function register(program: Command): void {
-  const identity = program.command('identity').description('what an institution does for its accounts: enrol and certify')
+  const identity = program.command('identity').description('what an institution does for its accounts: enrol and certify').addHelpText('after', `
+Examples:
+  stele identity enrol --config city-hospital/custodian.yaml --kind patient --card ana.card
+  stele identity certify --config city-hospital/custodian.yaml --account HEX --attribute role --value physician`)
   institutionOptions(identity.command('enrol')
     .description('enrol an account with the keys on a card')
     .addOption(new Option('--kind <kind>', 'kind of account').choices(ENROLLED_KINDS).makeOptionMandatory())
@@ -30,6 +33,10 @@ The tag key of a patient goes to the custodian, which must be running.`)
     .addOption(new Option('--attribute <name>', 'what is certified').choices(ATTRIBUTES).makeOptionMandatory())
     .requiredOption('--value <word>', 'for example physician, cardiology, active')
     .option('--days <n>', 'how long it holds', integer(1, 3650), 365))
+    .addHelpText('after', `
+Examples:
+  stele identity certify --config city-hospital/custodian.yaml --account HEX --attribute role --value physician
+  stele identity certify --config city-hospital/custodian.yaml --account HEX --attribute licence --value active --days 730`)
     .action(async ({ account, attribute, value, days, ...options }: DeskOptions & { account: Uint8Array; attribute: Attribute; value: string; days: number }) => {
       const desk = await openDesk(options)
       const { id, height } = await certifyAttribute(desk.client, { account, attribute, value: attribute === 'organisation' ? Number(value) : value, untilMs: Date.now() + days * DAY_MS })
@@ -40,16 +47,11 @@ The tag key of a patient goes to the custodian, which must be running.`)
 }
 
 async function enrol({ kind, card: path, ...options }: DeskOptions & { kind: (typeof ENROLLED_KINDS)[number]; card: string }): Promise<void> {
-  const card = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
-  const part = (name: string, length: number): Uint8Array => {
-    if (typeof card[name] !== 'string') throw new InvalidArgumentError(`${path} is no card: ${name} is missing`)
-    return hexBytes(length)(card[name])
-  }
+  // Read before anything stands on the ledger: a patient whose tag key nobody keeps could have no records.
+  const { signKey, sealKey, tagKey } = await readCard(path)
   const desk = await openDesk(options)
-  // Asked for before anything stands on the ledger: a patient whose tag key nobody keeps could have no records.
-  const tagKey = kind === 'patient' ? part('tagKey', 32) : undefined
-  const { id, height } = await sendAndWait(desk.client, { contract: 'identity', call: 'enroll', args: { kind, signKey: part('signKey', 33), sealKey: part('sealKey', 32) } })
-  if (tagKey !== undefined) await desk.door.keepRelation(id, tagKey)
+  const { id, height } = await sendAndWait(desk.client, { contract: 'identity', call: 'enroll', args: { kind, signKey, sealKey } })
+  if (kind === 'patient') await desk.door.keepRelation(id, tagKey)
   await desk.close()
   if (options.json === true) printJson({ account: toHex(id), height })
   else print(toHex(id))

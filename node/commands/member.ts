@@ -39,10 +39,22 @@ function changeOptions(command: Command): Command {
 }
 
 export function register(program: Command): void {
-  const member = program.command('member').description('who takes part in the chain: look, propose, vote, withdraw')
-  withRpcOption(member.command('list').description('members, nodes, next free numbers, proposals and what is under way')).option('--json', 'print JSON').action(list)
-  withRpcOption(member.command('peers').description('write the file by which a node that joins finds the others').requiredOption('--out <file>', 'the file; an old one is replaced')).action(peers)
-  changeOptions(institutionOptions(member.command('preflight').description('what a change would do to the quorums; exit 3 when it is unsafe').addOption(kindOption()))).action(runPreflight)
+  const member = program.command('member').description('who takes part in the chain: look, propose, vote, withdraw').addHelpText('after', `
+Examples:
+  stele member list --rpc http://127.0.0.1:8500
+  stele member preflight --kind remove --member 3 --config city-hospital/custodian.yaml
+  stele member propose add --card east-clinic/member.json --config city-hospital/custodian.yaml --governance governance.json
+  stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json`)
+  withRpcOption(member.command('list').description('members, nodes, next free numbers, proposals and what is under way')).option('--json', 'print JSON').addHelpText('after', `
+Examples:
+  stele member list --rpc http://127.0.0.1:8500`).action(list)
+  withRpcOption(member.command('peers').description('write the file by which a node that joins finds the others').requiredOption('--out <file>', 'the file; an old one is replaced')).addHelpText('after', `
+Examples:
+  stele member peers --rpc http://127.0.0.1:8500 --out peers.json`).action(peers)
+  changeOptions(institutionOptions(member.command('preflight').description('what a change would do to the quorums; exit 3 when it is unsafe').addOption(kindOption()))).addHelpText('after', `
+Examples:
+  stele member preflight --kind add --card east-clinic/member.json --config city-hospital/custodian.yaml
+  stele member preflight --kind remove --member 3 --config city-hospital/custodian.yaml`).action(runPreflight)
   governanceOption(changeOptions(institutionOptions(member.command('propose').description('propose a change to the members; refused when the preflight finds it unsafe').argument('<kind>', KINDS.join(', '), oneKind)))
     .option('--days <n>', 'how long the proposal stays open', integer(1, 30), 7))
     .addHelpText('after', EXAMPLES)
@@ -51,10 +63,19 @@ export function register(program: Command): void {
     .option('--against', 'vote no')
     .addOption(new Option('--reason <word>', 'why').choices(VOTE_REASONS).default('agreed'))
     .option('--text-hash <hex>', 'SHA-256 of a text kept elsewhere', hexBytes(32))
+    .addHelpText('after', `
+Examples:
+  stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json
+  stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json --against --reason risk`)
     .action(vote)
-  institutionOptions(member.command('withdraw').description('take back an own proposal, or give up a new node that never catches up').argument('<proposal>', 'its id', hexBytes(32))).action(withdraw)
+  institutionOptions(member.command('withdraw').description('take back an own proposal, or give up a new node that never catches up').argument('<proposal>', 'its id', hexBytes(32))).addHelpText('after', `
+Examples:
+  stele member withdraw 6b1f… --config city-hospital/custodian.yaml`).action(withdraw)
   governanceOption(institutionOptions(member.command('remove').description('propose to remove a member, and wait until its node may be stopped').requiredOption('--member <n>', 'number of the member', integer(1, 0xffff_ffff))))
     .option('--days <n>', 'how long the proposal stays open', integer(1, 30), 7)
+    .addHelpText('after', `
+Examples:
+  stele member remove --member 3 --config city-hospital/custodian.yaml --governance governance.json`)
     .action(remove)
   member.command('card')
     .description('make new keys of an institution that takes part, and the card by which the change is proposed')
@@ -67,8 +88,14 @@ export function register(program: Command): void {
     .option('--address <multiaddr...>', 'where the others dial the node', [])
     .option('--passphrase-file <file>', 'opens the old and encrypts the new key files; else STELE_PASSPHRASE, else a prompt')
     .option('--json', 'print JSON')
+    .addHelpText('after', `
+Examples:
+  stele member card --renew node --from /etc/stele --out new-keys --member 1 --name city-hospital --node 1
+  stele member card --renew member --from /etc/stele --out new-keys --member 1 --name city-hospital --node 1`)
     .action(card)
-  withRpcOption(member.command('wait').description('wait until no change of members is under way')).option('--seconds <n>', 'longest wait', integer(1, 86_400), 600).option('--json', 'print JSON').action(waitSettled)
+  withRpcOption(member.command('wait').description('wait until no change of members is under way')).option('--seconds <n>', 'longest wait', integer(1, 86_400), 600).option('--json', 'print JSON').addHelpText('after', `
+Examples:
+  stele member wait --rpc http://127.0.0.1:8500 --seconds 60`).action(waitSettled)
 }
 
 const EXAMPLES = `
@@ -124,8 +151,8 @@ async function changeOf(kind: Kind, desk: Institution, { card, member, parameter
       return { kind, value }
     }
     case 'parameters': {
-      const [{ readFileSync }, { fromJson }, { chainParameters }] = await Promise.all([import('node:fs'), import('../../primitives/codec.ts'), import('../../primitives/genesis.ts')])
-      return { kind, value: fromJson(chainParameters, JSON.parse(readFileSync(need(parameters, '--parameters'), 'utf8')) as never) }
+      const { readParameters } = await import('../parameters-file.ts')
+      return { kind, value: await readParameters(need(parameters, '--parameters')) }
     }
     default: {
       const { readMemberFile } = await import('../member-file.ts')

@@ -41,7 +41,11 @@ interface PutOptions {
 }
 
 export function register(program: Command): void {
-  const record = program.command('record').description('records: an institution puts them, people list and read them')
+  const record = program.command('record').description('records: an institution puts them, people list and read them').addHelpText('after', `
+Examples:
+  stele record put --config city-hospital/custodian.yaml --subject HEX --fhir bundle.json
+  stele record list --wallet ana.json
+  stele record get --wallet rao.json --subject HEX --record HEX --details asking.json --out result.json`)
   institutionOptions(record.command('put')
     .description('store a file, or every resource of a FHIR bundle, as encrypted records; the keys go to the custodian first')
     .requiredOption('--subject <hex>', 'account of the patient', hexBytes(32))
@@ -60,6 +64,10 @@ Examples:
     .addHelpText('after', '\nExample:\n  stele record get --wallet rao.json --subject HEX --record HEX --details asking.json --out result.json')
     .action(get)
   personOptions(record.command('list').description('list the records of a patient').option('--subject <hex>', 'whose, for the institution and its auditors; one\'s own unless told', hexBytes(32)))
+    .addHelpText('after', `
+Examples:
+  stele record list --wallet ana.json
+  stele record list --wallet rao.json --subject HEX`)
     .action(list)
 }
 

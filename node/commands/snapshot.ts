@@ -15,7 +15,11 @@ export function heightOf(value: string): number {
 
 export function register(program: Command): void {
   const snapshot = program.command('snapshot')
-    .description('the snapshots that a node keeps and serves: list them, verify them, make one')
+    .description('the snapshots that a node keeps and serves: list them, verify them, make one').addHelpText('after', `
+Examples:
+  stele snapshot list --data hospital-a
+  stele snapshot verify --data hospital-a
+  stele snapshot create --data hospital-a            of a stopped node`)
   withPlace(snapshot.command('list').description('heights, sizes and whether a certificate proves them'))
     .addHelpText('after', `
 Examples:

@@ -15,7 +15,7 @@ Examples:
         import('../config.ts'), import('../logger.ts'), import('../genesis-file.ts'), import('../keys.ts'), import('../passphrase.ts'), import('../node-process.ts'), import('../lifecycle.ts'), import('../startup-memory.ts'),
       ])
       const config = loadConfig(path)
-      const logger = createLogger(config.log.level, { node: config.node })
+      const logger = createLogger(config.log.level, { self: config.node })
       const genesis = readGenesis(config.genesis)
       const passphrase = await readPassphrase({ ...(config.passphraseFile === undefined ? {} : { file: config.passphraseFile }), environment: process.env, terminal: { input: process.stdin, output: process.stderr } })
       const keys = await readKeys(config.keystore, 'node', passphrase)

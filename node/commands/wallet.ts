@@ -12,7 +12,11 @@ import { openWallet, saveWallet } from '../wallet-store.ts'
 interface WalletOptions { readonly wallet: string; readonly passphraseFile?: string; readonly json?: boolean }
 
 export function register(program: Command): void {
-  const wallet = program.command('wallet').description('a person\'s keys: one account for each institution, so that no two institutions see a common one')
+  const wallet = program.command('wallet').description('a person\'s keys: one account for each institution, so that no two institutions see a common one').addHelpText('after', `
+Examples:
+  stele wallet new --wallet ana.json --member 1 --card ana.card --genesis genesis.json
+  stele wallet enrolled --wallet ana.json --account HEX
+  stele wallet show --wallet ana.json`)
   nodeOptions(wallet.command('new')
     .description('make a wallet, or begin a further relation in one, and write the card that the institution enrols')
     .requiredOption('--wallet <file>', 'wallet file, made when it is not there')
@@ -31,6 +35,9 @@ Examples:
     .requiredOption('--account <hex>', 'the account', hexBytes(32))
     .option('--relation <n>', 'which relation', integer(0, 1023), 0)
     .option('--passphrase-file <file>', 'file that opens the wallet; else STELE_PASSPHRASE, else a prompt')
+    .addHelpText('after', `
+Examples:
+  stele wallet enrolled --wallet ana.json --account HEX`)
     .action(async ({ wallet: path, account, relation, passphraseFile }: WalletOptions & { account: Uint8Array; relation: number }) => {
       const passphrase = await passphraseOf(passphraseFile)
       const opened = await openWallet(path, passphrase)
@@ -43,6 +50,9 @@ Examples:
     .requiredOption('--wallet <file>', 'wallet file')
     .option('--passphrase-file <file>', 'file that opens the wallet; else STELE_PASSPHRASE, else a prompt')
     .option('--json', 'print JSON')
+    .addHelpText('after', `
+Examples:
+  stele wallet show --wallet ana.json --passphrase-file ana.pass`)
     .action(async ({ wallet: path, passphraseFile, json }: WalletOptions) => {
       const { chain, relations } = await openWallet(path, await passphraseOf(passphraseFile))
       const rows = relations.map(({ index, member, account, tagKey }) => ({ relation: index, member, account: account === undefined ? null : toHex(account), tagKey: tagKey !== undefined }))

@@ -70,7 +70,7 @@ t.test('what is odd in a table is refused by row, column and rule, and nothing i
   t.match(await of(people(), { ...OPTIONS, l: '6' }), { code: 'ANONYMIZATION_UNSATISFIABLE', details: { rule: /diversity of disease/ } })
   t.match(await of(people(), { ...OPTIONS, qi: ['age', 'postcode'] }), { code: 'TABLE_HEADER', details: { column: 'postcode' } })
   t.match(await of('age,age\n1,2\n'), { code: 'TABLE_HEADER' })
-  t.match(await of(''), { code: 'TABLE_HEADER', details: { rule: /header/ } })
+  t.match(await of(''), { code: 'TABLE_EMPTY' })
   t.match(await of(`a,b,${'x,'.repeat(1_000)}\n`), { code: 'CSV_TOO_LARGE', details: { line: 1 } })
   const place = placeOf(t)
   t.match(await refusal(() => make({ ...place, input: join(place.directory, 'absent.csv') })), { code: 'TABLE_UNREADABLE', details: { reason: 'ENOENT' } })

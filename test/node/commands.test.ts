@@ -1,7 +1,10 @@
 // Goal: what the commands read and print is right for people and scripts. The commands themselves run as processes in test/e2e/cli.test.ts.
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import t from 'tap'
+import { Command } from 'commander'
+import { readCard } from '../../node/card-file.ts'
 import { COMMAND_ERRORS } from '../../node/command-errors.ts'
 import { nextStep } from '../../node/next-step.ts'
 import { readReceiptFile } from '../../node/receipt-file.ts'
@@ -12,7 +15,10 @@ import { findPlace, isRunning } from '../../node/verify-place.ts'
 import type { VerifyReport } from '../../node/verify-report.ts'
 import { createProgressLine, formatVerifyReport } from '../../node/verify-text.ts'
 import { crc32c, logFaults, tableFaults } from '../../node/verify-tables.ts'
+import { toHex } from '../../primitives/bytes.ts'
 import type { RpcClusterStatus } from '../../primitives/rpc-types.ts'
+import { createSigner } from '../../primitives/signature.ts'
+import { createTransaction } from '../../primitives/transaction.ts'
 import { takeLock } from '../../state/ledger-lock.ts'
 
 process.env['NO_COLOR'] = '1'
@@ -36,10 +42,47 @@ t.test('a transaction is read from bytes, hex or JSON', async (t) => {
     writeFileSync(join(directory, 'tx'), content)
     return readTransactionFile(join(directory, 'tx'))
   }
-  for (const content of ['{"transaction":"89010203"}', ' 89010203 \n', bytes]) t.same(await reading(content), bytes)
-  for (const content of ['', '{', '{"transaction":7}', '{"transaction":"89 01"}', '{}']) await t.rejects(reading(content), { code: 'TX_FILE_INVALID' }, content)
+  const { bytes: signed } = createTransaction({ chain: new Uint8Array(32), account: new Uint8Array(32), contract: 'consent', call: 'grant', args: bytes, validUntil: 1n, salt: new Uint8Array(16) }, createSigner(new Uint8Array(32)))
+  for (const content of [`{"transaction":"${toHex(signed)}"}`, ` ${toHex(signed)} \n`, signed]) t.same(await reading(content), signed)
+  for (const content of ['', '{', '{"transaction":7}', '{"transaction":"89 01"}', '{}', '89010203', '{"transaction":"89010203"}', '# Readme\n', signed.slice(1), toHex(signed).toUpperCase()]) await t.rejects(reading(content), { code: 'TX_FILE_INVALID' }, String(content))
   await t.rejects(reading(new Uint8Array(300_000)), { code: 'TX_FILE_INVALID', details: { rule: /at most/ } })
+  await t.rejects(readTransactionFile('/dev/zero'), { code: 'TX_FILE_INVALID', details: { rule: /at most/ } }, 'no more is read than may be there')
+  await t.rejects(reading('89010203'), { code: 'TX_FILE_INVALID', details: { rule: /^must be a signed transaction \([A-Z_]+\)$/ } })
   await t.rejects(readTransactionFile(directory), { code: 'TX_FILE_INVALID', details: { rule: /EISDIR/ } })
+})
+
+t.test('a card is read strictly, and what it holds stands in no refusal', async (t) => {
+  const path = join(t.testdir(), 'card')
+  const reading = (content: string): ReturnType<typeof readCard> => {
+    writeFileSync(path, content)
+    return readCard(path)
+  }
+  const card = { signKey: '01'.repeat(33), sealKey: '02'.repeat(32), tagKey: '5ec4e7'.repeat(11).slice(2) }
+  t.same(await reading(JSON.stringify(card)), { signKey: new Uint8Array(33).fill(1), sealKey: new Uint8Array(32).fill(2), tagKey: Buffer.from(card.tagKey, 'hex') })
+  for (const content of ['', 'null', '[]', '{}', `{"tagKey":"${card.tagKey}"`, JSON.stringify({ ...card, tagKey: `${card.tagKey}00` }), JSON.stringify({ ...card, signKey: 7 })]) {
+    const error: unknown = await reading(content).catch((caught: unknown) => caught)
+    t.match(error, { code: 'CARD_INVALID', details: { path } }, content)
+    t.notMatch(inspect(error, { depth: 8 }), /5ec4e7/)
+  }
+})
+
+t.test('every command shows an example, itself or in its group', async (t) => {
+  const program = new Command('stele')
+  for (const name of readdirSync(new URL('../../node/commands/', import.meta.url))) {
+    const { register } = (await import(`../../node/commands/${name}`)) as { readonly register?: (program: Command) => void }
+    register?.(program)
+  }
+  const helpOf = (command: Command): string => {
+    let text = ''
+    command.configureOutput({ writeOut: (part) => { text += part } }).outputHelp()
+    return text
+  }
+  const missing = (command: Command, path: string, above: string): string[] => {
+    const text = helpOf(command)
+    const shown = /\nExamples?[:,]/.test(text) || above.includes(`  ${path} `)
+    return [...(shown ? [] : [path]), ...command.commands.flatMap((each) => missing(each, `${path} ${each.name()}`, text))]
+  }
+  t.strictSame(program.commands.flatMap((each) => missing(each, `stele ${each.name()}`, '')), [])
 })
 
 const quorum = (reachable: number): RpcClusterStatus['quorum'] => ({ voters: 4, reachable, writes: 3, finality: 3, failuresLeft: Math.max(0, reachable - 3) })
