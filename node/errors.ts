@@ -15,7 +15,7 @@ export const NODE_ERRORS = {
   PEERS_FILE_INVALID: 'The file that `p2p.peers` names is not one that `stele member peers` wrote. The details name the rule.',
   BLOCK_PRUNED: 'This node no longer keeps the block and its receipts, or began with a snapshot above it; the details name its first height. Ask a member that keeps more, or look into an archive.',
   NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',
-  NODE_DIVERGED: 'The cluster has certified another block at a height that this node has committed: its ledger is a fork, and a member lied. Keep the data folder, it is evidence; replace the node under a new id (docs/byzantine.md).',
+  NODE_DIVERGED: 'The cluster has certified another block at a height that this node has committed: its ledger is a fork, and a member lied. The details name the first block, transaction and key that differ. Keep the data folder, it is evidence; replace the node under a new id (docs/byzantine.md).',
   BLOCK_CERTIFIED_ELSEWHERE: 'The cluster has certified a block that this node refused: this node computes another root than the others. The details name height, transaction and key. Start the version the others run.',
   NODE_STOPPING: 'The node is shutting down. Ask another node.',
   VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',

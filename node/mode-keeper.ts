@@ -54,12 +54,18 @@ export class ModeKeeper {
     this.#leave(error)
   }
 
+  /** At once: no part in consensus, and nothing served. `standAside` follows when more is known. */
+  halt(reason: string): void {
+    if (this.#told || this.#mode === 'repair') return
+    this.enterRepair(reason)
+    this.#ports.quiet()
+  }
+
   /** Ends this node's part in consensus at once: it differs from the cluster. */
   standAside(error: SteleError): void {
     if (this.#told) return
     this.#told = true
-    const { height, position, transaction, key } = error.details
-    this.enterRepair(`${error.code}: height ${String(height)}${key === undefined ? '' : `, transaction ${String(transaction ?? position)}, key ${String(key)}`}: ${error.message}`)
+    this.enterRepair(`${error.code}: ${differenceOf(error)}: ${error.message}`)
     this.#ports.logger.error({ code: error.code, ...error.details }, error.message)
     this.#leave(error)
   }
@@ -70,4 +76,10 @@ export class ModeKeeper {
     const tell = damaged ?? fatal
     tell(error)
   }
+}
+
+/** Height, and transaction and key as far as they are known. */
+function differenceOf({ details: { height, position, transaction, key } }: SteleError): string {
+  const named = position === undefined && transaction === undefined ? [] : [`transaction ${String(transaction ?? position)}`]
+  return [`height ${String(height)}`, ...named, ...(key === undefined ? [] : [`key ${String(key)}`])].join(', ')
 }

@@ -105,7 +105,8 @@ export class NodeProcess {
       return this.#holdFor(hold.reason)
     }
     let served: RpcPorts | undefined
-    const url = await this.#listen(() => served)
+    // A node that has left consensus because it differs serves nothing, from that very moment on.
+    const url = await this.#listen(() => (this.#node.mode === 'repair' ? undefined : served))
     await this.#node.start()
     this.#vault = new VaultService(this.#node, keys, this.#logger, this.#register)
     await this.#vault.start()

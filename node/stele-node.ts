@@ -102,7 +102,7 @@ export class SteleNode {
     const parts = this.#parts = await wireNode(await this.#open(ground, rules, snapshots, justJoined), {
       onCommitted: (block) => this.#chain.committed(block), onFinal: (height) => this.#chain.final(height),
       onRoleChange: () => { this.#leaderChanges++ }, onFenced: () => this.#mode.enter('fenced'),
-      standAside: (error) => this.#mode.standAside(error), failed: this.#mode.failed,
+      standAside: (error) => this.#mode.standAside(error), halt: (reason) => this.#mode.halt(reason), failed: this.#mode.failed,
     })
     const { network, presence, relay, driver, ledger, world, watch, clocks, execution, pursuit } = parts
     await network.start()

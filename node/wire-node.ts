@@ -23,6 +23,7 @@ import { createWitness } from './odd-one-out.ts'
 import { PresenceWatch } from './presence.ts'
 import { pruneBlocks } from './pruner.ts'
 import { RaftLines } from './raft-lines.ts'
+import { RecentWrites } from './recent-writes.ts'
 import { Relay } from './relay.ts'
 import type { Ground } from './repair-state.ts'
 import { RosterKeeper } from './roster-keeper.ts'
@@ -58,6 +59,7 @@ export interface NodeEvents {
   readonly onRoleChange: () => void
   readonly onFenced: () => void
   readonly standAside: (error: SteleError) => void
+  readonly halt: (reason: string) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -69,6 +71,7 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const { tip } = executor
   const mempool = new Mempool(config.mempool, () => rules.members.voters.length)
   const book = new TransactionBook()
+  const recent = new RecentWrites()
   const cancellations = new Cancellations(2 * rules.limits.lifetimeMsMax)
   const prune = async (): Promise<void> => void await pruneBlocks({ keepBlocks: config.prune.keepBlocks, lifetimeMsMax: rules.limits.lifetimeMsMax }, { folder: snapshots, ledger, world, store, rules, logger, signal })
   const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: failed, onCertified: prune })
@@ -77,7 +80,10 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const applier = new Applier(world, { height: tip.height, hash: tip.hash }, failed, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
   const execution = new BlockExecution({ patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
     executor, applier, mempool, book, cancellations, clock, logger,
-    onCommitted: events.onCommitted,
+    onCommitted: (block) => {
+      recent.keep(block)
+      events.onCommitted(block)
+    },
     speaksIn: (members) => ownKeys.speaksIn(members),
     maySettle: (step) => maySettle(step, { driver, finality, ledger, executor, clock, rules }),
     onLeaderAhead: (aheadMs) => {
@@ -97,13 +103,17 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   })
   const evidence = new EvidenceStore(config.dataDir, { id: rules.chain, sets: () => rules.periods.map(({ set }) => set) }, { logger, metrics, clock, publish: (data) => network.gossip.publish('alert', data) })
   await evidence.load()
-  const witness = createWitness({ ledger, executor, network, evidence, standAside: events.standAside, failed, signal, logger })
+  const witness = createWitness({ chain: rules.chain, finalHeight: () => finality.finalHeight, recent, ledger, executor, network, evidence, standAside: events.standAside, halt: events.halt, failed, signal, logger })
   const votes = new Votes({ chain: rules.chain, epoch: () => rules.members.epoch, keysOf: (node) => votingKeys(rules, world, node), node: config.node, signer }, {
     lastBlock: () => executor.tip.hash, term: () => driver.status.term, broadcast: (vote) => lines.broadcastVote(vote), clock,
     onTwoVotes: (first, second) => { evidence.keep({ kind: 'vote', value: { first, second } }) },
   })
   const isBusy = (committed: number): boolean => mempool.size > 0 || executor.executedIndex < ledger.lastIndex() || executor.tip.height > committed
-  const finality = createFinality({ node: config.node, signer, ledger, rules, lines, witness, verifyBatch, isBusy, onFinal: events.onFinal, failed, logger })
+  const onFinal = (height: number): void => {
+    recent.final(height)
+    events.onFinal(height)
+  }
+  const finality = createFinality({ node: config.node, signer, ledger, rules, lines, witness, verifyBatch, isBusy, onFinal, failed, logger })
   const watch = new JoinWatch(config.snapshots.joinBehindBlocks, {
     sync: network.sync, peers: () => network.roster.peers(), chain: rules.chain, trusted: rules.periods[0]!, logger, blame: (node, code) => blame(network, node, code),
     height: () => store.height, leads: () => driver.status.role === 'leader', onFailure: failed,
