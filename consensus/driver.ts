@@ -10,6 +10,7 @@ import { decodeMessage, encodeMessage } from './message-wire.ts'
 import type { Execution, LogStore, Transport, VoteBook } from './ports.ts'
 import { Proposer } from './proposer.ts'
 import type { ProposerOptions } from './proposer.ts'
+import { RestingNotices } from './resting-notices.ts'
 import { processTimers } from './timers.ts'
 
 export interface DriverOptions extends ProposerOptions {
@@ -76,6 +77,7 @@ export class Driver {
   #hardState: HardState
   /** What this node acknowledged last since the last tick. */
   #said: AppendAck | undefined
+  readonly #notices: RestingNotices
 
   /** `firstRead`: read numbers ascend over restarts, so it grows with the boot counter. `applied`: entry the state database has. */
   constructor(options: DriverOptions, ports: DriverPorts, raft: Raft, start: { readonly firstRead: number; readonly applied: number; readonly hardState: HardState }) {
@@ -94,6 +96,7 @@ export class Driver {
       },
       fatal: ports.fatal,
     })
+    this.#notices = new RestingNotices({ timers: this.#timers, clock: ports.clock, send: (notice) => this.#transmit(notice, 'control') })
     this.#proposer = new Proposer(options, { execution: ports.execution, waiting: ports.waiting, clock: ports.clock })
   }
 
@@ -116,6 +119,7 @@ export class Driver {
     this.#stopped = true
     this.#cancelTicks?.()
     this.#cancelLinger?.()
+    this.#notices.stop()
     this.#queue.stop()
     for (const { reject } of [...this.#reads.values(), ...this.#unasked]) reject(stopping())
     this.#reads.clear()
@@ -302,7 +306,16 @@ export class Driver {
 
   #send(message: Message): void {
     if (message.type === 'appendAck' && this.#saidAlready(message)) return
-    const channel = message.type === 'append' && message.entries.length > 0 ? 'append' : 'control'
+    if (message.type !== 'append') return this.#transmit(message, 'control')
+    if (message.entries.length === 0) {
+      if (!this.#notices.keep(message)) this.#transmit(message, 'control')
+      return
+    }
+    this.#notices.carriedTo(message.to)
+    this.#transmit(message, 'append')
+  }
+
+  #transmit(message: Message, channel: 'control' | 'append'): void {
     if (!this.#ports.transport.send(message.to, channel, encodeMessage(this.#signed(message))) && channel === 'append') {
       this.#raft.step({ type: 'unreachable', peer: message.to })
     }
