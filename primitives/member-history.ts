@@ -68,6 +68,10 @@ export function followLinks(chain: Uint8Array, trusted: MemberPeriod, links: rea
 export function memberSetAt(periods: readonly MemberPeriod[], epoch: number, height: bigint): { readonly set: MemberSet; readonly superseded: boolean } {
   const period = periods.findLast(({ from, set }) => set.epoch === epoch && from <= height)
   if (period === undefined) throw new SteleError({ code: 'HISTORY_INCOMPLETE', message: 'no member set is known for this height', details: { epoch, height: Number(height) } })
-  const superseded = periods.some(({ from, set }, i) => set.epoch > epoch && periods[i - 1]?.set.epoch !== set.epoch && from <= height)
-  return { set: period.set, superseded }
+  return { set: period.set, superseded: isSuperseded(periods, epoch, height) }
+}
+
+/** True for a block certified in `epoch` at a height that a later epoch of `periods` began at or below: a recovery gave it up (DESIGN §5.11). */
+export function isSuperseded(periods: readonly MemberPeriod[], epoch: number, height: bigint): boolean {
+  return periods.some(({ from, set }, i) => set.epoch > epoch && periods[i - 1]?.set.epoch !== set.epoch && from <= height)
 }

@@ -9,7 +9,7 @@ import { SteleError } from './error.ts'
 import { hash } from './hash.ts'
 import { leafHash, verifyInclusion } from './merkle.ts'
 import type { MemberSet } from './member-set.ts'
-import { memberSetAt, memberSetLinks } from './member-history.ts'
+import { isSuperseded, memberSetAt, memberSetLinks } from './member-history.ts'
 import type { MemberPeriod } from './member-history.ts'
 import { periodsFrom, proofStart } from './proof-anchor.ts'
 import type { ProofAnchor } from './proof-anchor.ts'
@@ -118,11 +118,6 @@ function blockOf(block: Infer<typeof earlier>, { chain, certified, periods }: Co
     throw new SteleError({ code: 'PROOF_NOT_AN_ANCESTOR', message: 'the block is not in the history of the certified one', details: { height: Number(own.height), certified: Number(certified.height) } })
   }
   return { header: own, superseded: isSuperseded(periods, certified.epoch, own.height) }
-}
-
-/** A block certified in `epoch` at a height that a later epoch of the bundle began below. */
-function isSuperseded(periods: readonly MemberPeriod[], epoch: number, height: bigint): boolean {
-  return periods.some(({ from, set }, i) => set.epoch > epoch && periods[i - 1]?.set.epoch !== set.epoch && from <= height)
 }
 
 function proveReceipt(part: NonNullable<ProofBundle['receipt']>, context: Context): NonNullable<ProvenBundle['receipt']> {

@@ -1,9 +1,17 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
 import t from 'tap'
 import { formatReceiptReport, verifyReceipt } from '../../client/verify-receipt.ts'
 import { decode, encode } from '../../primitives/codec.ts'
+import { toHex } from '../../primitives/bytes.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { genesisMemberSet, chainIdOf } from '../../primitives/genesis.ts'
 import { receiptBundle, type Receipt, type ReceiptBundle } from '../../primitives/receipt.ts'
+import { encodeProofText } from '../../primitives/proof-bundle.ts'
+import { recoveryBytes } from '../../primitives/recovery.ts'
+import { signerOf } from '../../docs/spec/sample-chain.ts'
+import { writeGenesis } from '../../node/genesis-file.ts'
+import { ChangingChain, setOf } from '../helpers/changing-chain.ts'
 import { certifiedBundle, seed, testGenesis } from './fake-node.ts'
 
 const genesis = testGenesis()
@@ -51,3 +59,45 @@ t.test('the report names block, result and who attested, and member sets work wi
   const bare = verifyReceipt(good, { id: chainIdOf(genesis), members: genesisMemberSet(genesis) })
   t.match(formatReceiptReport(bare), /member 1 \(node 1\)/)
 })
+
+t.test('with a proven history a receipt verifies over changes of members, and says so when a recovery gave its block up', async (t) => {
+  const changing = new ChangingChain(9, [[3, setOf(1, 2, 3, 5)]])
+  const receiptAt = (height: number, certified: number): ReceiptBundle => {
+    const { receipt, certified: { header: last, certificate } } = changing.bundle({ receiptAt: height, certified })
+    const { header } = changing.block(height)
+    return { v: 1, chain: changing.chain, receipt: receipt!.receipt, position: 0, path: receipt!.path, header, height: BigInt(height), finality: { certificate, descendant: height === certified ? null : { header: last, path: receipt!.block!.path } } }
+  }
+  const anchor = { genesis: changing.genesis }
+  t.throws(() => verifyReceipt(receiptAt(8, 8), anchor), { code: 'CERTIFICATE_WRONG_MEMBER_SET' }, 'genesis alone does not know the voters of today')
+  t.equal(verifyReceipt(receiptAt(2, 2), anchor).superseded, undefined, 'and cannot say whether a recovery came')
+  const plain = changing.bundle({ receiptAt: 1, certified: 9 })
+  t.match(verifyReceipt(receiptAt(8, 8), { ...anchor, history: encodeProofText(plain) }), { height: 8, superseded: false })
+
+  const statement = { v: 1, chain: changing.chain, height: 7n, block: changing.block(7).hash, lostTo: 9n, set: { epoch: 1, voters: changing.block(9).set.voters.slice(0, 3) } }
+  const signatures = [1, 2, 3].map((member) => ({ member, signature: signerOf(`governance ${member}`).sign(recoveryBytes(changing.chain, statement)) }))
+  const recovered = (signed: typeof signatures): string => encodeProofText({ ...plain, links: [...plain.links, { kind: 'recovery', value: { statement, signatures: signed } }] })
+  const history = recovered(signatures)
+  const given = verifyReceipt(receiptAt(8, 8), { ...anchor, history })
+  t.match(given, { height: 8, code: 'OK', superseded: true })
+  t.match(formatReceiptReport(given), /^receipt SUPERSEDED/)
+  t.match([receiptAt(2, 2), receiptAt(7, 7), receiptAt(7, 9)].map((bundle) => verifyReceipt(bundle, { ...anchor, history }).superseded), [false, false, false], 'what the recovery kept stays, whichever certificate shows it')
+  t.throws(() => verifyReceipt(receiptAt(8, 8), { ...anchor, history: recovered(signatures.slice(1)) }), { code: 'RECOVERY_TOO_FEW' }, 'a history that proves nothing supersedes nothing')
+  t.throws(() => verifyReceipt(receiptAt(8, 8), { ...anchor, history: history.replace('"v":1', '"v":2') }), { code: /^(CODEC|PROOF)_/ })
+  t.throws(() => verifyReceipt(good, { genesis, history }), { code: 'PROOF_WRONG_CHAIN' }, 'nor does that of another chain')
+
+  const folder = t.testdir({ 'proof.json': history, 'receipt.hex': toHex(encode(receiptBundle, receiptAt(8, 8))) })
+  const genesisPath = join(folder, 'genesis.json')
+  writeGenesis(genesisPath, changing.genesis)
+  const run = (...more: string[]) => new Promise<{ readonly code: unknown; readonly out: string }>((resolve) => {
+    execFile(process.execPath, [join(import.meta.dirname, '../../node/main.ts'), 'verify', 'receipt', join(folder, 'receipt.hex'), '--genesis', genesisPath, ...more], { env: withoutOptions() }, (error, out) => resolve({ code: error?.code ?? 0, out }))
+  })
+  const [superseded, unknown] = await Promise.all([run('--history', join(folder, 'proof.json')), run()])
+  t.match(superseded, { code: 4, out: /receipt SUPERSEDED/ })
+  t.match(unknown, { code: 4, out: /give a later proof/ })
+})
+
+/** The options of the test runner are not for the processes under test. */
+function withoutOptions(): NodeJS.ProcessEnv {
+  const { NODE_OPTIONS: _, ...env } = process.env
+  return { ...env, NO_COLOR: '1' }
+}
