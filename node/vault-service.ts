@@ -94,8 +94,8 @@ export class VaultService {
     return decision === 'permit' && (readVersion(reader, record, version)?.custodians.includes(member) ?? false)
   }
 
-  /** Whether a member has selected persons for this release. */
+  /** Whether a member has selected persons for this release, or answers this aggregate. */
   contributes(member: number, request: Uint8Array): boolean {
-    return readerOf(this.#node.parts.world.view()).get(releaseRequests, request)?.contributors.includes(member) ?? false
+    return readerOf(this.#node.parts.world.view()).get(releaseRequests, request)?.contributors.includes(member) ?? findSpent(this.#node.parts.store, request)?.sites.includes(member) ?? false
   }
 }

@@ -9,7 +9,7 @@ export const DOMAINS = [
   'tx-id', 'tx-sign', 'block-header', 'header-sign', 'attestation', 'vote',
   'storage-receipt', 'blob', 'section', 'details', 'signed-head', 'rpc-request', 'record-key', 'deny-basis', 'replay-minute', 'snapshot',
   'ballot', 'recovery', 'proof-bundle',
-  'selection', 'original-row', 'row-opening', 'joint-session', 'joint-message', 'aggregate', 'release-document', 'dataset-definition', 'anonymized-release', 'overlap-part', 'contribution', 'aggregate-query', 'aggregate-mask',
+  'selection', 'original-row', 'row-opening', 'joint-session', 'joint-message', 'aggregate', 'release-document', 'dataset-definition', 'anonymized-release', 'overlap-part', 'contribution', 'aggregate-query', 'aggregate-mask', 'linkage',
 ] as const
 export type Domain = (typeof DOMAINS)[number]
 

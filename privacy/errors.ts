@@ -18,6 +18,11 @@ export const PRIVACY_ERRORS = {
   DETAILS_MALFORMED: 'The sealed details opened, but what is inside is not audit details.',
   MASK_KEY_INVALID: 'A contributor of a joint release offered a public key of small order, with which nothing is secret; leave it out of the next request, and ask it why.',
   MASK_INPUT_INVALID: 'Counts and masks of a joint release have different or too great lengths; the definition may be too fine for a joint release.',
+  LINKAGE_POINT_INVALID: 'A site of a question that links persons sent bytes that are no point of the group, or the neutral element; nothing was counted. Ask that site why.',
+  LINKAGE_POINT_TWICE: 'A ciphertext stands twice in the lists of a question that links persons: it was copied. Nothing was counted; ask the site why.',
+  LINKAGE_KEY_UNPROVEN: 'A site of a question that links persons did not prove that it knows the secret of its key: it may want to open what the others encrypt. Nothing was entered.',
+  LINKAGE_TAGGED: 'A person stands more often in the last list than there are sites: somebody entered it several times, to find out who else holds it. The answer is withheld; find out who did it.',
+  LINKAGE_TOO_LARGE: 'A question that links persons would have too many elements for a list: fewer persons, fewer sites or a larger epsilon (fewer dummies) make it smaller.',
 } as const
 
 export type PrivacyErrorCode = keyof typeof PRIVACY_ERRORS

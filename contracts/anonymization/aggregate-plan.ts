@@ -25,14 +25,15 @@ const SHARED_UNIT = 840n
 const INTEGER = /^-?\d{1,15}$/
 
 /** Checks a question against a definition. Refuses with `ANONYMIZATION_QUERY_INVALID` naming rule and column; identifiers are not asked about. */
-export function planAggregate({ by, where, measure, sharedBy }: AggregateQuery, definition: DatasetDefinition): AggregatePlan {
+export function planAggregate({ by, where, measure, sharedBy, linkedBy }: AggregateQuery, definition: DatasetDefinition): AggregatePlan {
+  if (linkedBy !== null) refuse('ANONYMIZATION_QUERY_INVALID', { column: linkedBy, rule: 'persons are linked, or cells are counted' })
   const axes = by.map((axis) => axisOf(axis, definition))
   const cellCount = axes.reduce((product, { labels }) => product * labels.length, 1)
   if (cellCount > QUERY_LIMITS.cells) refuse('ANONYMIZATION_QUERY_INVALID', { rule: `at most ${QUERY_LIMITS.cells} cells`, cells: cellCount })
   if (measure !== null && measure.low > measure.high) refuse('ANONYMIZATION_QUERY_INVALID', { column: measure.column, rule: 'low ≤ high' })
   if (measure !== null && sharedBy !== null) refuse('ANONYMIZATION_QUERY_INVALID', { column: sharedBy, rule: 'persons are counted once, or something is added up' })
   for (const column of [measure?.column, sharedBy ?? undefined]) if (column !== undefined && attributeOf(column, definition).type !== 'integer') refuse('ANONYMIZATION_QUERY_INVALID', { column, rule: 'a column of type integer' })
-  const conditions = where.map(({ column, level, values }) => valuesAxis({ column, level, values }, definition))
+  const isMeant = conditionsOf(where, definition)
   const unit = sharedBy === null ? 1n : SHARED_UNIT
   const wide = measure === null ? undefined : [measure.low, measure.high].map((end) => (end < 0n ? -end : end)).reduce((a, b) => (a > b ? a : b))
   return {
@@ -42,7 +43,7 @@ export function planAggregate({ by, where, measure, sharedBy }: AggregateQuery, 
       for (const [at, row] of rows.entries()) {
         const cellOf = (column: string): string => row[columns.indexOf(column)] ?? ''
         const integer = (column: string): bigint => (INTEGER.test(cellOf(column)) ? BigInt(cellOf(column)) : refuse('ANONYMIZATION_CELL_TYPE', { row: at + 1, column, rule: 'a whole number' }))
-        if (!conditions.every(({ column, placeOf }) => placeOf(cellOf(column)) !== undefined)) continue
+        if (!isMeant(columns, row)) continue
         const places = axes.map(({ column, placeOf }) => placeOf(cellOf(column)))
         if (places.includes(undefined)) continue
         const cell = places.reduce<number>((index, place, axis) => index * axes[axis]!.labels.length + place!, 0)
@@ -52,6 +53,12 @@ export function planAggregate({ by, where, measure, sharedBy }: AggregateQuery, 
       return { counts, sums }
     },
   }
+}
+
+/** Whether a row fulfils all conditions of a question. Refuses as `planAggregate`. */
+export function conditionsOf(where: AggregateQuery['where'], definition: DatasetDefinition): (columns: readonly string[], row: readonly string[]) => boolean {
+  const conditions = where.map((condition) => valuesAxis(condition, definition))
+  return (columns, row) => conditions.every(({ column, placeOf }) => placeOf(row[columns.indexOf(column)] ?? '') !== undefined)
 }
 
 const clamp = (value: bigint, { low, high }: { readonly low: bigint; readonly high: bigint }): bigint => (value < low ? low : value > high ? high : value)

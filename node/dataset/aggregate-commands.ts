@@ -12,7 +12,7 @@ import { loadCustodianConfig } from '../custodian-config.ts'
 import { openMasterKey } from '../custodian-keys.ts'
 import { openInstitution } from '../institution.ts'
 import type { Institution } from '../institution.ts'
-import { print, printJson } from '../output.ts'
+import { print, printJson, say } from '../output.ts'
 import { answerAggregate, contribute, contributionFile, openShareStore, totalAggregate } from './aggregates.ts'
 import type { DeskOptions } from './define.ts'
 import { readForm, writeForm } from './files.ts'
@@ -22,11 +22,11 @@ interface About { readonly datasetId: Uint8Array; readonly datasetVersion: numbe
 export interface ContributeOptions extends DeskOptions, About { readonly dataset: string; readonly table: string; readonly account: string; readonly out: string }
 export interface AskOptions extends PersonOptions, About {
   readonly purpose: Purpose; readonly by: readonly ValuesText[]; readonly days: readonly DaysText[]; readonly where: readonly ValuesText[]
-  readonly sum?: NonNullable<AggregateQuery['measure']>; readonly sharedBy?: string; readonly mechanism: 'laplace' | 'gaussian'; readonly epsilon: number
+  readonly sum?: NonNullable<AggregateQuery['measure']>; readonly sharedBy?: string; readonly linkedBy?: string; readonly mechanism: 'laplace' | 'gaussian'; readonly epsilon: number
 }
 type ValuesText = AggregateQuery['where'][number]
 type DaysText = Extract<AggregateQuery['by'][number], { kind: 'days' }>['value']
-export interface AnswerOptions extends DeskOptions { readonly dataset: string; readonly contribution: string }
+export interface AnswerOptions extends DeskOptions { readonly dataset: string; readonly contribution: string; readonly waitS: number }
 export interface TotalOptions extends DeskOptions { readonly dataset: string }
 export interface ReadOptions extends PersonOptions { readonly wait: number }
 
@@ -36,7 +36,7 @@ const readDefinition = (path: string) => readForm(path, definitionSchema, 'the d
 export async function contributeCommand({ datasetId: dataset, datasetVersion: version, ...options }: ContributeOptions): Promise<void> {
   await refuseTaken(options.out)
   const form = await readDefinition(options.dataset)
-  const columns = form.attributes.filter(({ role }) => role !== 'identifier').map(({ name }) => name)
+  const columns = form.attributes.filter(({ role, person }) => role !== 'identifier' || person === 1).map(({ name }) => name)
   const people = await readPeople(options.table, columns, options.account)
   const desk = await openDesk(options)
   await contribute(desk.client, { dataset, version, member: desk.member, columns }, form, people, (file) => writeForm(options.out, contributionFile, file)).finally(() => desk.close())
@@ -48,7 +48,7 @@ export async function contributeCommand({ datasetId: dataset, datasetVersion: ve
 export async function askCommand({ datasetId: dataset, datasetVersion: version, purpose, mechanism, epsilon, ...options }: AskOptions): Promise<void> {
   const query: AggregateQuery = {
     by: [...options.by.map((value) => ({ kind: 'values' as const, value })), ...options.days.map((value) => ({ kind: 'days' as const, value }))],
-    where: [...options.where], measure: options.sum ?? null, sharedBy: options.sharedBy ?? null,
+    where: [...options.where], measure: options.sum ?? null, sharedBy: options.sharedBy ?? null, linkedBy: options.linkedBy ?? null,
   }
   const { client } = await openPerson(options)
   const { request, spent } = await askAggregate(client, { dataset, version, purpose, mechanism, epsilon, query }).finally(() => client.transport.close())
@@ -65,9 +65,9 @@ export async function answerCommand(id: Uint8Array, options: AnswerOptions): Pro
   const { store, close } = await openShareStore(config.dataDir, await openMasterKey(config.keystore, passphrase))
   const desk = await openInstitution(config, passphrase, options.rpc)
   try {
-    const { isNew } = await answerAggregate(desk.client, id, form, file, { member: desk.member, sealSecret: sealKeysOf(desk).secretKey, store })
+    const { isNew } = await answerAggregate(desk.client, id, form, file, { member: desk.member, sealSecret: sealKeysOf(desk).secretKey, store }, { waitMs: options.waitS * 1_000, onStage: say })
     if (options.json === true) printJson({ answered: isNew })
-    else print(isNew ? 'answered: counts with noise of this institution, masked, sealed to the owner' : 'this question had been answered already')
+    else print(isNew ? 'answered: noisy counts, sealed to the owner' : 'this question had been answered already')
   } finally {
     await desk.close()
     await close()

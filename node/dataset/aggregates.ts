@@ -8,6 +8,7 @@ import { sendAndWait, waitForReceipt } from '../../client/actions/index.ts'
 import type { Client } from '../../client/create-client.ts'
 import { combineShares, maskedShare, maskedShareSchema, noisyCells, noisyShareSchema } from '../../contracts/anonymization/aggregate-share.ts'
 import type { MaskedShare } from '../../contracts/anonymization/aggregate-share.ts'
+import { combineLinked } from '../../contracts/anonymization/linked-query.ts'
 import { definitionOfForm } from '../../contracts/anonymization/definition-forms.ts'
 import { definitionHash } from '../../contracts/anonymization/document.ts'
 import type { DatasetDefinition } from '../../contracts/anonymization/kernel/index.ts'
@@ -27,6 +28,7 @@ import { uniformFromBytes } from '../../privacy/dp/uniform.ts'
 import { open, seal } from '../../privacy/seal.ts'
 import { takeLock } from '../../state/ledger-lock.ts'
 import { EncryptedFiles } from '../../vault/encrypted-files.ts'
+import { countPersons } from './linked.ts'
 import type { PersonRow } from './selection.ts'
 import { selectPersons } from './selection.ts'
 import { remoteState } from './remote-state.ts'
@@ -72,35 +74,57 @@ async function readAsked(client: Client, state: RemoteState, request: Uint8Array
 }
 
 export interface SiteKeys { readonly member: number; readonly sealSecret: Uint8Array; readonly store: EncryptedFiles }
+/** For a question that links persons: how long another site may be silent, ms, and who is told how far it is. */
+export interface Patience { readonly waitMs: number; readonly onStage?: (stage: string) => void }
 
 /**
  * Answers for one institution: counts its persons whose consent carries the purpose, adds its own whole noise, keeps the noisy cells, masks them and leaves them sealed to the owner. What was kept is
- * sent again unchanged. With fewer than k such persons it sends noise alone: neither a count nor a refusal tells how few they are.
+ * sent again unchanged. With fewer than k such persons it sends noise alone: neither a count nor a refusal tells how few they are. A question that links persons is counted by all sites at the same
+ * time (`countPersons`); each then says what came out.
  */
-export async function answerAggregate(client: Client, request: Uint8Array, form: DefinitionForm, file: ContributionFile, { member, sealSecret, store }: SiteKeys): Promise<{ readonly isNew: boolean }> {
+export async function answerAggregate(client: Client, request: Uint8Array, form: DefinitionForm, file: ContributionFile, keys: SiteKeys, patience: Patience): Promise<{ readonly isNew: boolean }> {
+  const { member } = keys
   const state = remoteState(client)
   const asked = await readAsked(client, state, request, form)
   const { spent } = asked
   const committed = await state.read((reader) => reader.get(contributions, spent.dataset, spent.version, member))
   if (committed === undefined || !equalBytes(contributionHash(file.salt, encode(people, file.people)), committed.original)) throw differs('the table that was committed to')
-  const kept = await store.get(spent.answer)
-  const noisy = kept === undefined ? await drawNoisyCells(client, state, asked, file, member) : decode(noisyShareSchema, kept).cells
-  if (kept === undefined) await store.put(spent.answer, encode(noisyShareSchema, { answer: spent.answer, cells: noisy }))
-  const keyOf = async (site: number): Promise<Uint8Array> => (await state.read((reader) => reader.get(members, site)))!.operatorSealKey
-  const others = await Promise.all(spent.sites.filter((site) => site !== member).map(async (site) => ({ member: site, publicKey: await keyOf(site) })))
-  const share = encode(maskedShareSchema, maskedShare(noisy, spent, { member, secretKey: sealSecret, others }, client.chain.id))
-  const ownerKey = await keyOf(spent.owner)
-  const sealed = await seal(ownerKey, contextOf(client, request, spent, 'share', member, ownerKey), share)
+  const cells = asked.query.linkedBy === null ? await maskedCells(client, state, asked, file, keys) : await linkedCells(client, state, request, asked, file, keys, patience)
+  const ownerKey = await keyOf(state, spent.owner)
+  const sealed = await seal(ownerKey, contextOf(client, request, spent, 'share', member, ownerKey), encode(maskedShareSchema, { answer: spent.answer, member, cells: [...cells] }))
   return { isNew: await leave(client, request, member, 'share', sealed) }
 }
 
-async function drawNoisyCells(client: Client, state: RemoteState, { spent, query, terms, definition }: Asked, file: ContributionFile, contributor: number): Promise<readonly bigint[]> {
+const keyOf = async (state: RemoteState, site: number): Promise<Uint8Array> => (await state.read((reader) => reader.get(members, site)))!.operatorSealKey
+
+async function maskedCells(client: Client, state: RemoteState, asked: Asked, file: ContributionFile, { member, sealSecret, store }: SiteKeys): Promise<readonly bigint[]> {
+  const { spent } = asked
+  const kept = await store.get(spent.answer)
+  const noisy = kept === undefined ? await drawNoisyCells(client, state, asked, file, member) : decode(noisyShareSchema, kept).cells
+  if (kept === undefined) await store.put(spent.answer, encode(noisyShareSchema, { answer: spent.answer, cells: noisy }))
+  const others = await Promise.all(spent.sites.filter((site) => site !== member).map(async (site) => ({ member: site, publicKey: await keyOf(state, site) })))
+  return maskedShare(noisy, spent, { member, secretKey: sealSecret, others }, client.chain.id).cells
+}
+
+async function linkedCells(client: Client, state: RemoteState, request: Uint8Array, asked: Asked, file: ContributionFile, { member, store }: SiteKeys, patience: Patience): Promise<readonly bigint[]> {
+  const rows = file.people.map(({ row }) => row)
+  const counts = await countPersons(client, state, { request, ...asked }, { member, store, ...patience, columns: file.columns, rows, consenting: () => consenting(client, state, asked, file, member) })
+  return counts.map(BigInt)
+}
+
+/** Places of the people whose consent to this institution carries the purpose now; of none when they are fewer than k. */
+async function consenting(client: Client, state: RemoteState, { spent, terms }: Asked, file: ContributionFile, contributor: number): Promise<readonly number[]> {
   const { committed } = await getHead(client)
   // Only consents to the institution itself count, so that the answer is the same whoever asks.
   const use = { contributor, requester: new Uint8Array(32), requesterMember: contributor, purpose: spent.purpose, readAtHeight: BigInt(committed.height), timeMs: BigInt(committed.timeMs) }
-  const { rows } = await selectPersons(state, file.people, use)
-  const counted = rows.length < terms.k ? [] : rows.map(({ row }) => row)
-  return noisyCells(query, definition, { columns: file.columns, rows: counted }, spent, uniformFromBytes((length) => new Uint8Array(randomBytes(length))))
+  const accounts = new Set((await selectPersons(state, file.people, use)).persons.map(({ account }) => toHex(account)))
+  return accounts.size < terms.k ? [] : file.people.flatMap(({ account }, at) => (accounts.has(toHex(account)) ? [at] : []))
+}
+
+async function drawNoisyCells(client: Client, state: RemoteState, asked: Asked, file: ContributionFile, contributor: number): Promise<readonly bigint[]> {
+  const { spent, query, definition } = asked
+  const rows = (await consenting(client, state, asked, file, contributor)).map((at) => file.people[at]!.row)
+  return noisyCells(query, definition, { columns: file.columns, rows }, spent, uniformFromBytes((length) => new Uint8Array(randomBytes(length))))
 }
 
 /** Adds up the sites' shares as the owner, applies the small-cell rule and leaves the answer sealed to who asked. Throws `AGGREGATE_SHARE_MISSING` naming the members that have not answered. */
@@ -110,7 +134,8 @@ export async function totalAggregate(client: Client, request: Uint8Array, form: 
   const found = await Promise.all(spent.sites.map((site) => fetchShare(client, request, spent, site, sealSecret, sealKey)))
   const missing = spent.sites.filter((_, i) => found[i] === undefined)
   if (missing.length > 0) throw new SteleError({ code: 'AGGREGATE_SHARE_MISSING', message: 'institutions have not answered yet', details: { members: missing }, retryable: true })
-  const answer = combineShares(query, definition, found.filter((share) => share !== undefined), { sites: spent.sites, answer: spent.answer, smallest: terms.k })
+  const [shares, { sites, answer: id, epsilon }] = [found.filter((share) => share !== undefined), spent]
+  const answer = query.linkedBy === null ? combineShares(query, definition, shares, { sites, answer: id, smallest: terms.k }) : combineLinked(shares, { sites, answer: id, epsilon, smallest: terms.k })
   if (answer === undefined) throw differs('shares of this answer, one of each site')
   const requester = await state.read((reader) => reader.get(accounts, spent.requester))
   const key = requester?.sealKeys.at(-1)?.key

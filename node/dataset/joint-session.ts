@@ -11,7 +11,7 @@ import type { JointMessage } from './joint-messages.ts'
 import type { JointLine } from './joint-line.ts'
 
 export interface JointRun {
-  readonly line: JointLine
+  readonly line: JointLine<JointMessage>
   /** All contributors of the request, ascending; this one among them. */
   readonly contributors: readonly number[]
   readonly contribution: JointContribution

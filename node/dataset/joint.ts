@@ -12,6 +12,7 @@ import { systemRandom } from '../system.ts'
 import type { DeskOptions } from './define.ts'
 import { readForm, writeForm } from './files.ts'
 import { openLine } from './joint-line.ts'
+import { jointMessage } from './joint-messages.ts'
 import { runJoint } from './joint-session.ts'
 import { readRows } from './publish.ts'
 import { remoteState } from './remote-state.ts'
@@ -36,7 +37,7 @@ export async function joint(options: JointOptions): Promise<void> {
     const contribution = new JointContribution(tableOfRows([own!])!, definition, terms.siteFloor)
     say(`waiting for ${asked.contributors.length - 1} other contributors`)
     const release = await runJoint({
-      line: await openLine(desk.client, state, own!.request, desk.member), contributors: asked.contributors, contribution, definition, persons: asked.persons, random: systemRandom, waitMs: options.waitS * 1_000,
+      line: await openLine(desk.client, state, own!.request, desk.member, jointMessage), contributors: asked.contributors, contribution, definition, persons: asked.persons, random: systemRandom, waitMs: options.waitS * 1_000,
       onRound: (round, questions) => say(`round ${round + 1}: ${questions} questions`),
     })
     await writeForm(options.out, releaseSchema, releaseForm(release))

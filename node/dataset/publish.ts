@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { sendAndWait } from '../../client/actions/index.ts'
 import { rowCoder } from '../../contracts/anonymization/kernel/index.ts'
 import { openingsSchema } from '../../contracts/anonymization/openings.ts'
 import { rowsSchema } from '../../contracts/anonymization/originals.ts'
 import { definitionSchema, releaseSchema } from '../../contracts/anonymization/release-format.ts'
+import type { DefinitionForm } from '../../contracts/anonymization/release-format.ts'
 import { releaseOfForm } from '../../contracts/anonymization/release-forms.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
@@ -16,6 +18,7 @@ import { readForm, writeBytes, writeForm } from './files.ts'
 import { readPeople } from './people.ts'
 import { remoteState } from './remote-state.ts'
 import { selectionFile, selectPersons } from './selection.ts'
+import type { PersonRow } from './selection.ts'
 import { openRequest, useNow } from './steps.ts'
 
 export interface SelectOptions extends DeskOptions { readonly request: Uint8Array; readonly dataset: string; readonly table: string; readonly account: string; readonly out: string; readonly rowsOut: string }
@@ -33,7 +36,8 @@ export async function select(options: SelectOptions): Promise<void> {
     const state = remoteState(desk.client)
     const { asked, terms, stored } = await openRequest(state, options.request, form)
     const code = terms.mode === 'coded' ? rowCoder(stored, columns) : (cells: readonly string[]) => cells
-    const coded = people.map(({ account, row }, i) => ({ account, row: code(row, i + 1) }))
+    const nameless = withoutNames(form, people)
+    const coded = people.map(({ account, row }, i) => ({ account, row: nameless(code(row, i + 1)) }))
     const { persons, rows, selection, original } = await selectPersons(state, coded, await useNow(desk.client, asked, desk.member))
     if (persons.length === 0) throw new SteleError({ code: 'DATASET_CONSENT_ENDED', message: 'nobody in the table has a consent that carries this release', details: { persons: people.length } })
     const { request } = options
@@ -46,6 +50,15 @@ export async function select(options: SelectOptions): Promise<void> {
   } finally {
     await desk.close()
   }
+}
+
+/** Rows as they leave: each identifier is a random word, since rows name nobody; that nobody is there twice is looked at here. Throws `DATASET_PERSON_TWICE`. */
+function withoutNames({ attributes }: Pick<DefinitionForm, 'attributes'>, people: readonly PersonRow[]): (row: readonly string[]) => string[] {
+  for (const [column, { person }] of attributes.entries()) {
+    const seen = new Set<string>()
+    if (person === 1) for (const [at, { row }] of people.entries()) if (seen.size === seen.add(row[column]!).size) throw new SteleError({ code: 'DATASET_PERSON_TWICE', message: 'a person has two rows', details: { row: at + 1, column: attributes[column]!.name } })
+  }
+  return (row) => row.map((cell, column) => (attributes[column]!.role === 'identifier' ? toHex(randomBytes(16)) : cell))
 }
 
 /** `stele dataset release`. */

@@ -21,9 +21,10 @@ const condition = struct({ column, level: u32, values: array(value, { min: 1, ma
 /**
  * A question to the institutions of a data set: how many persons lie in each cell, or with `measure`, what a whole number of theirs adds up to, each clamped to low…high.
  * `sharedBy`: a column with the number of contributing institutions that hold the person (1 to 8); each then counts 1 ÷ that number, so that the total counts everybody once.
+ * `linkedBy`: an identifier that the institutions have in common; how many persons there are in all, and how many are held by one, two, … of them, is found without anybody learning whose.
  */
 export const aggregateQuery = struct({
-  by: array(axis, { max: QUERY_LIMITS.axes }), where: array(condition, { max: QUERY_LIMITS.conditions }), measure: optional(struct({ column, low: i64, high: i64 })), sharedBy: optional(column),
+  by: array(axis, { max: QUERY_LIMITS.axes }), where: array(condition, { max: QUERY_LIMITS.conditions }), measure: optional(struct({ column, low: i64, high: i64 })), sharedBy: optional(column), linkedBy: optional(column),
 })
 export type AggregateQuery = Infer<typeof aggregateQuery>
 
@@ -32,6 +33,9 @@ export function queryHash(query: AggregateQuery): Uint8Array {
   return hash('aggregate-query', encode(aggregateQuery, query))
 }
 
-/** What the recipient gets, sealed to it. A cell is null where the noisy count is below the small-cell limit. Counts are in `unit`s: divide by it. */
+/**
+ * What the recipient gets, sealed to it. A cell is null where the noisy count is below the small-cell limit. Counts are in `unit`s: divide by it.
+ * To a question with `linkedBy`: persons in all, then those held by exactly one institution, by two, ….
+ */
 export const aggregateAnswer = struct({ answer: fixedBytes(32), sites: u32, unit: u32, counts: array(optional(i64), { max: QUERY_LIMITS.cells }), sums: optional(array(optional(i64), { max: QUERY_LIMITS.cells })) })
 export type AggregateAnswer = Infer<typeof aggregateAnswer>

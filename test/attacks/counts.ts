@@ -12,7 +12,7 @@ import type { AttackReport } from './tables.ts'
 
 /** Games: an attacker guesses one bit of one person; thousandths of games won. */
 export const GAMES = 1_000
-const QUERY: AggregateQuery = { by: [{ kind: 'values', value: { column: 'disease', level: 0, values: ['hiv'] } }], where: [], measure: null, sharedBy: null }
+const QUERY: AggregateQuery = { by: [{ kind: 'values', value: { column: 'disease', level: 0, values: ['hiv'] } }], where: [], measure: null, sharedBy: null, linkedBy: null }
 const DEFINITION = definitionOf({ k: 5 })
 const perMille = (won: number): number => Math.round((1000 * won) / GAMES)
 /** Four standard deviations of a share of `GAMES` games, in thousandths: a true chance at the bound exceeds it once in 30,000 runs. The seeds are fixed besides. */

@@ -64,12 +64,12 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
     return { party, member, consent: grant.id }
   }))
   for (const member of MEMBERS) {
-    const rows = patients.flatMap((patient, i) => (patient.member === member ? [[toHex(patient.party.account), 20 + i * 3, i % 2 === 0 ? 'f' : 'm', DISEASES[i % 3]].join(',')] : []))
-    writeFileSync(at(`${member}.csv`), ['account,age,sex,disease', ...rows, ''].join('\n'))
+    const rows = patients.flatMap((patient, i) => (patient.member === member ? [[toHex(patient.party.account), `NHS-${i % 7}`, 20 + i * 3, i % 2 === 0 ? 'f' : 'm', DISEASES[i % 3]].join(',')] : []))
+    writeFileSync(at(`${member}.csv`), ['account,nhs,age,sex,disease', ...rows, ''].join('\n'))
   }
-  writeFileSync(at('all.csv'), ['age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age % 2 === 0 ? 'f' : 'm'},flu`), ''].join('\n'))
+  writeFileSync(at('all.csv'), ['nhs,age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age},${age % 2 === 0 ? 'f' : 'm'},flu`), ''].join('\n'))
   writeFileSync(at('values.csv'), ['age,sex,disease', ...Array.from({ length: 80 }, (_, age) => `${age},${age % 2 === 0 ? 'f' : 'm'},${DISEASES[age % 3]}`), ''].join('\n'))
-  writeFileSync(at('visits.yaml'), 'version: 1\nattributes:\n  - { name: age, role: quasi-identifier }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: mondrian, mode: strict }\n')
+  writeFileSync(at('visits.yaml'), 'version: 1\nattributes:\n  - { name: nhs, role: identifier, person: true }\n  - { name: age, role: quasi-identifier }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: mondrian, mode: strict }\n')
   writeFileSync(at('pass'), 'correct horse battery staple', { mode: 0o600 })
   const wallet = ['--wallet', at('researcher.json'), '--passphrase-file', at('pass'), '--rpc', network.nodes[0]!.rpc, '--genesis', network.genesis]
   await json('wallet', 'new', ...wallet, '--member', '1', '--card', at('card'))
@@ -94,6 +94,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const first = await round('first')
   t.equal(first.csv.trim().split('\r\n').length - 1, 11)
   for (const patient of patients) t.notOk(first.csv.includes(toHex(patient.party.account)))
+  for (const member of MEMBERS) t.notOk(readFileSync(at(`first.${member}.rows.json`), 'utf8').includes('NHS-'), 'rows leave without names')
   const forged = readFileSync(first.document)
   forged[forged.length - 40]! ^= 1
   writeFileSync(at('forged.document'), forged)
@@ -106,7 +107,7 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   // Author 2 changes one diagnosis after everybody has committed: its own figures and policy still hold, the bytes do not.
   const forging = await round('tampered', 2, (path) => {
     const file = JSON.parse(readFileSync(path, 'utf8')) as { rows: { row: string[] }[] }
-    file.rows[0]!.row[2] = file.rows[0]!.row[2] === 'flu' ? 'asthma' : 'flu'
+    file.rows[0]!.row[3] = file.rows[0]!.row[3] === 'flu' ? 'asthma' : 'flu'
     writeFileSync(`${path}.forged`, JSON.stringify(file))
     return `${path}.forged`
   })
@@ -154,4 +155,11 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await json('dataset', 'total', String(again['question']), '--config', configs[0]!, '--dataset', at('dataset.json'))
   t.same(await json('dataset', 'read', String(again['question']), ...wallet), answer)
   t.match((await stele(...question.slice(0, -1), '41')).stderr, /BUDGET_EXHAUSTED/)
+
+  // Ten persons are counted at three institutions, three of them at two: the institutions have an identifier in common, and none shows it to another.
+  const linked = String((await json('dataset', 'ask', ...wallet, ...about, '--linked-by', 'nhs', '--epsilon', '40'))['question'])
+  t.match(await stele('dataset', 'answer', linked, '--config', configs[0]!, '--dataset', at('dataset.json'), '--contribution', at('contribution.1.json'), '--wait-s', '1'), { code: 1, stderr: /JOINT_SILENT/ }, 'one alone counts nothing, and goes on where it was')
+  t.same(await Promise.all(MEMBERS.map((member) => answered(member, linked))), MEMBERS.map(() => ({ answered: true })))
+  t.match(await json('dataset', 'total', linked, '--config', configs[0]!, '--dataset', at('dataset.json')), { cells: 4, small: 1 })
+  t.same(await json('dataset', 'read', linked, ...wallet), { sites: 3, counts: ['7', '4', '3', null], sums: null }, 'seven in all: four at one institution, three at two')
 })

@@ -8,7 +8,7 @@ import type { Spent } from '../../node/aggregate-mail.ts'
 import type { Caller } from '../../rpc/ports.ts'
 import { bytes32 } from '../helpers/contract-world.ts'
 
-const query = { by: [], where: [], measure: null, sharedBy: null }
+const query = { by: [], where: [], measure: null, sharedBy: null, linkedBy: null }
 const question = encode(aggregateQuery, query)
 const spent: Spent = { dataset: bytes32('set'), version: 1, purpose: 'HRESCH', requester: bytes32('asker'), recipient: 4, owner: 1, sites: [2, 3], query: queryHash(query), mechanism: 'laplace', epsilon: 1, answer: bytes32('answer'), charged: 1, left: 0 }
 const caller = (member: number, kind: Caller['kind'] = 'institution', account = toHex(bytes32(`member ${member}`))): Caller => ({ account, kind, member })

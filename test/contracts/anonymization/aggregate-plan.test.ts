@@ -15,7 +15,7 @@ const DEFINITION: DatasetDefinition = {
 }
 const COLUMNS = ['lineage', 'onset', 'sites', 'cost', 'region']
 const ROWS = [['B.1.1', '2026-01-01', '1', '10', 'north'], ['B.1.2', '2026-01-07', '2', '-500', 'north'], ['B.2.1', '2026-01-08', '1', '90', 'south'], ['P.1.1', '2026-02-30', '4', '7', 'south']]
-const query = (changes: Partial<AggregateQuery> = {}): AggregateQuery => ({ by: [], where: [], measure: null, sharedBy: null, ...changes })
+const query = (changes: Partial<AggregateQuery> = {}): AggregateQuery => ({ by: [], where: [], measure: null, sharedBy: null, linkedBy: null, ...changes })
 const values = (column: string, list: string[], level = 0): AggregateQuery['by'][number] => ({ kind: 'values', value: { column, level, values: list } })
 const days = (from: string, step: number, count: number, column = 'onset'): AggregateQuery['by'][number] => ({ kind: 'days', value: { column, from, step, count } })
 const counts = (changes: Partial<AggregateQuery>): string => planAggregate(query(changes), DEFINITION).evaluate(COLUMNS, ROWS).counts.join()

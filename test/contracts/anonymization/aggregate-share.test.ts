@@ -10,7 +10,7 @@ import { createSealKeyPair } from '../../../privacy/seal.ts'
 import { bytes32 } from '../../helpers/contract-world.ts'
 
 const DEFINITION: DatasetDefinition = { attributes: [{ name: 'disease', role: 'sensitive', type: 'categorical' }, { name: 'cost', role: 'insensitive', type: 'integer' }], policy: { k: 5 }, algorithm: { name: 'mondrian', mode: 'strict' } }
-const QUERY: AggregateQuery = { by: [{ kind: 'values', value: { column: 'disease', level: 0, values: ['flu', 'hiv'] } }], where: [], measure: null, sharedBy: null }
+const QUERY: AggregateQuery = { by: [{ kind: 'values', value: { column: 'disease', level: 0, values: ['flu', 'hiv'] } }], where: [], measure: null, sharedBy: null, linkedBy: null }
 const CHAIN = bytes32('chain')
 const PAID = { answer: bytes32('answer'), mechanism: 'laplace', epsilon: 40_000_000 } as const
 const SITES = [1, 2, 5]

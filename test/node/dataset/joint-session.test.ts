@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { anonymize, flatHierarchy, intervalHierarchy, JointContribution, releaseHash, tableFromColumns } from '../../../contracts/anonymization/kernel/index.ts'
 import type { DatasetDefinition, Release, Table } from '../../../contracts/anonymization/kernel/index.ts'
-import { openMessage, sealMessage } from '../../../node/dataset/joint-messages.ts'
+import { jointMessage, openMessage, sealMessage } from '../../../node/dataset/joint-messages.ts'
 import type { JointMessage } from '../../../node/dataset/joint-messages.ts'
 import type { JointLine } from '../../../node/dataset/joint-line.ts'
 import { runJoint } from '../../../node/dataset/joint-session.ts'
 import { systemRandom } from '../../../node/system.ts'
 import { toHex } from '../../../primitives/bytes.ts'
 import { createSigner } from '../../../primitives/signature.ts'
+import { Board } from '../../helpers/message-board.ts'
 
 const AGES = Array.from({ length: 64 }, (_, age) => String(age))
 const ILLNESSES = ['asthma', 'diabetes', 'flu']
@@ -26,45 +27,13 @@ const rowsOf = (member: number): string[][] => Array.from({ length: PERSONS }, (
 const tableOf = (rows: readonly (readonly string[])[]): Table => tableFromColumns(['age', 'sex', 'illness'].map((name, column) => ({ name, cells: rows.map((row) => row[column]!) })))
 const UNION = releaseHash(anonymize(tableOf(MEMBERS.flatMap(rowsOf)), DEFINITION))
 
-/** What everybody has said; listeners are woken by the next word. */
-class Board {
-  readonly said = new Map<number, JointMessage[]>(MEMBERS.map((member) => [member, []]))
-  #wake = Promise.withResolvers<void>()
-
-  /** `twist` changes what one listener hears; `mute` ends a process when it says its message of that number. */
-  line(member: number, { twist = (said) => said, dieAt = Infinity }: { twist?: (said: JointMessage, from: number) => JointMessage; dieAt?: number } = {}): JointLine {
-    let spoken = 0
-    return {
-      member,
-      say: async (message) => {
-        if (spoken++ === dieAt) throw new Error('the process ended')
-        this.said.get(member)!.push(message)
-        this.#wake.resolve()
-        this.#wake = Promise.withResolvers()
-      },
-      hear: async (other, sequence, wait) => {
-        for (const until = performance.now() + wait; ; ) {
-          const found = this.said.get(other)![sequence]
-          if (found !== undefined) return twist(found, other)
-          const left = until - performance.now()
-          if (left <= 0) return undefined
-          const timeout = Promise.withResolvers<void>()
-          const timer = setTimeout(timeout.resolve, left)
-          await Promise.race([this.#wake.promise, timeout.promise])
-          clearTimeout(timer)
-        }
-      },
-    }
-  }
-}
-
-function run(line: JointLine, { waitMs = 2_000, rows = rowsOf(line.member), floor = 1 }: { waitMs?: number; rows?: string[][]; floor?: number } = {}): Promise<Release> {
+function run(line: JointLine<JointMessage>, { waitMs = 2_000, rows = rowsOf(line.member), floor = 1 }: { waitMs?: number; rows?: string[][]; floor?: number } = {}): Promise<Release> {
   return runJoint({ line, contributors: MEMBERS, contribution: new JointContribution(tableOf(rows), DEFINITION, floor), definition: DEFINITION, persons: PERSONS, random: systemRandom, waitMs })
 }
 const codes = (outcomes: readonly PromiseSettledResult<Release>[]): string[] => outcomes.map((outcome) => (outcome.status === 'fulfilled' ? releaseHash(outcome.value) : String((outcome.reason as { code?: string }).code ?? outcome.reason)))
 
 t.test('three contributors make the release of the union, and what they say holds none of their counts', async (t) => {
-  const board = new Board()
+  const board = new Board<JointMessage>(MEMBERS)
   t.same(codes(await Promise.allSettled(MEMBERS.map((member) => run(board.line(member))))), [UNION, UNION, UNION])
   for (const member of MEMBERS) {
     const counts = board.said.get(member)!.flatMap((said) => (said.kind === 'counts' ? [said.value] : []))
@@ -75,7 +44,7 @@ t.test('three contributors make the release of the union, and what they say hold
 })
 
 t.test('a silent contributor is named and nothing is released; afterwards all begin anew, under other masks', async (t) => {
-  const board = new Board()
+  const board = new Board<JointMessage>(MEMBERS)
   const [first, second] = await Promise.allSettled([1, 2].map((member) => run(board.line(member), { waitMs: 100 })))
   t.match(first, { reason: { code: 'JOINT_SILENT', details: { member: 4 } } })
   t.match(second, { reason: { code: 'JOINT_SILENT', details: { member: 4 } } })
@@ -83,7 +52,7 @@ t.test('a silent contributor is named and nothing is released; afterwards all be
 })
 
 t.test('a contributor that ends in the middle and comes back makes the others begin a new epoch; no vector is said under a mask twice', async (t) => {
-  const board = new Board()
+  const board = new Board<JointMessage>(MEMBERS)
   const others = [1, 4].map((member) => run(board.line(member), { waitMs: 5_000 }))
   await t.rejects(run(board.line(2, { dieAt: 2 })), /the process ended/)
   t.same(codes(await Promise.allSettled([...others, run(board.line(2))])), [UNION, UNION, UNION])
@@ -96,7 +65,7 @@ t.test('a contributor that ends in the middle and comes back makes the others be
 })
 
 t.test('who tells different things to different others, or counts other rows than it selected, is noticed by all', async (t) => {
-  const twisted = new Board()
+  const twisted = new Board<JointMessage>(MEMBERS)
   const twist = (said: JointMessage, from: number): JointMessage => {
     if (from !== 2 || said.kind !== 'counts' || said.value.round !== 1) return said
     const cells = said.value.cells.slice()
@@ -105,27 +74,27 @@ t.test('who tells different things to different others, or counts other rows tha
   }
   const outcomes = codes(await Promise.allSettled(MEMBERS.map((member) => run(twisted.line(member, member === 4 ? { twist } : {}), { waitMs: 300 }))))
   for (const outcome of outcomes) t.match(outcome, /^(?:JOINT_DIVERGED|JOINT_SILENT|ANONYMIZATION_JOINT_CONTRADICTORY)$/)
-  const lying = new Board()
+  const lying = new Board<JointMessage>(MEMBERS)
   t.same(codes(await Promise.allSettled(MEMBERS.map((member) => run(lying.line(member), { rows: member === 2 ? rowsOf(2).slice(1) : rowsOf(member), waitMs: 300 })))), ['JOINT_DIVERGED', 'JOINT_DIVERGED', 'JOINT_DIVERGED'])
 })
 
 t.test('a message out of turn is refused, and so is one under another key, place or chain', async (t) => {
-  const board = new Board()
+  const board = new Board<JointMessage>(MEMBERS)
   const twist = (said: JointMessage, from: number): JointMessage => (from === 2 && said.kind === 'counts' ? { kind: 'counts', value: { ...said.value, first: 7 } } : said)
   t.equal(codes(await Promise.allSettled(MEMBERS.map((member) => run(board.line(member, { twist }), { waitMs: 200 }))))[0], 'JOINT_FORGED')
   const [signer, other] = [createSigner(randomBytes(32)), createSigner(randomBytes(32))]
   const place = { chain: new Uint8Array(32), request: new Uint8Array(32), member: 1, sequence: 0 }
   const message: JointMessage = { kind: 'hello', value: { epoch: 1, key: new Uint8Array(32) } }
-  const sealed = sealMessage(place, message, signer)
-  t.same(openMessage(place, sealed, [other.publicKey, signer.publicKey]), message)
-  t.equal(openMessage(place, sealed, [other.publicKey]), undefined)
-  for (const elsewhere of [{ sequence: 1 }, { member: 2 }, { chain: new Uint8Array(32).fill(1) }, { request: new Uint8Array(32).fill(1) }]) t.equal(openMessage({ ...place, ...elsewhere }, sealed, [signer.publicKey]), undefined)
-  t.throws(() => openMessage(place, sealed.subarray(1), [signer.publicKey]), { code: /^CODEC_/ })
+  const sealed = sealMessage(place, message, signer, jointMessage)
+  t.same(openMessage(place, sealed, [other.publicKey, signer.publicKey], jointMessage), message)
+  t.equal(openMessage(place, sealed, [other.publicKey], jointMessage), undefined)
+  for (const elsewhere of [{ sequence: 1 }, { member: 2 }, { chain: new Uint8Array(32).fill(1) }, { request: new Uint8Array(32).fill(1) }]) t.equal(openMessage({ ...place, ...elsewhere }, sealed, [signer.publicKey], jointMessage), undefined)
+  t.throws(() => openMessage(place, sealed.subarray(1), [signer.publicKey], jointMessage), { code: /^CODEC_/ })
 })
 
 t.test('a floor that an institution cannot keep, and a floor that it can', async (t) => {
-  t.throws(() => run(new Board().line(1), { rows: rowsOf(1).slice(0, 3), floor: 4 }), { code: 'ANONYMIZATION_K_ABOVE_ROWS' })
-  const board = new Board()
+  t.throws(() => run(new Board<JointMessage>(MEMBERS).line(1), { rows: rowsOf(1).slice(0, 3), floor: 4 }), { code: 'ANONYMIZATION_K_ABOVE_ROWS' })
+  const board = new Board<JointMessage>(MEMBERS)
   const outcomes = codes(await Promise.allSettled(MEMBERS.map((member) => run(board.line(member), { floor: 6 }))))
   t.equal(new Set(outcomes).size, 1)
   t.match(outcomes[0], /^[0-9a-f]{64}$/)
