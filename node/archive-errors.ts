@@ -1,5 +1,6 @@
 /** Codes of archives: what each means and what to do next. */
 export const ARCHIVE_ERRORS = {
+  ARCHIVE_UNREADABLE: 'The file cannot be read; details name the path and the reason (ENOENT: there is none of that name; EACCES: not for this user; EISDIR: it is a folder).',
   ARCHIVE_INVALID: 'The archive breaks a rule, which the details name with the height. Do not trust it; export it again from a member.',
   ARCHIVE_VERSION_UNSUPPORTED: 'The archive was made in a format that this program does not know. Use the program that made it.',
   ARCHIVE_WRONG_CHAIN: 'The archive belongs to another chain. Check which genesis file was given.',

@@ -47,10 +47,11 @@ export class ArchiveReader {
     this.start = start
   }
 
-  /** `ARCHIVE_INVALID`, `ARCHIVE_VERSION_UNSUPPORTED`, `ARCHIVE_WRONG_CHAIN`, or what the disk says. */
+  /** `ARCHIVE_INVALID`, `ARCHIVE_VERSION_UNSUPPORTED`, `ARCHIVE_WRONG_CHAIN`, `ARCHIVE_UNREADABLE`. */
   static async open(path: string, chain: Uint8Array): Promise<ArchiveReader> {
-    const file = await open(path, 'r')
+    const file = await open(path, 'r').catch((cause: unknown) => { throw unreadable(path, cause) })
     try {
+      if ((await file.stat()).isDirectory()) throw unreadable(path, undefined)
       const magic = await readAt(file, 0, MAGIC.length)
       const first = equalBytes(magic, MAGIC) ? await recordAt(file, MAGIC.length) : undefined
       if (first === undefined) throw archiveError('the file begins like an archive', { path })
@@ -67,6 +68,10 @@ export class ArchiveReader {
   /** The record at `at`; undefined where the file ends or a record is torn or damaged. */
   record(at: number): Promise<ArchiveRecord | undefined> { return recordAt(this.#file, at) }
   close(): Promise<void> { return this.#file.close() }
+}
+
+function unreadable(path: string, cause: unknown): SteleError {
+  return new SteleError({ code: 'ARCHIVE_UNREADABLE', message: 'the archive cannot be read', details: { path, reason: cause === undefined ? 'EISDIR' : errorCode(cause) }, cause })
 }
 
 /** Decodes a record of an archive; `ARCHIVE_INVALID` for other bytes. */

@@ -20,6 +20,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .description('Permissioned ledger node for sharing medical data between institutions')
     .version(STELE_VERSION)
     .exitOverride()
+    // Else `--version` of a command would print the program's own.
+    .enablePositionalOptions()
     .showSuggestionAfterError()
     .addHelpText('after', `
 Examples:
@@ -50,8 +52,9 @@ async function report(error: unknown, json: boolean): Promise<number> {
   if (json && error instanceof SteleError) printJson({ error: { code: error.code, message: error.message, details: error.details, retryable: error.retryable } })
   else {
     const { nextStep } = await import('./next-step.ts')
-    const next = error instanceof SteleError ? nextStep(error.code) : undefined
-    say(`stele: ${explain(error)}${next === undefined ? '' : `\n→ ${next}`}`)
+    const text = explain(error)
+    const next = error instanceof SteleError ? nextStep(error.code, error.details) : undefined
+    say(`stele: ${text}${next === undefined || text.includes(next) ? '' : `\n→ ${next}`}`)
   }
   return exitCodeOf(error)
 }

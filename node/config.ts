@@ -102,8 +102,9 @@ export function parseYaml<T>(schema: TSchema, check: CompiledSchema<T>, text: st
   const document = parseDocument(text, { lineCounter: lines })
   const [syntax] = document.errors
   if (syntax !== undefined) {
+    // The parser's text quotes the file, which may be another one than was meant: a passphrase, say.
     const { line, col } = lines.linePos(syntax.pos[0])
-    throw new SteleError({ code: 'CONFIG_SYNTAX', message: 'the configuration file is not YAML', details: { path, line, column: col, reason: syntax.message.split('\n')[0] } })
+    throw new SteleError({ code: 'CONFIG_SYNTAX', message: 'the configuration file is not YAML', details: { path, line, column: col, reason: syntax.code.toLowerCase().replaceAll('_', ' ') } })
   }
   const config = Value.Default(schema, Value.Clone(document.toJS({ maxAliasCount: 0 }))) as unknown
   if (!check.Check(config)) throw configFault(schema, [...check.Errors(config)][0], document, lines, path)

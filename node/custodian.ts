@@ -74,7 +74,7 @@ export class Custodian {
     await this.#keys.start()
     await this.#door.start()
     await this.#follower.start()
-    this.#logger.info({ member: config.member, rpc: config.rpc, socket: config.socket }, 'custodian ready')
+    this.#logger.info({ rpc: config.rpc, socket: config.socket }, 'custodian ready')
     return { socket: config.socket }
   }
 

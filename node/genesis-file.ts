@@ -5,7 +5,7 @@ import { chainIdOf, checkGenesis, genesisMemberSet, genesisSchema } from '../pri
 import type { Genesis } from '../primitives/genesis.ts'
 import { ChainRules } from './chain-rules.ts'
 
-/** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, `GENESIS_INVALID` or `CODEC_VALUE_INVALID` naming the path in the file. */
+/** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, `GENESIS_INVALID` or `CODEC_VALUE_INVALID` naming the file and the path in it. */
 export function readGenesis(path: string): Genesis {
   let json: unknown
   try {
@@ -13,9 +13,14 @@ export function readGenesis(path: string): Genesis {
   } catch (cause) {
     throw new SteleError({ code: 'GENESIS_UNREADABLE', message: 'the genesis file cannot be read as JSON', details: { path, reason: errorCode(cause) ?? 'not JSON' }, cause })
   }
-  const genesis = fromJson(genesisSchema, json)
-  checkGenesis(genesis)
-  return genesis
+  try {
+    const genesis = fromJson(genesisSchema, json)
+    checkGenesis(genesis)
+    return genesis
+  } catch (error) {
+    if (error instanceof SteleError) throw new SteleError({ code: error.code, message: error.message, details: { file: path, ...error.details }, cause: error })
+    throw error
+  }
 }
 
 export function writeGenesis(path: string, genesis: Genesis): void {

@@ -4,7 +4,7 @@ export const KEYSTORE_ERRORS = {
   KEYSTORE_EXISTS: 'A keystore file is at this path already; it is never overwritten. Choose another path or move it away.',
   KEYSTORE_MODE: 'The keystore file can be read or written by others; run `chmod 600` on it, and change the keys if others may have read it.',
   KEYSTORE_MALFORMED: 'The file is not a keystore of a version this program knows; the field is in the details.',
-  KEYSTORE_WRONG_PASSPHRASE: 'The passphrase does not open the keystore.',
+  KEYSTORE_WRONG_PASSPHRASE: 'The passphrase is not the one of this keystore, which the details name. Nobody can restore a lost one.',
   KEYSTORE_DAMAGED: 'The passphrase is right, but the keystore was altered or damaged; restore it from a backup.',
   KEYSTORE_KIND: 'The keystore holds keys of another kind than needed here.',
   PASSPHRASE_MISSING: 'No passphrase was given: name a file, set the environment variable, or run in a terminal to be asked.',

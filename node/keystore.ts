@@ -106,7 +106,12 @@ export async function openKeystoreFile(path: string, kind: string, passphrase: s
   const text = await readKeystore(path)
   const found = parseKeystore(text).kind
   if (found !== kind) throw fail('KEYSTORE_KIND', 'the keystore is of another kind', { path, kind: found, expected: kind })
-  return openJson(text, passphrase)
+  try {
+    return await openJson(text, passphrase)
+  } catch (error) {
+    if (error instanceof SteleError) throw new SteleError({ code: error.code, message: error.message, details: { path, ...error.details }, cause: error })
+    throw error
+  }
 }
 
 /** 32 bytes of key and 16 of check: the check tells a wrong passphrase from a damaged file, and tells a guesser nothing the tag would not. */

@@ -41,7 +41,7 @@ export function explain(error: unknown): string {
   }
   if (error instanceof Error) {
     const { code } = error as NodeJS.ErrnoException
-    return code === undefined ? error.stack ?? error.message : `${code}: ${error.message}`
+    return code === undefined ? error.stack ?? error.message : error.message.startsWith(code) ? error.message : `${code}: ${error.message}`
   }
   return String(error)
 }

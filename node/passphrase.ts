@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { ReadStream, WriteStream } from 'node:tty'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import type { KeystoreErrorCode } from './keystore-errors.ts'
 
 /** The environment variable that may hold the passphrase. A file is better: the environment shows in process listings of the same user. */
@@ -17,12 +17,13 @@ export interface PassphraseSources {
   readonly terminal?: { readonly input: ReadStream | NodeJS.ReadableStream & { readonly isTTY?: boolean }; readonly output: WriteStream | NodeJS.WritableStream & { readonly isTTY?: boolean } }
 }
 
-const fail = (code: KeystoreErrorCode, message: string, cause?: unknown): SteleError => new SteleError({ code, message, cause })
+const fail = (code: KeystoreErrorCode, message: string, cause?: unknown, details: Readonly<Record<string, unknown>> = {}): SteleError => new SteleError({ code, message, details, cause })
 
 /** The passphrase from the first source that has one. `PASSPHRASE_MISSING`, `PASSPHRASE_INVALID`. Used byte for byte as UTF-8, no normalisation. */
 export async function readPassphrase(sources: PassphraseSources, question = 'Passphrase: '): Promise<string> {
   if (sources.file !== undefined) {
-    const text = await readFile(sources.file, 'utf8').catch((cause: unknown) => { throw fail('PASSPHRASE_MISSING', 'the passphrase file cannot be read', cause) })
+    const { file } = sources
+    const text = await readFile(file, 'utf8').catch((cause: unknown) => { throw fail('PASSPHRASE_MISSING', 'the passphrase file cannot be read', cause, { path: file, reason: errorCode(cause) }) })
     return checked(text.replace(/\r?\n$/, ''))
   }
   const variable = sources.environment?.[PASSPHRASE_VARIABLE]

@@ -119,7 +119,7 @@ export class SteleNode {
     this.#disk.start()
     if (this.#stopping.signal.aborted) return
     this.#mode.enter('normal')
-    logger.info({ node: config.node, height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
+    logger.info({ height: world.height, peer: network.host.peerId, listen: network.host.addresses() }, 'node started')
   }
 
   /** Opens the stores, and closes them again when the node may not take part from where they stand. */

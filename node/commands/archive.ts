@@ -85,7 +85,7 @@ async function runVerify(path: string, { genesis, json }: VerifyFlags): Promise<
     print(`${good('✓')} blocks ${report.from} to ${report.to}, ${report.transactions} transactions, all final: certified by nodes ${report.certifiedBy.join(', ')}`)
   } catch (error) {
     progress.clear()
-    if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN') throw error
+    if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN' || error.code === 'ARCHIVE_UNREADABLE') throw error
     if (json === true) printJson({ valid: false, error: { code: error.code, message: error.message, details: error.details } })
     else print(`${bad('✗')} the archive proves nothing: ${explain(error)}`)
     process.exitCode = EXIT.verificationFailed

@@ -54,7 +54,10 @@ Examples:
     .action(async (id: Uint8Array, options: PersonOptions) => {
       const { client } = await openPerson(options)
       const { height } = await revokeConsent(client, id)
+      const known = await listConsents(client)
       await client.transport.close()
+      // The ledger takes a revocation of any id, so that a delayed grant finds it closed; a person who mistyped must not think that something has ended.
+      if (!known.some((each) => each.id === toHex(id))) throw new SteleError({ code: 'CONSENT_NOT_FOUND', message: 'this account has no consent of this id', details: { consent: toHex(id), height } })
       if (options.json === true) printJson({ consent: toHex(id), status: 'revoked', height })
       else print(`revoked, final at block ${height}`)
     })
@@ -68,7 +71,7 @@ async function grant(options: GrantOptions): Promise<void> {
   if ((account === undefined) === (member === undefined)) throw new SteleError({ code: 'USAGE_GRANTEE', message: 'name either --account or --member' })
   const codes = code?.map((each) => {
     const at = each.lastIndexOf('|')
-    if (at < 1) throw new SteleError({ code: 'USAGE_CODE', message: 'a code is written system|code', details: { code: each } })
+    if (at < 1 || at === each.length - 1) throw new SteleError({ code: 'USAGE_CODE', message: 'a code is written system|code', details: { code: each } })
     return { system: each.slice(0, at), code: each.slice(at + 1) }
   })
   const person = await openPerson(options)

@@ -23,7 +23,7 @@ export function register(program: Command): void {
     .description('run a whole network of local nodes, each in its own process; Ctrl-C or SIGTERM stops all')
     .option('--nodes <n>', 'number of institutions, one node each', count, 4)
     .option('--data <dir>', 'where keys and data go; kept, and started again by the next run (default: a temporary folder, deleted on exit)')
-    .option('--port-base <n>', 'node i uses n + 10 i (RPC), + 1 (health), + 2 (peers); default: free ports', port)
+    .option('--port-base <n>', 'node i, counted from 0, uses n + 10 i (RPC), + 1 (health), + 2 (peers); default: free ports', port)
     .option('--json', 'print one line of JSON once all are ready')
     .addHelpText('after', `
 Examples:

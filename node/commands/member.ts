@@ -122,7 +122,8 @@ async function list({ rpc, json }: { readonly rpc?: string; readonly json?: bool
 }
 
 async function peers({ rpc, out }: { readonly rpc?: string; readonly out: string }): Promise<void> {
-  const { peersFileText } = await import('../node-roster.ts')
+  const [{ peersFileText }, { mustBeWritable }] = await Promise.all([import('../node-roster.ts'), import('../files.ts')])
+  mustBeWritable(out, { replace: true })
   const { nodes } = await connect(rpc).call('cluster_membership', {})
   writeFileSync(out, peersFileText(nodes.map(({ node, member, transportKey, addresses }) => ({ node, member, transportKey: fromHex(transportKey), addresses }))))
   say(`${nodes.length} nodes written to ${out}`)

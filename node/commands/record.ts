@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Option } from 'commander'
 import type { Command } from 'commander'
 import { listRecords, readRecord } from '../../client/actions/index.ts'
@@ -16,6 +16,7 @@ import { hexBytes, institutionOptions, integer, openDesk, openPerson, personOpti
 import type { PersonOptions } from '../command-options.ts'
 import type { Institution } from '../institution.ts'
 import { print, printJson, say, table } from '../output.ts'
+import { mustBeWritable, readWhole } from '../files.ts'
 import { importResources, storeRecord } from '../record-import.ts'
 import { accessInput, askOptions } from './access.ts'
 import type { AskOptions } from './access.ts'
@@ -86,7 +87,7 @@ async function put(options: PutOptions): Promise<void> {
 }
 
 async function putBundle(desk: Institution, { subject, json }: PutOptions, path: string, tags: TagDictionary): Promise<void> {
-  const resources = readBundle(readFileSync(path))
+  const resources = readBundle(await readWhole(path))
   let done = 0
   await importResources({ client: desk.client, keyStore: desk.door }, { subject, tags, custodian: desk.member, resources, source: SOURCE }, ({ resourceType, confidentiality }, { record, version, height }) => {
     done++
@@ -97,8 +98,13 @@ async function putBundle(desk: Institution, { subject, json }: PutOptions, path:
 }
 
 async function putFile(desk: Institution, { subject, file, type, code = [], class: coarse, confidentiality, json }: PutOptions, tags: TagDictionary): Promise<void> {
-  const codes = code.map((each) => ({ kind: 'code', system: each.slice(0, Math.max(0, each.lastIndexOf('|'))), value: each.slice(each.lastIndexOf('|') + 1) }) as const)
-  const section: SectionInput = { plaintext: new Uint8Array(readFileSync(file!)), class: coarse, confidentiality, meanings: [{ kind: 'type', system: RESOURCE_TYPE_SYSTEM, value: type }, ...codes] }
+  if (type === '') throw new SteleError({ code: 'USAGE_INPUT', message: '--type is empty' })
+  const codes = code.map((each) => {
+    const at = each.lastIndexOf('|')
+    if (at < 1 || at === each.length - 1) throw new SteleError({ code: 'USAGE_CODE', message: 'a code is written system|code', details: { code: each } })
+    return { kind: 'code', system: each.slice(0, at), value: each.slice(at + 1) } as const
+  })
+  const section: SectionInput = { plaintext: await readWhole(file!), class: coarse, confidentiality, meanings: [{ kind: 'type', system: RESOURCE_TYPE_SYSTEM, value: type }, ...codes] }
   const descriptor = new TextEncoder().encode(JSON.stringify({ resourceType: type, codes: codes.map(({ system, value }) => ({ system, code: value })) }))
   const provenance = { activity: 'create', author: SOURCE, source: SOURCE, recordedAtMs: Date.now() } as const
   const { record, version, height } = await storeRecord({ client: desk.client, keyStore: desk.door }, { subject, tags, descriptor, sections: [section], custodians: [desk.member], provenance })
@@ -107,12 +113,14 @@ async function putFile(desk: Institution, { subject, file, type, code = [], clas
 }
 
 async function get(options: AskOptions & { readonly out?: string; readonly wait: number }): Promise<void> {
+  // Asking stands in the patient's audit trail for ever: what cannot be written is not asked for.
+  if (options.out !== undefined) mustBeWritable(options.out)
   const { client } = await openPerson(options)
   const { sections, access } = await readRecord(client, accessInput(options), { keyWaitMs: options.wait * 1000 })
   await client.transport.close()
   const bytes = Buffer.concat(sections.map(({ plaintext }) => plaintext))
   if (options.out === undefined) process.stdout.write(bytes)
-  else writeFileSync(options.out, bytes, { mode: 0o600 })
+  else writeFileSync(options.out, bytes, { mode: 0o600, flag: 'wx' })
   if (options.out !== undefined && options.json === true) printJson({ request: toHex(access.request), bytes: bytes.length, out: options.out })
 }
 

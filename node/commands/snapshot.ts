@@ -77,6 +77,8 @@ async function list(options: Options): Promise<void> {
 async function verify(wanted: number | undefined, options: Options): Promise<void> {
   const [{ folder, trust }, { verifySnapshot }] = await Promise.all([open(options), import('../snapshot-verify.ts')])
   const heights = wanted === undefined ? await folder.heights() : [wanted]
+  const known = wanted === undefined ? heights : await folder.heights()
+  if (wanted !== undefined && !known.includes(wanted)) throw new SteleError({ code: 'SNAPSHOT_NOT_FOUND', message: 'there is no snapshot of this height in this folder', details: { height: wanted, path: folder.path, there: known } })
   if (heights.length === 0) throw new SteleError({ code: 'SNAPSHOT_NOT_FOUND', message: 'there is no snapshot in this folder', details: { path: folder.path } })
   const results: unknown[] = []
   const progress = process.stderr.isTTY && options.json !== true

@@ -6,6 +6,8 @@ import t from 'tap'
 import { Command } from 'commander'
 import { readCard } from '../../node/card-file.ts'
 import { COMMAND_ERRORS } from '../../node/command-errors.ts'
+import { runCli } from '../../node/cli.ts'
+import { mustBeWritable, readWhole } from '../../node/files.ts'
 import { nextStep } from '../../node/next-step.ts'
 import { readReceiptFile } from '../../node/receipt-file.ts'
 import { connect } from '../../node/rpc-connection.ts'
@@ -194,3 +196,31 @@ t.test('CRC-32C and LevelDB\'s formats are as their documents say', async (t) =>
   t.match([...tableFaults(new Uint8Array(20))], [{ rule: /footer/ }])
 })
 
+
+t.test('what a person names to be read or written is refused by path and reason, before anything is done', async (t) => {
+  const directory = t.testdir({ full: 'x', empty: '' })
+  t.same(await readWhole(join(directory, 'full')), Buffer.from('x'))
+  for (const [path, reason] of [['nope', 'ENOENT'], ['.', 'EISDIR'], ['empty', 'empty']] as const) await t.rejects(readWhole(join(directory, path)), { code: 'INPUT_UNREADABLE', details: { path: join(directory, path), reason } })
+  t.doesNotThrow(() => mustBeWritable(join(directory, 'new')))
+  t.throws(() => mustBeWritable(join(directory, 'full')), { code: 'OUTPUT_EXISTS' })
+  t.doesNotThrow(() => mustBeWritable(join(directory, 'full'), { replace: true }))
+  t.throws(() => mustBeWritable(directory, { replace: true }), { code: 'OUTPUT_EXISTS' })
+  t.throws(() => mustBeWritable(join(directory, 'nope', 'new')), { code: 'OUTPUT_UNWRITABLE', details: { reason: 'ENOENT' } })
+})
+
+t.test('an option of a command that is called like one of the program is the command\'s', async (t) => {
+  const said: string[] = []
+  const out = t.capture(process.stdout, 'write', (text: string) => { said.push(text); return true })
+  t.capture(process.stderr, 'write', (text: string) => { said.push(text); return true })
+  const code = await runCli(['node', 'stele', 'member', 'propose', 'activate', '--contract', 'consent', '--version', '2', '--height', '9000', '--config', join(t.testdir(), 'absent.yaml')])
+  out.restore()
+  t.equal(code, 1)
+  t.match(said.join(''), /CONFIG_UNREADABLE/)
+  t.notMatch(said.join(''), /^\d+\.\d+\.\d+\n/)
+})
+
+t.test('a transaction without effect is told with what its result means', async (t) => {
+  t.match(nextStep('CLIENT_TX_FAILED', { result: 'PROPOSAL_UNKNOWN' }), /no proposal has this id/)
+  t.equal(nextStep('CLIENT_TX_FAILED', { result: 'NO_SUCH_RESULT' }), undefined)
+  for (const code of ['RPC_LISTEN_FAILED', 'SNAPSHOT_NOT_FOUND', 'ARCHIVE_INVALID']) t.match(nextStep(code), /\w/, code)
+})
