@@ -15,7 +15,6 @@ import { needlesOf } from '../client/needles.ts'
 import { sendOverLoopback, startCapture } from '../helpers/capture.ts'
 import { CORPUS_ABSENT, corpusPath } from '../helpers/corpus.ts'
 import { haystacksOf, LeakSearch } from '../helpers/leak-search.ts'
-import type { Haystack } from '../helpers/leak-search.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
 // Goal: whoever takes the disks of all institutions, their logs and their network traffic learns no word and no number of a record (K1, T1, T2, T19).
@@ -147,6 +146,7 @@ t.test('data directories, logs and loopback traffic hold nothing of the records'
   const excluded = wordsOfNodes(needles)
   t.comment(`${needles.size} needles; not looked for, as common words of the nodes' own programs: ${[...excluded].join(', ')}`)
   const search = new LeakSearch(new Set([...needles, canary].filter((needle) => !excluded.has(needle))))
+  const metricsPorts = stage.nodes.map(({ metrics }) => portOf(metrics))
   t.ok(records.every(({ bytes }) => search.find({ place: '', bytes: Buffer.from(bytes) }).length > 0), 'the search finds each record where it is')
 
   await t.test('on disk', async (t) => {
@@ -154,7 +154,7 @@ t.test('data directories, logs and loopback traffic hold nothing of the records'
     const haystacks = await haystacksOf(stage.folder)
     for (const part of ['ledger', 'state', 'vault', 'mailbox']) t.ok(haystacks.some(({ place, bytes }) => place.includes(`/data/${part}/`) && bytes.length > 0), `there is data in ${part}`)
     t.ok(haystacks.filter(({ place }) => place.endsWith('.log')).length >= 8, 'there are logs of nodes and custodians')
-    report(t, search, haystacks, canary, places)
+    report(t, haystacks.flatMap((haystack) => search.find(haystack)), canary, places)
   })
 
   await t.test('on the wire', { skip: typeof captured === 'string' ? captured : false }, async (t) => {
@@ -169,16 +169,21 @@ t.test('data directories, logs and loopback traffic hold nothing of the records'
     t.ok(ours.some(({ from, to }) => peerPorts.includes(from) || peerPorts.includes(to)), 'traffic between the nodes was captured')
     t.ok(ours.some(({ bytes }) => bytes.includes('"method":"tx_send"')), 'calls to the nodes can be read in the capture')
     t.notOk(ours.some(({ bytes }) => bytes.includes('content-encoding:')), 'nothing is compressed, which would hide needles')
-    const haystacks = ours.map(({ from, to, bytes }) => ({ place: `loopback ${ports.has(from) ? from : 'client'} to ${ports.has(to) ? to : 'client'}`, bytes }))
-    report(t, search, haystacks, canary, [`loopback client to ${planted}`])
+    const findings = ours.flatMap(({ from, to, bytes }) => {
+      const place = `loopback ${ports.has(from) ? from : 'client'} to ${ports.has(to) ? to : 'client'}`
+      return search.find({ place, bytes: metricsPorts.includes(from) ? withoutReadings(bytes) : bytes })
+    })
+    report(t, findings, canary, [`loopback client to ${planted}`])
   })
 })
 
+/** A page of metrics without the short whole numbers that it reads out: in one of some hundred runs one of them is a code of six or seven digits by chance. Names, labels and texts stay. */
+function withoutReadings(page: Buffer): Buffer {
+  return Buffer.from(page.toString('latin1').replaceAll(/ \d{6,7}(?=\r?\n)/g, ' 0'), 'latin1')
+}
+
 /** Every planted canary is found, and nothing but these. */
-function report(t: Test, search: LeakSearch, haystacks: readonly Haystack[], canary: string, planted: readonly string[]): void {
-  const start = performance.now()
-  const findings = haystacks.flatMap((haystack) => search.find(haystack))
-  t.comment(`${haystacks.length} places, ${haystacks.reduce((sum, { bytes }) => sum + bytes.length, 0)} bytes searched in ${Math.round(performance.now() - start)} ms`)
+function report(t: Test, findings: readonly string[], canary: string, planted: readonly string[]): void {
   for (const place of planted) t.ok(findings.some((finding) => isPlanted(finding, canary) && finding.startsWith(place)), `the canary is found in ${place}`)
   t.same(findings.filter((finding) => !isPlanted(finding, canary)), [], 'nothing else is found')
 }

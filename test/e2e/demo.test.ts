@@ -23,7 +23,8 @@ function runDemo(folder: string, args: readonly string[], onOutput: (output: str
       onOutput(output, () => child.kill('SIGINT'))
     })
   }
-  return new Promise((done) => child.once('exit', (code) => done({ code, output })))
+  // Not at its exit: what it said last may still be on its way then.
+  return new Promise((done) => child.once('close', (code) => done({ code, output })))
 }
 
 /** Command lines of living processes that name the folder. */

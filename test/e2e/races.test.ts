@@ -124,7 +124,10 @@ t.test(`with the custodian's node cut off from the rest no key leaves, ${CUT_OFF
   await clinic.run(...grants)
   const requests = lanes.map((patient) => clinic.request(clinician, patient))
   await clinic.run(...requests)
-  t.equal(await clinic.release(requests[0]!, CUSTODIAN), 'OK', 'connected, the custodian gives the key')
+  // A custodian asks again while too few members answer in time, as a busy machine may make them.
+  let connected = await clinic.release(requests[0]!, CUSTODIAN)
+  while (/^RELEASE_(?:TOO_FEW_HEADS|HEAD_NOT_REACHED)$/.test(connected)) connected = await clinic.release(requests[0]!, CUSTODIAN)
+  t.equal(connected, 'OK', 'connected, the custodian gives the key')
 
   const custodian = clinic.nodes[CUSTODIAN]!
   await custodian.parts.network.stop()

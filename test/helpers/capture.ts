@@ -4,8 +4,8 @@ import { openSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
-/** Packets that the kernel may hold for a tcpdump that is late, in KiB: the nodes under test write tens of megabytes in bursts. */
-const RING_KIB = 64 * 1024
+/** Packets that the kernel may hold for a tcpdump that is late, in KiB: the nodes under test write tens of megabytes in bursts. A machine that has not so much gives less. */
+const RINGS_KIB = [256 * 1024, 64 * 1024] as const
 const START_MS = 60_000
 const DRAIN_MS = 90_000
 
@@ -21,8 +21,18 @@ export interface Capture {
 
 /** Records all TCP of the loopback interface into a pcap file. Without tcpdump, or the right to use it, gives the reason instead. */
 export async function startCapture(path: string): Promise<Capture | string> {
+  let refusal = ''
+  for (const ringKib of RINGS_KIB) {
+    const capture = await tryCapture(path, ringKib)
+    if (typeof capture !== 'string') return capture
+    refusal = capture
+  }
+  return refusal
+}
+
+async function tryCapture(path: string, ringKib: number): Promise<Capture | string> {
   // To standard output: when root starts it, tcpdump gives up its rights before it opens a file of its own.
-  const child = spawn('tcpdump', ['-i', 'lo', '-n', '-s', '0', '-U', '-B', String(RING_KIB), '-w', '-', 'tcp'], { stdio: ['ignore', openSync(path, 'w', 0o600), 'pipe'] })
+  const child = spawn('tcpdump', ['-i', 'lo', '-n', '-s', '0', '-U', '-B', String(ringKib), '-w', '-', 'tcp'], { stdio: ['ignore', openSync(path, 'w', 0o600), 'pipe'] })
   let said = ''
   const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const ready = await new Promise<boolean>((resolve) => {
