@@ -49,6 +49,8 @@ export class CustodianFollower {
   #slots = AT_ONCE
   readonly #waiters: (() => void)[] = []
   #healthAt = 0
+  /** When each kind of fault was last told, by phrase and code: few of either, so it stays small. */
+  readonly #told = new Map<string, number>()
 
   constructor(options: FollowerOptions, parts: FollowerParts) {
     this.#options = options
@@ -170,8 +172,13 @@ export class CustodianFollower {
     if (place !== undefined) await this.#parts.cursor.save(place)
   }
 
+  /** A node that is down would otherwise be told twice a second; the count in the health line goes on. */
   #fault(error: unknown, phrase: string): void {
     this.counts.faults++
+    const kind = `${phrase} ${errorCode(error) ?? ''}`
+    const now = performance.now()
+    if (now - (this.#told.get(kind) ?? -Infinity) < HEALTH_MS) return
+    this.#told.set(kind, now)
     const passing = error instanceof SteleError && error.retryable
     if (passing) this.#parts.logger.warn({ error }, phrase)
     else this.#parts.logger.error({ error }, phrase)

@@ -68,5 +68,5 @@ function pooledHierarchy(name: string, values: readonly string[]): NamedHierarch
     if (!INTEGER.test(value)) return [value, ...widths.map(() => value), '*'].join(';')
     return [value, ...widths.map((width) => { const low = Math.floor(Number(value) / width) * width; return `${low}..${low + width - 1}` }), '*'].join(';')
   })
-  return { hierarchy: parseHierarchy(name, lines.join('\n')), origin: `automatic: ranges of ${widths.join(', ')}, pooled values apart` }
+  return { hierarchy: parseHierarchy(name, lines.join('\n')), origin: widths.length === 0 ? 'automatic: values under *, pooled ones apart' : `automatic: ranges of ${widths.join(', ')}, pooled values apart` }
 }

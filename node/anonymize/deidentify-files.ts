@@ -48,7 +48,10 @@ export async function deidentifyFiles({ sources, mapping, dialect, onProgress, .
 }
 
 async function readBounded(file: string): Promise<Uint8Array> {
-  const { size } = await stat(file)
+  const found = await stat(file)
+  // A device has no end and no size to be bounded by.
+  if (!found.isFile() && !found.isFIFO()) throw new SteleError({ code: 'TABLE_UNREADABLE', message: 'the file cannot be read', details: { reason: 'not a file' } })
+  const { size } = found
   if (size > BUNDLE_LIMITS.bundleBytesMax) throw new SteleError({ code: 'FHIR_TOO_LARGE', message: 'the bundle is larger than the limit', details: { bytes: size, bundleBytesMax: BUNDLE_LIMITS.bundleBytesMax } })
   return readFile(file)
 }

@@ -64,7 +64,8 @@ function progressOf(json: boolean | undefined): { readonly show: (height: number
 }
 
 async function runExport(path: string, { data, genesis, from, to, json }: ExportFlags): Promise<void> {
-  const [{ findPlace }, { readGenesis, headerRules }, { exportOffline }] = await Promise.all([import('../verify-place.ts'), import('../genesis-file.ts'), import('../archive-offline.ts')])
+  const [{ findPlace }, { readGenesis, headerRules }, { exportOffline }, { mustBeWritable }] = await Promise.all([import('../verify-place.ts'), import('../genesis-file.ts'), import('../archive-offline.ts'), import('../files.ts')])
+  mustBeWritable(path)
   const place = findPlace(data, genesis)
   const progress = progressOf(json)
   const { from: first, to: last, bytes, resumedAt } = await exportOffline({ dataDir: place.dataDir, rules: headerRules(readGenesis(place.genesis)), path, from, to, onProgress: progress.show })

@@ -1,6 +1,6 @@
 // Goal: what the commands read and print is right for people and scripts. The commands themselves run as processes in test/e2e/cli.test.ts.
 import { readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { Command } from 'commander'
@@ -200,7 +200,7 @@ t.test('CRC-32C and LevelDB\'s formats are as their documents say', async (t) =>
 t.test('what a person names to be read or written is refused by path and reason, before anything is done', async (t) => {
   const directory = t.testdir({ full: 'x', empty: '' })
   t.same(await readWhole(join(directory, 'full')), Buffer.from('x'))
-  for (const [path, reason] of [['nope', 'ENOENT'], ['.', 'EISDIR'], ['empty', 'empty']] as const) await t.rejects(readWhole(join(directory, path)), { code: 'INPUT_UNREADABLE', details: { path: join(directory, path), reason } })
+  for (const [path, reason] of [['nope', 'ENOENT'], ['.', 'EISDIR'], ['empty', 'empty'], ['/dev/zero', 'not a file']] as const) await t.rejects(readWhole(resolve(directory, path)), { code: 'INPUT_UNREADABLE', details: { path: resolve(directory, path), reason } })
   t.doesNotThrow(() => mustBeWritable(join(directory, 'new')))
   t.throws(() => mustBeWritable(join(directory, 'full')), { code: 'OUTPUT_EXISTS' })
   t.doesNotThrow(() => mustBeWritable(join(directory, 'full'), { replace: true }))

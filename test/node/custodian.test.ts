@@ -20,6 +20,8 @@ import { CustodianFollower } from '../../node/custodian-follower.ts'
 import { bundleBytes, releaseKeys, verifyPermit } from '../../node/custodian-release.ts'
 import type { ReleaseParts } from '../../node/custodian-release.ts'
 import { attester, certifiedBundle, seed, testGenesis } from '../client/fake-node.ts'
+import { keepingLogger } from '../helpers/log-lines.ts'
+import { SteleError } from '../../primitives/error.ts'
 
 const genesis = testGenesis(4)
 const chain = chainFromGenesis(genesis)
@@ -190,6 +192,18 @@ t.test('a permit with a bad proof is counted and passed over; a revoked one is n
   t.equal(follower.counts.faults, 1)
   await follower.stop()
   t.same(await cursor(), { height: 12, position: 0 })
+})
+
+t.test('a node that stays down is told once a minute, and counted each time', async (t) => {
+  const { logger, lines } = keepingLogger()
+  const follower = new CustodianFollower({ waitMs: 5, retryMs: 1 }, {
+    chain, followMembers: async () => false, release: scene().parts, logger, cursor: new CustodianCursor(join(t.testdir(), 'cursor')),
+    feed: async () => { throw new SteleError({ code: 'CLIENT_UNREACHABLE', message: 'no node', retryable: true }) },
+  })
+  t.teardown(() => follower.stop())
+  await follower.start()
+  await eventually(() => follower.counts.faults > 5)
+  t.equal(lines.filter(({ level }) => level === 'warn').length, 1)
 })
 
 t.test('a damaged cursor file is said, not guessed', async (t) => {
