@@ -4,6 +4,7 @@ import { errorCode } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { createLedgerMetrics } from './ledger-metrics.ts'
 import type { PrometheusRegister } from './metrics-register.ts'
+import { NO_SCHEMAS } from './no-schemas.ts'
 import { DEFAULT_HEALTH_OPTIONS, isLoopback } from './options.ts'
 import type { HealthOptions } from './options.ts'
 import type { ReadingsPort } from './ports.ts'
@@ -35,7 +36,7 @@ export class HealthServer {
     this.#logger = logger
     if (!isLoopback(this.#options.host) && !this.#options.allowInsecure) throw rpcError('RPC_BIND_REFUSED', 'the host of the health listener is not loopback', { details: { host: this.#options.host } })
     const show = createLedgerMetrics(register, build)
-    this.#app = Fastify({ logger: false, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 1024, http: { connectionsCheckingInterval: 1_000, headersTimeout: 10_000 } })
+    this.#app = Fastify({ logger: false, schemaController: NO_SCHEMAS, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 1024, http: { connectionsCheckingInterval: 1_000, headersTimeout: 10_000 } })
     this.#app.get('/livez', (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok\n'))
     const ready = (request: { readonly query: unknown }, reply: FastifyReply): FastifyReply => answer(reply, readinessChecks(readings.read(), this.#options), request.query)
     this.#app.get('/readyz', ready)

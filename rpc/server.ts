@@ -16,6 +16,7 @@ import { specificationMethods } from './methods/specification.ts'
 import { createRpcMetrics } from './metrics.ts'
 import type { RpcMetrics } from './metrics.ts'
 import { discoverMethod, openRpcDocument } from './open-rpc.ts'
+import { NO_SCHEMAS } from './no-schemas.ts'
 import { ANSWER_SMALL_BYTES, DEFAULT_RPC_OPTIONS, RESPONSE_BYTES_MAX, defaultsFor, isLoopback } from './options.ts'
 import type { RpcOptions } from './options.ts'
 import type { RpcPorts } from './ports.ts'
@@ -197,7 +198,7 @@ const SLOW_CHECK_MS = 1_000
 function createApp(options: RpcOptions, guard: ConnectionGuard): FastifyInstance {
   const http = { connectionsCheckingInterval: Math.min(SLOW_CHECK_MS, options.headersTimeoutMs), headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs), requestTimeout: options.requestTimeoutMs, requireHostHeader: false } as const
   const settings = {
-    logger: false, bodyLimit: options.bodyBytesMax, requestTimeout: options.requestTimeoutMs, keepAliveTimeout: options.keepAliveMs, trustProxy: false,
+    logger: false, schemaController: NO_SCHEMAS, bodyLimit: options.bodyBytesMax, requestTimeout: options.requestTimeoutMs, keepAliveTimeout: options.keepAliveMs, trustProxy: false,
     forceCloseConnections: 'idle', return503OnClosing: false, routerOptions: { maxParamLength: 128, caseSensitive: true },
     frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => { sendTransportError(reply, fromFastify(error, options.bodyBytesMax), '0'.repeat(32)) },
     clientErrorHandler: (error: Error, socket: Socket) => guard.refuse(error, socket),

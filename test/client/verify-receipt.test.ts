@@ -89,7 +89,7 @@ t.test('with a proven history a receipt verifies over changes of members, and sa
   const genesisPath = join(folder, 'genesis.json')
   writeGenesis(genesisPath, changing.genesis)
   const run = (...more: string[]) => new Promise<{ readonly code: unknown; readonly out: string }>((resolve) => {
-    execFile(process.execPath, [join(import.meta.dirname, '../../node/main.ts'), 'verify', 'receipt', join(folder, 'receipt.hex'), '--genesis', genesisPath, ...more], { env: withoutOptions() }, (error, out) => resolve({ code: error?.code ?? 0, out }))
+    execFile(process.execPath, [join(import.meta.dirname, '../../node/launch.js'), 'verify', 'receipt', join(folder, 'receipt.hex'), '--genesis', genesisPath, ...more], { env: withoutOptions() }, (error, out) => resolve({ code: error?.code ?? 0, out }))
   })
   const [superseded, unknown] = await Promise.all([run('--history', join(folder, 'proof.json')), run()])
   t.match(superseded, { code: 4, out: /receipt SUPERSEDED/ })
