@@ -23,8 +23,9 @@ export interface Child {
 /**
  * Starts `stele` with these arguments in a process of its own, its log in `folder/<name>.log`, and resolves once it printed its line of JSON.
  * Throws `CHILD_FAILED` with its exit code and the last line it logged when it ends before that, or with the seconds waited when it takes longer than `timeoutMs`.
+ * `signal` ends it while it starts.
  */
-export async function startChild(name: string, args: readonly string[], folder: string, options: { readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv } = {}): Promise<Child> {
+export async function startChild(name: string, args: readonly string[], folder: string, options: { readonly timeoutMs?: number; readonly env?: NodeJS.ProcessEnv; readonly signal?: AbortSignal | undefined } = {}): Promise<Child> {
   const logPath = join(folder, `${name}.log`)
   // Test runners preload modules through NODE_OPTIONS; a node must start without them.
   const { NODE_OPTIONS: _preloads, ...env } = { ...process.env, ...options.env }
@@ -32,7 +33,12 @@ export async function startChild(name: string, args: readonly string[], folder: 
   const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', openSync(logPath, 'a', 0o600)], env })
   const exited = new Promise<number>((done) => child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128))))
   const timeoutMs = options.timeoutMs ?? START_MS_MAX
+  const { signal } = options
+  const abort = (): void => { child.kill('SIGTERM') }
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted === true) abort()
   const line = await firstLine(child, timeoutMs)
+  signal?.removeEventListener('abort', abort)
   if (line === undefined) {
     const exit = child.exitCode ?? child.signalCode
     child.kill('SIGKILL')

@@ -19,6 +19,7 @@ export const NODE_ERRORS = {
   BLOCK_CERTIFIED_ELSEWHERE: 'The cluster has certified a block that this node refused: this node computes another root than the others. The details name height, transaction and key. Start the version the others run.',
   NODE_STOPPING: 'The node is shutting down. Ask another node.',
   VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',
+  DEV_FOLDER_TAKEN: 'A local network cannot be made in this folder: one of its members\' folders is there, and no genesis.json. Choose another --data, or delete the folder if it is left from a run that was killed.',
   CHILD_FAILED: 'A process of a local network did not start. Details hold its exit code or how long it was waited for, what it said last, and its log. On a busy machine, try again.',
   DEV_PORT_IN_USE: 'A port of the local network is taken. Choose another `--port-base`, or leave it out.',
 

@@ -41,23 +41,26 @@ async function run({ nodes, data, portBase, json }: { nodes: number; data?: stri
   const startedMs = performance.now()
   let stopping = false
   let stopAll: (() => Promise<void>) | undefined
+  const starting = new AbortController()
   const clean = (): void => { if (data === undefined) rmSync(directory, { recursive: true, force: true }) }
   const stop = (): void => {
     if (stopping) return
     stopping = true
-    void (stopAll?.() ?? Promise.resolve()).then(() => {
+    // Nodes that are still starting end first; then the start below rejects.
+    if (stopAll === undefined) return starting.abort()
+    void stopAll().then(() => {
       clean()
       process.exit(0)
     })
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  const network = await startDevNetwork({ nodes, directory, ...(portBase === undefined ? {} : { portBase }), onProgress: (text) => { if (json !== true) say(text) } }).catch((error: unknown) => {
+  const network = await startDevNetwork({ nodes, directory, signal: starting.signal, ...(portBase === undefined ? {} : { portBase }), onProgress: (text) => { if (json !== true) say(text) } }).catch((error: unknown) => {
     clean()
+    if (stopping) process.exit(0)
     throw error
   })
   stopAll = network.stop
-  if (stopping) return stop()
   for (const { child, name } of network.nodes) {
     void child.exited.then((code) => {
       if (stopping) return
@@ -68,7 +71,7 @@ async function run({ nodes, data, portBase, json }: { nodes: number; data?: stri
   }
   const shown = network.nodes.map(({ id, rpc, metrics, p2p, pid, data: dataDir }) => ({ id, rpc, metrics, p2p, pid, data: dataDir }))
   if (json === true) return printJson({ nodes: shown, keys: network.keys, genesis: network.genesis })
-  print(`stele ${STELE_VERSION} · ${nodes} nodes · ${directory}${data === undefined ? ' (deleted on exit)' : ''}\n`)
+  print(`stele ${STELE_VERSION} · ${network.nodes.length} nodes · ${directory}${data === undefined ? ' (deleted on exit)' : ''}\n`)
   print(table([['NODE', 'NAME', 'RPC', 'HEALTH', 'PID'], ...network.nodes.map(({ id, name, rpc, metrics, pid }) => [String(id), name, rpc, metrics, String(pid)])]))
   print(`\nkeys    ${network.keys}/<name>/{operator,governance,node}.json   (development only)`)
   print(`try     stele status --cluster --rpc ${network.nodes[0]!.rpc}`)

@@ -1,5 +1,5 @@
 // Goal: keys and genesis of a new network are made so that nobody needs to trust one machine with all keys, and no mistake passes silently.
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { chainIdOf, checkGenesis } from '../../primitives/genesis.ts'
@@ -8,12 +8,14 @@ import { createSigner } from '../../primitives/signature.ts'
 import { loadConfig } from '../../node/config.ts'
 import { loadCustodianConfig } from '../../node/custodian-config.ts'
 import { readGenesis, writeGenesis } from '../../node/genesis-file.ts'
+import { startDevNetwork } from '../../node/dev-network.ts'
 import { readKeys } from '../../node/keys.ts'
 import { KEYSTORE_TEST_COST } from '../../node/keystore.ts'
 import { composeGenesis, memberFileText, readMemberFile, writeMemberFile } from '../../node/member-file.ts'
 import { createMemberKeys, makePrivateFolder, writeMemberConfigs } from '../../node/member-keys.ts'
 import { createNetwork } from '../../node/network.ts'
 import { readNewPassphrase } from '../../node/new-passphrase.ts'
+import { testDirectory } from '../helpers/directory.ts'
 
 async function member(folder: string, number: number): Promise<GenesisMember> {
   makePrivateFolder(folder)
@@ -106,4 +108,18 @@ t.test('a new passphrase comes from a file, less its line break', async (t) => {
   const directory = t.testdir({ pass: 'long enough\n' })
   t.equal(await readNewPassphrase(join(directory, 'pass')), 'long enough')
   await t.rejects(readNewPassphrase(join(directory, 'absent')), { code: 'PASSPHRASE_MISSING' })
+})
+
+t.test('a local network that was interrupted leaves nothing that the next run stumbles over', async (t) => {
+  const directory = testDirectory(t)
+  mkdirSync(join(directory, '.making', 'city-hospital'), { recursive: true })
+  await t.rejects(startDevNetwork({ nodes: 1, directory, signal: AbortSignal.abort() }), { name: 'AbortError' }, 'no node is started')
+  t.strictSame(readdirSync(directory).sort(), ['city-hospital', 'genesis.json'])
+  const before = readFileSync(join(directory, 'genesis.json'), 'utf8')
+  const said: string[] = []
+  await t.rejects(startDevNetwork({ nodes: 1, directory, portBase: 1, signal: AbortSignal.abort(), onProgress: (text) => said.push(text) }), { name: 'AbortError' })
+  t.equal(readFileSync(join(directory, 'genesis.json'), 'utf8'), before)
+  t.match(said, [/keeps its members and ports/])
+  rmSync(join(directory, 'genesis.json'))
+  await t.rejects(startDevNetwork({ nodes: 1, directory }), { code: 'DEV_FOLDER_TAKEN', details: { path: join(directory, 'city-hospital') } })
 })
