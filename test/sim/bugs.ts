@@ -24,11 +24,11 @@ const core = (file: string): string => `consensus/core/${file}.ts`
 
 export const BUGS: readonly PlantedBug[] = [
   {
-    name: 'commit-old-term', item: '1', profile: 'swarm', seed: 5, story: 'a leader commits an entry of an earlier term by counting replicas (logcabin#44, CCF#3828)',
+    name: 'commit-old-term', item: '1', profile: 'swarm', seed: 8, story: 'a leader commits an entry of an earlier term by counting replicas (logcabin#44, CCF#3828)',
     edits: [{ file: core('leader'), find: 'index <= log.commitSeen || !log.matches(index, state.term)', put: 'index <= log.commitSeen' }],
   },
   {
-    name: 'vote-cleared-on-step-down', item: '2', profile: 'leaders', seed: 5, story: 'a candidate that steps down within its term forgets its vote (CCF#5891, #8094)',
+    name: 'vote-cleared-on-step-down', item: '2', profile: 'leaders', seed: 10, story: 'a candidate that steps down within its term forgets its vote (CCF#5891, #8094)',
     edits: [
       { file: core('roles'), find: "  enter(state, 'follower', term)\n", put: "  const was = state.role\n  enter(state, 'follower', term)\n  if (was === 'candidate' && state.vote === state.id) { state.vote = 0; state.hardStateDirty = true }\n" },
       // The leader it knows would hide the lost vote here, so that guard goes too.
@@ -40,7 +40,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('state'), find: '    this.vote = candidate\n    this.hardStateDirty = true\n', put: '    this.vote = candidate\n' }],
   },
   {
-    name: 'commit-local-last', item: '4', profile: 'swarm', seed: 1, story: 'a follower commits its own tail as far as the leader has committed (CCF#8172, scylladb#9965, ra#508)',
+    name: 'commit-local-last', item: '4', profile: 'swarm', seed: 2, story: 'a follower commits its own tail as far as the leader has committed (CCF#8172, scylladb#9965, ra#508)',
     edits: [
       { file: core('follower'), find: 'Math.min(message.commit, index)', put: 'Math.min(message.commit, log.lastIndex)' },
       // Appends of this core always reach to the end of what they have shown, so only a heartbeat can carry the leader's index to a divergent tail.
@@ -48,11 +48,11 @@ export const BUGS: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'nack-lowers-match', item: '6', profile: 'swarm', seed: 8, story: 'a rejection lowers what a follower has acknowledged (CCF#5324)',
+    name: 'nack-lowers-match', item: '6', profile: 'swarm', seed: 10, story: 'a rejection lowers what a follower has acknowledged (CCF#5324)',
     edits: [{ file: core('progress'), find: '      if (rejected <= this.match) return false\n', put: '      this.match = Math.min(this.match, hint)\n' }],
   },
   {
-    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 26, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
+    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 39, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
     edits: [{ file: core('follower'), find: 'log.findConflict(entries)', put: 'entries.find(({ index }) => index > log.commitSeen)' }],
   },
   {
@@ -87,7 +87,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-writer.ts', find: 'this.#file.sync()', put: 'this.#file["sync"]().catch(() => undefined)' }],
   },
   {
-    name: 'leader-counts-itself-early', item: '14', profile: 'crash', seed: 11, story: 'a leader counts its own entry before its disk has it (etcd#14370)',
+    name: 'leader-counts-itself-early', item: '14', profile: 'crash', seed: 26, story: 'a leader counts its own entry before its disk has it (etcd#14370)',
     edits: [{ file: core('release'), find: 'head.batch > this.#stored', put: '(this.#stored < head.batch && head.message.to !== this.#self)' }],
   },
   {
@@ -95,11 +95,11 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('log'), find: '(term === this.lastTerm && index >= this.lastIndex)', put: 'term === this.lastTerm' }],
   },
   {
-    name: 'read-before-own-commit', item: '19', profile: 'reads', seed: 14, story: 'a new leader answers reads before it has committed anything (etcd#7331, tikv#6340)',
+    name: 'read-before-own-commit', item: '19', profile: 'reads', seed: 18, story: 'a new leader answers reads before it has committed anything (etcd#7331, tikv#6340)',
     edits: [{ file: core('leader-reads'), find: '  if (state.log.matches(state.log.committed, state.term)) startRead(state, from, request)\n  else state.postponedReads.push({ from, request })\n', put: '  startRead(state, from, request)\n' }],
   },
   {
-    name: 'read-confirmed-by-old-answer', item: '20', profile: 'reads', seed: 8, story: 'an old answer to a heartbeat confirms a new read (etcd#20418)',
+    name: 'read-confirmed-by-old-answer', item: '20', profile: 'reads', seed: 9, story: 'an old answer to a heartbeat confirms a new read (etcd#20418)',
     edits: [{ file: core('leader'), find: '  handleReadAnswerOf(state, from, read)\n', put: '  handleReadAnswerOf(state, from, state.reads.position)\n' }],
   },
   {
@@ -107,7 +107,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'test/sim/sim-executor.ts', find: '    this.#unflushed.push({ index: entry.index, executed })\n', put: '    this.#unflushed.push({ index: entry.index, executed })\n    this.#ports.database.appliedIndex = entry.index\n' }],
   },
   {
-    name: 'speculative-layers-kept', item: '22', profile: 'swarm', seed: 3, story: 'a deposed leader goes on building on blocks that were dropped (GoQuorum#850, #852)',
+    name: 'speculative-layers-kept', item: '22', profile: 'swarm', seed: 4, story: 'a deposed leader goes on building on blocks that were dropped (GoQuorum#850, #852)',
     edits: [{ file: 'consensus/driver.ts', find: '      this.#ports.execution.truncate(effects.truncatedFrom)\n', put: '' }],
   },
   {
@@ -115,7 +115,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-start.ts', find: '{ ...state.hardState, commit }', put: '{ ...state.hardState, vote: 0, commit }' }],
   },
   {
-    name: 'transfer-flag-survives', item: '28', profile: 'leaders', seed: 8, story: 'a leader never ends a transfer that failed, and refuses all writes (hashicorp#696)',
+    name: 'transfer-flag-survives', item: '28', profile: 'leaders', seed: 13, story: 'a leader never ends a transfer that failed, and refuses all writes (hashicorp#696)',
     edits: [{ file: core('elections'), find: '    state.transferringTo = NOBODY\n', put: '' }],
   },
   {
@@ -131,15 +131,15 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'state/ledger-replay.ts', find: 'slot.ordinal > this.end.ordinal', put: 'false' }],
   },
   {
-    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 8, story: 'a record is believed although its bytes have changed',
+    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 24, story: 'a record is believed although its bytes have changed',
     edits: [{ file: 'state/ledger-scan.ts', find: 'recordChecksum(head, [rest], seed) === header.checksum', put: 'true' }],
   },
   {
-    name: 'joint-tallied-as-union', item: '8', profile: 'members', seed: 22, story: 'a joint configuration decides by a majority of the union of both halves (CCF#3837, async-raft#62)',
+    name: 'joint-tallied-as-union', item: '8', profile: 'members', seed: 34, story: 'a joint configuration decides by a majority of the union of both halves (CCF#3837, async-raft#62)',
     edits: [{ file: core('quorum'), find: 'Math.min(majorityCommitted(voters.incoming, acked), majorityCommitted(voters.outgoing, acked))', put: 'majorityCommitted([...new Set([...voters.incoming, ...voters.outgoing])], acked)' }],
   },
   {
-    name: 'joint-decided-by-new-voters', item: '18', profile: 'members', seed: 9, story: 'a joint configuration decides by its new voters alone (camunda#60086)',
+    name: 'joint-decided-by-new-voters', item: '18', profile: 'members', seed: 27, story: 'a joint configuration decides by its new voters alone (camunda#60086)',
     edits: [{ file: core('quorum'), find: 'Math.min(majorityCommitted(voters.incoming, acked), majorityCommitted(voters.outgoing, acked))', put: 'majorityCommitted(voters.incoming, acked)' }],
   },
   {
@@ -147,7 +147,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'test/sim/sim-node.ts', find: 'this.database.members.startConfiguration', put: 'world.genesis.startConfiguration' }],
   },
   {
-    name: 'learners-vote', item: '34', profile: 'members', seed: 30, story: 'after a restart learners count as voters (kin of EastGuard#150)',
+    name: 'learners-vote', item: '34', profile: 'members', seed: 57, story: 'after a restart learners count as voters (kin of EastGuard#150)',
     edits: [{
       file: 'node/node-roster.ts',
       find: '{ voters: nodes, outgoing, learners: learners.filter((id) => !outgoing.includes(id)), learnersNext: learners.filter((id) => outgoing.includes(id)), autoLeave: false }',
@@ -159,7 +159,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'node/node-roster.ts', find: "peer !== undefined && peer.recentlyActive && peer.state === 'replicate' && peer.match + LEARNER_LAG_MAX >= committedIndex", put: 'true' }],
   },
   {
-    name: 'certified-by-present-voters', item: '§5.7', profile: 'members', seed: 1, story: 'a block is certified by the voters of today instead of those of its height',
+    name: 'certified-by-present-voters', item: '§5.7', profile: 'members', seed: 2, story: 'a block is certified by the voters of today instead of those of its height',
     edits: [{ file: 'node/chain-rules.ts', find: 'this.#at(BigInt(height)).set', put: 'this.members' }],
   },
   {

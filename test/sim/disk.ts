@@ -92,15 +92,13 @@ export class SimDisk {
     let harmed = false
     this.#names = new Map(this.#durableNames)
     for (const file of new Set(this.#names.values())) {
-      const left = file.platter
       if (this.unsyncedFate === 'kept') for (const write of file.unsynced) put(file, 'platter', write)
       if (this.unsyncedFate === 'some') this.#tear(file)
       for (const write of file.lied) put(file, 'platter', write)
       harmed ||= file.lied.length > 0
-      void left
       file.lied = []
       file.unsynced = []
-      file.fresh = []
+      // What was synced last stays fresh: while the power is away nothing vouches for it either.
       file.cache = file.platter.slice()
     }
     return harmed

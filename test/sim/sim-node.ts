@@ -56,7 +56,8 @@ export interface SimWorld {
   readonly genesis: SimMembers
   /** Blocks from one snapshot to the next (0: none), and those that pruning leaves. */
   readonly snapshotBlocks: number
-  readonly keepBlocks: number
+  /** Newest blocks that pruning leaves; Infinity: nothing is pruned. */
+  keepBlocks: number
   readonly raft: Partial<RaftOptions>
   readonly tickMs: number
   readonly proposer: Plan['proposer']

@@ -42,6 +42,7 @@ export class Simulation {
   readonly network: SimNetwork
   readonly nodes: readonly SimNode[]
   readonly #random: SeededRandom
+  readonly #world: SimWorld
   #transaction = 0
   #phase = 'faults'
   #healed = false
@@ -61,12 +62,12 @@ export class Simulation {
       this.network.tamper = (from, to, frame) => liar.tamper(from, to, frame)
       liar.rootBefore = ({ height }) => this.invariants.rootAt(plan.liar, height - 1) ?? new Uint8Array(32)
     }
-    const world: SimWorld = {
+    this.#world = {
       scheduler: this.scheduler, network: this.network, invariants: this.invariants, reader, nodes: ids, genesis, snapshotBlocks: plan.snapshotBlocks, keepBlocks: plan.keepBlocks, raft: plan.raft, tickMs: plan.tickMs, proposer: plan.proposer,
       segmentBytes: plan.segmentBytes, liar: plan.liar, find: (node) => this.node(node),
     }
     this.invariants.onMembers = (members) => this.#operate(members)
-    this.nodes = ids.map((id) => new SimNode(id, world, Math.imul(plan.seed + 1, 7919) + id, id === plan.liar ? liar?.executorClass : undefined))
+    this.nodes = ids.map((id) => new SimNode(id, this.#world, Math.imul(plan.seed + 1, 7919) + id, id === plan.liar ? liar?.executorClass : undefined))
   }
 
   node(id: number): SimNode {
@@ -247,6 +248,8 @@ export class Simulation {
     this.#healed = true
     Object.assign(this.network.faults, { loss: 0, duplicate: 0, replay: 0, garble: 0, delayMeanUs: 1000, ordered: true })
     this.network.cut.clear()
+    // With blocks every few milliseconds and none kept a snapshot is outdated before anybody has taken it, for ever.
+    this.#world.keepBlocks = Infinity
     for (const node of this.nodes) {
       Object.assign(node.disk.faults, { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, whenDue: undefined, strayNext: false, failNextSync: false })
       node.clockOffsetMs = 0
