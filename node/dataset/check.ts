@@ -21,7 +21,7 @@ import type { RemoteState } from './remote-state.ts'
  */
 export async function judgeRemotely(client: Client, release: Uint8Array, document: Uint8Array, evidence: Evidence, files: OverlapFiles): Promise<Judgement> {
   const state = remoteState(client)
-  const claimed = await state.read((reader) => reader.get(releases, release))
+  const claimed = await state.soon((reader) => reader.get(releases, release))
   if (claimed === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no release like that, or it is not final yet', details: { release: toHex(release) }, retryable: true })
   await demandEvidence(state, release, claimed, evidence)
   await state.prefetch([...(await ledgerKeys(state, claimed)), ...personKeys(document)])

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { sendAndWait } from '../../client/actions/index.ts'
 import type { Client } from '../../client/create-client.ts'
 import { figuresOf, makeDocument } from '../../contracts/anonymization/document.ts'
@@ -27,17 +28,18 @@ const differs = (message: string, rule: string, details: Readonly<Record<string,
 export type Origin = { readonly rows: readonly RowsFile[] } | { readonly joint: Release }
 export interface MadeRelease { readonly id: Uint8Array; readonly release: Release; readonly document: Uint8Array; readonly height: number }
 
+const ATTEMPTS = 50
+const ATTEMPT_MS = 100
+
 /**
  * Computes the release over the contributors' selections, after looking at every consent again, and claims it on the ledger. `beforeSend` gets what has to be on disk
  * first: a claim without its document could never be checked. Throws `DATASET_CONSENT_ENDED`, `DATASET_DIFFERS`, `ANONYMIZATION_*`, CLIENT_*.
  */
 export async function claimRelease(client: Client, form: DefinitionForm, files: readonly SelectionFile[], origin: Origin, beforeSend: (release: Release, document: Uint8Array) => Promise<void>): Promise<MadeRelease> {
-  const state = remoteState(client)
   const selections = byMember(files)
   const [first] = selections
   if (first === undefined || selections.some(({ request }) => !equalBytes(request, first.request))) throw differs('the selections are of different requests', 'one request')
-  const open = await openRequest(state, first.request, form)
-  const { readAtHeight } = await useNow(client, open.asked, 0)
+  const { state, open, readAtHeight } = await openSelected(client, form, selections)
   await checkConsents(client, state, open, selections, readAtHeight)
   const { release, places } = 'joint' in origin ? { release: origin.joint, places: undefined } : releaseOfRows(open, selections, byMember(origin.rows))
   if ('joint' in origin !== (open.terms.mode === 'joint')) throw differs('the data set is released in another mode', `mode ${open.terms.mode}`)
@@ -45,6 +47,21 @@ export async function claimRelease(client: Client, form: DefinitionForm, files: 
   await beforeSend(release, document.bytes)
   const { id, height } = await sendAndWait(client, { contract: 'anonymization', call: 'release', args: { request: first.request, release: fromHex(releaseHash(release)), document: document.hash, readAtHeight, figures: figuresOf(release) } })
   return { id, release, document: document.bytes, height }
+}
+
+/**
+ * The request as it is once all these selections stand in the state of the node that is asked. Other institutions' selections may be final elsewhere and not here yet: consents must be read no
+ * earlier than the last of them. After `ATTEMPTS` the contract may say what is missing.
+ */
+async function openSelected(client: Client, form: DefinitionForm, selections: readonly SelectionFile[]): Promise<{ readonly state: RemoteState; readonly open: OpenRequest; readonly readAtHeight: bigint }> {
+  for (let attempt = 1; ; attempt++) {
+    const state = remoteState(client)
+    const open = await openRequest(state, selections[0]!.request, form)
+    const { readAtHeight } = await useNow(client, open.asked, 0)
+    const isThere = readAtHeight >= open.asked.lastSelection && selections.every(({ member }) => open.asked.contributors.includes(member))
+    if (isThere || attempt >= ATTEMPTS) return { state, open, readAtHeight }
+    await sleep(ATTEMPT_MS)
+  }
 }
 
 async function checkConsents(client: Client, state: RemoteState, { asked }: OpenRequest, selections: readonly SelectionFile[], readAtHeight: bigint): Promise<void> {
@@ -71,11 +88,11 @@ function releaseOfRows({ definition, terms }: OpenRequest, selections: readonly 
 /** Opens to one member the rows that its challenge decides. Throws `DATASET_NOT_FOUND`, `DATASET_DIFFERS`. */
 export async function openToChallenger(client: Client, id: Uint8Array, member: number, rows: readonly RowsFile[]): Promise<Openings> {
   const state = remoteState(client)
-  const found = await state.read((reader) => {
-    const claimed = reader.get(releases, id)
-    return claimed && { claimed, challenge: reader.get(challenges, id, member), terms: reader.get(datasetVersions, claimed.dataset, claimed.version)! }
+  const found = await state.soon((reader) => {
+    const [claimed, challenge] = [reader.get(releases, id), reader.get(challenges, id, member)]
+    return claimed && challenge && { claimed, challenge, terms: reader.get(datasetVersions, claimed.dataset, claimed.version)! }
   })
-  if (found?.challenge === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no challenge of this release by that member', details: { release: toHex(id), member }, retryable: true })
+  if (found === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no challenge of this release by that member', details: { release: toHex(id), member }, retryable: true })
   const sealed = byMember(rows).map((file) => ({ ...file, rows: sealRows(file.rows).rows }))
   const [first] = sealed
   if (first === undefined || tableOfRows(sealed) === undefined || !equalBytes(first.request, found.claimed.request)) throw differs('the rows are not those of the release', 'the rows of every contributor')

@@ -41,7 +41,7 @@ export function demandFiles(needs: readonly OverlapNeed[]): void {
 }
 
 async function contributorsOf(state: RemoteState, id: Uint8Array): Promise<readonly number[]> {
-  const claimed = await state.read((reader) => reader.get(releases, id))
+  const claimed = await state.soon((reader) => reader.get(releases, id))
   if (claimed === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no release like that, or it is not final yet', details: { release: toHex(id) }, retryable: true })
   return (await state.read((reader) => reader.get(releaseRequests, claimed.request)))!.contributors
 }

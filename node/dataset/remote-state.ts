@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getStateProof } from '../../client/actions/get-state-proof.ts'
 import { getStateProofs } from '../../client/actions/get-state-proofs.ts'
 import type { Client } from '../../client/create-client.ts'
@@ -21,7 +22,12 @@ export interface RemoteState {
   prefetch(keys: readonly Uint8Array[]): Promise<void>
   /** Runs a pure function over the state; fetches what it reads, one key after another, and runs it again. */
   read<T>(run: (reader: Reader) => T): Promise<T>
+  /** For what another institution may have written a moment ago, and this node does not have yet: reads again, for three seconds at most, until there is something. */
+  soon<T>(run: (reader: Reader) => T | undefined): Promise<T | undefined>
 }
+
+const ATTEMPTS = 30
+const ATTEMPT_MS = 100
 
 /** Each key is fetched once and stands at the newest final height of that moment. Throws CLIENT_*, PROOF_*, CERTIFICATE_*. */
 export function remoteState(client: Client): RemoteState {
@@ -36,21 +42,30 @@ export function remoteState(client: Client): RemoteState {
       return known.get(toHex(key))
     },
   })
+  const read = async <T>(run: (reader: Reader) => T): Promise<T> => {
+    for (;;) {
+      try {
+        return run(reader)
+      } catch (error) {
+        if (!(error instanceof Missing)) throw error
+        await fetch(error.key)
+      }
+    }
+  }
   return {
+    read,
+    soon: async (run) => {
+      for (let attempt = 1; ; attempt++) {
+        const found = await read(run)
+        if (found !== undefined || attempt >= ATTEMPTS) return found
+        for (const [key, value] of known) if (value === undefined) known.delete(key)
+        await sleep(ATTEMPT_MS)
+      }
+    },
     prefetch: async (keys) => {
       const unknown = new Map<string, Uint8Array>()
       for (const key of keys) if (!known.has(toHex(key))) unknown.set(toHex(key), key)
       await getStateProofs(client, [...unknown.values()], (key, value) => { known.set(toHex(key), value) })
-    },
-    read: async (run) => {
-      for (;;) {
-        try {
-          return run(reader)
-        } catch (error) {
-          if (!(error instanceof Missing)) throw error
-          await fetch(error.key)
-        }
-      }
     },
   }
 }

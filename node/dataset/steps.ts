@@ -28,7 +28,7 @@ export interface OpenRequest { readonly asked: ReleaseRequest; readonly terms: D
 
 /** The permitted request, and that the definition in hand is its data set's. Throws `DATASET_NOT_FOUND`, `DATASET_DIFFERS`. */
 export async function openRequest(state: RemoteState, request: Uint8Array, form: DefinitionForm): Promise<OpenRequest> {
-  const asked = await state.read((reader) => reader.get(releaseRequests, request))
+  const asked = await state.soon((reader) => reader.get(releaseRequests, request))
   if (asked === undefined) throw new SteleError({ code: 'DATASET_NOT_FOUND', message: 'the ledger knows no permitted request like that', details: { request: toHex(request) } })
   const stored = definitionOfForm(form)
   const terms = await state.read((reader) => reader.get(datasetVersions, asked.dataset, asked.version))
