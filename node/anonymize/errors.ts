@@ -10,6 +10,7 @@ export const STEWARD_ERRORS = {
   DATASET_DIFFERS: 'A file in hand is of another data set, request or version than the ledger names. Ask its author for the right one.',
   DATASET_FILE_MISSING: 'Comparing releases of the same persons needs a file that is not in hand; details name the release, the file and whose it is. Ask for it and name it on the command line.',
   DATASET_PERSON_TWICE: 'A person has two rows in a table and would count twice; details name the row. Merge them first.',
+  DATASET_BUDGET_LESS: 'What is left of this institution\'s budget for the purpose does not pay for the question. Ask with a smaller epsilon, or ask the owner of the data set: its budget is what `stele dataset define --budget` gave it (millionths of epsilon), none without that option; a next version (`--dataset-id`, `--dataset-version`) may have a larger one.',
   AGGREGATE_SHARE_MISSING: 'Institutions have not answered a paid question yet; details name them. Ask them to run stele dataset answer, then try again.',
   DATASET_CONSENT_ENDED: 'Somebody withdrew after being selected. Nothing was released: ask again, and let the contributors select anew.',
   DATASET_EVIDENCE_ABSENT: 'The mode of the data set makes members look at more than the document: rows, opened rows, or a joint result of their own; details name what is wanted. No verdict was given.',

@@ -34,6 +34,7 @@ Modes joint (all at the same time) and owner (random rows are opened to each mem
 Noisy counts instead of rows, each institution with noise of its own:
   stele dataset contribute --config a/custodian.yaml --dataset dataset.json --dataset-id HEX --table own.csv --out a.contribution.json
   stele dataset ask --wallet researcher.json --dataset-id HEX --by disease=flu,asthma --days onset=2026-01-01+7x12 --epsilon 0.5
+  stele dataset ask --wallet researcher.json --dataset-id HEX --linked-by nhs --epsilon 1      # everybody once, whoever holds them; all institutions answer at the same time
   stele dataset answer HEX --config a/custodian.yaml --dataset dataset.json --contribution a.contribution.json
   stele dataset total HEX --config owner/custodian.yaml --dataset dataset.json
   stele dataset read HEX --wallet researcher.json
@@ -49,7 +50,7 @@ researcher once the release is accepted.`)
     .addOption(new Option('--purpose <code...>', 'HL7 purposes of use that it serves').choices(PURPOSES).makeOptionMandatory())
     .addOption(new Option('--recipient <n>', 'member whose people may ask, repeatable').argParser(collect(integer(1, 0xffffffff))).makeOptionMandatory())
     .option('--contributors <n>', 'institutions that a release needs', integer(1, 64), 3)
-    .option('--budget <n>', 'millionths of epsilon for aggregates, for each recipient and purpose; a further release that singles out beside an earlier one costs a whole epsilon', integer(0, 0xffffffff), 0)
+    .option('--budget <n>', 'millionths of epsilon for aggregates, for each recipient and purpose: 1000000 is one epsilon, 0 means no aggregates; a further release that singles out beside an earlier one costs a whole epsilon', integer(0, 0xffffffff), 0)
     .addOption(new Option('--mode <mode>', 'who computes, and who sees rows').choices(MODES).default('committee'))
     .option('--openings <n>', 'rows that each member may have opened (mode owner)', integer(0, OPENINGS_MAX), 0)
     .addOption(new Option('--coded <column=level>', 'level of its hierarchy to which a column is generalised before rows leave their institution (mode coded), repeatable').argParser(collect((text: string) => text)).default([]))

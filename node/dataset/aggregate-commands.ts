@@ -1,4 +1,5 @@
 import { askAggregate, readAggregate } from '../../client/actions/ask-aggregate.ts'
+import type { Client } from '../../client/create-client.ts'
 import { definitionSchema } from '../../contracts/anonymization/release-format.ts'
 import { rationalToText } from '../../contracts/anonymization/kernel/index.ts'
 import { toHex } from '../../primitives/bytes.ts'
@@ -51,9 +52,20 @@ export async function askCommand({ datasetId: dataset, datasetVersion: version, 
     where: [...options.where], measure: options.sum ?? null, sharedBy: options.sharedBy ?? null, linkedBy: options.linkedBy ?? null,
   }
   const { client } = await openPerson(options)
-  const { request, spent } = await askAggregate(client, { dataset, version, purpose, mechanism, epsilon, query }).finally(() => client.transport.close())
+  const { request, spent } = await payWithin(client, { dataset, version, purpose, mechanism, epsilon, query }).finally(() => client.transport.close())
   if (options.json === true) printJson({ question: toHex(request), charged: spent.charged, left: spent.left, sites: spent.sites })
   else print(`question ${toHex(request)}: spent ${spent.charged / 1_000_000}, left ${spent.left / 1_000_000} of the budget; members ${spent.sites.join(', ')} answer, member ${spent.owner} adds up`)
+}
+
+/** Says what to do where the budget does not pay; many a data set was defined without one. Throws `DATASET_BUDGET_LESS`, and as `askAggregate`. */
+async function payWithin(client: Client, input: Parameters<typeof askAggregate>[1]): ReturnType<typeof askAggregate> {
+  try {
+    return await askAggregate(client, input)
+  } catch (cause) {
+    const result = cause instanceof SteleError && cause.code === 'CLIENT_TX_FAILED' ? cause.details['result'] : undefined
+    if (result !== 'BUDGET_EXHAUSTED') throw cause
+    throw new SteleError({ code: 'DATASET_BUDGET_LESS', message: 'what is left of the budget for this purpose is less than the question spends; nothing was paid', details: { dataset: toHex(input.dataset), version: input.version, purpose: input.purpose, epsilon: input.epsilon / 1_000_000, result }, cause })
+  }
 }
 
 /** `stele dataset answer`. */

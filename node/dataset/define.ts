@@ -42,7 +42,7 @@ export async function define(options: DefineOptions): Promise<void> {
   const desk = await openDesk(options)
   const { height } = await sendAndWait(desk.client, { contract: 'anonymization', call: 'define', args: { dataset: id, version: options.datasetVersion, terms } }).finally(() => desk.close())
   if (options.json === true) printJson({ dataset: toHex(id), version: options.datasetVersion, definition: toHex(terms.definition), height })
-  else print(`data set ${toHex(id)} version ${options.datasetVersion}, mode ${mode}, k = ${terms.k}; ${options.out} is for the contributors`)
+  else print(`data set ${toHex(id)} version ${options.datasetVersion}, mode ${mode}, k = ${terms.k}; ${options.out} is for the contributors${budget > 0 ? '' : '\nno budget: nobody gets aggregates of it, and a further release that singles out beside an earlier one is refused; --budget 1000000 allows one epsilon'}`)
 }
 
 /** What a mode adds to a definition: levels of coded columns; for joint releases the list of values of published columns, so that they can be counted. */
