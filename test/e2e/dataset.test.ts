@@ -1,12 +1,19 @@
 // Goal: a researcher asks, patients' consent decides, three institutions release together, a withdrawn patient is gone from the next release, and a forged one names its author.
-// Method: four nodes as processes, in four time zones and locales, and the command line for everything the data set needs; patients send bare transactions, because a wallet file each would only take time.
-import { execFile } from 'node:child_process'
+// Method: four nodes as processes, command lines in four time zones and locales for everything the data set needs; patients send bare transactions, because a wallet file each would only take time, and so does a forger.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
 import { sendRawTransaction, waitForReceipt } from '../../client/actions/index.ts'
-import { toHex } from '../../primitives/bytes.ts'
+import { getHead } from '../../client/actions/get-head.ts'
+import { definitionOfForm } from '../../contracts/anonymization/definition-forms.ts'
+import { figuresOf, makeDocument, readDocument } from '../../contracts/anonymization/document.ts'
+import { releaseHash } from '../../contracts/anonymization/kernel/index.ts'
+import type { Release } from '../../contracts/anonymization/kernel/index.ts'
+import { computeRelease, rowsSchema, tableOfRows } from '../../contracts/anonymization/originals.ts'
+import { definitionSchema } from '../../contracts/anonymization/release-format.ts'
+import { fromHex, toHex } from '../../primitives/bytes.ts'
+import { fromJson } from '../../primitives/codec.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import { loadCustodianConfig } from '../../node/custodian-config.ts'
@@ -15,10 +22,11 @@ import { openInstitution } from '../../node/institution.ts'
 import { readKeys } from '../../node/keys.ts'
 import { callOf, enrolmentOf, institution } from '../helpers/calls.ts'
 import type { Party } from '../helpers/calls.ts'
+import { CommandLine } from '../helpers/command-lines.ts'
+import type { Outcome } from '../helpers/command-lines.ts'
 
 t.setTimeout(290_000)
 
-const STELE = resolve(import.meta.dirname, '../../node/stele')
 const MEMBERS = [1, 2, 3]
 /** Who checks, each somewhere else in the world. */
 const PLACES = new Map([[1, { TZ: 'UTC', LC_ALL: 'C' }], [2, { TZ: 'Pacific/Kiritimati', LC_ALL: 'tr_TR.UTF-8' }], [3, { TZ: 'America/St_Johns', LC_ALL: 'sv_SE.UTF-8' }], [4, { TZ: 'Asia/Kathmandu', LC_ALL: 'de_DE.UTF-8' }]])
@@ -35,10 +43,10 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   const desk = await openInstitution(config, readFileSync(config.passphraseFile!, 'utf8').trim())
   t.teardown(() => desk.close())
   const chain = desk.client.chain.id
-  const stele = (...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> => new Promise((done) => {
-    const member = configs.findIndex((path) => args.includes(path)) + 1
-    execFile(STELE, args, { cwd: directory, env: { ...process.env, ...PLACES.get(member) } }, (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }))
-  })
+  const lines = [...PLACES.values()].map((env) => new CommandLine(directory, env))
+  t.teardown(() => Promise.all(lines.map((line) => line.stop())))
+  // The researcher sits at the first institution.
+  const stele = (...args: string[]): Promise<Outcome> => lines[Math.max(0, configs.findIndex((path) => args.includes(path)))]!.run(...args)
   const json = async (...args: string[]): Promise<Record<string, never>> => {
     const { code, stdout, stderr } = await stele(...args, '--json')
     if (code !== 0 && code !== 4) throw new Error(`${args.slice(0, 2).join(' ')}: ${stdout} ${stderr}`)
@@ -82,14 +90,31 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   await json('identity', 'certify', '--config', configs[0]!, '--account', account!, '--attribute', 'role', '--value', 'researcher')
 
   const rows = (name: string): string[] => MEMBERS.flatMap((member) => ['--rows', at(`${name}.${member}.rows.json`)])
-  const round = async (name: string, author = 1, forge = (path: string) => path): Promise<{ id: string; document: string; csv: string; name: string }> => {
-    const { request } = await json(...ask)
-    const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('dataset.json'), '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`), '--rows-out', at(`${name}.${member}.rows.json`))))
+  const define = async (name: string, table: string, ...more: string[]): Promise<string> => String((await json('dataset', 'define', '--config', configs[0]!, '--table', at(table), '--definition', at(`${name}.yaml`), '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--out', at(`${name}.json`), ...more))['dataset'])
+  interface Made { readonly id: string; readonly document: string; readonly csv: string; readonly name: string; readonly request: string }
+  const round = async (name: string, author = 1, forge = (path: string) => path, set = { id: String(dataset), file: at('dataset.json') }): Promise<Made> => {
+    const request = String((await json(...ask.slice(0, -1), set.id))['request'])
+    const counts = await Promise.all(MEMBERS.map((member) => json('dataset', 'select', '--config', configs[member - 1]!, '--request', request, '--dataset', set.file, '--table', at(`${member}.csv`), '--out', at(`${name}.${member}.json`), '--rows-out', at(`${name}.${member}.rows.json`))))
     t.equal(counts.reduce((sum, { withoutConsent }) => sum + Number(withoutConsent), 0), name === 'second' ? 2 : 1, `${name}: whose consent does not carry it is left out`)
-    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', at('dataset.json'), ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), ...rows(name).map((part) => (part === at(`${name}.1.rows.json`) ? forge(part) : part)), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
-    return { name, id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
+    const made = await json('dataset', 'release', '--config', configs[author - 1]!, '--dataset', set.file, ...MEMBERS.flatMap((member) => ['--selection', at(`${name}.${member}.json`)]), ...rows(name).map((part) => (part === at(`${name}.1.rows.json`) ? forge(part) : part)), '--out', at(`${name}.csv`), '--document', at(`${name}.document`))
+    return { name, request, id: String(made['release']), document: at(`${name}.document`), csv: readFileSync(at(`${name}.csv`), 'utf8') }
   }
-  const verify = (member: number, { id, document, name }: { id: string; document: string; name: string }, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...rows(name), ...more)
+  const verify = (member: number, { id, document, name }: Omit<Made, 'csv' | 'request'>, ...more: string[]): Promise<Record<string, never>> => json('dataset', 'verify', id, '--config', configs[member - 1]!, '--document', document, ...rows(name), ...more)
+
+  // Who sees rows: of a data set of mode coded only coarse ones leave their institution; of mode owner the author alone has them, and opens what another member's seed decides.
+  writeFileSync(at('coarse.yaml'), readFileSync(at('visits.yaml'), 'utf8').replace('{ name: age, role: quasi-identifier }', '{ name: age, role: quasi-identifier, hierarchy: { intervals: [10, 40] } }'))
+  writeFileSync(at('opened.yaml'), readFileSync(at('visits.yaml')))
+  const coarse = await round('coarse', 1, undefined, { id: await define('coarse', 'all.csv', '--mode', 'coded', '--coded', 'age=1'), file: at('coarse.json') })
+  const ages = MEMBERS.flatMap((member) => (JSON.parse(readFileSync(at(`coarse.${member}.rows.json`), 'utf8')) as { rows: { row: string[] }[] }).rows.map(({ row }) => row[1]!))
+  t.equal(ages.length, 11)
+  t.ok(ages.every((age) => /^[2-5]0\.\.[2-5]9$/.test(age)), `ages in tens: ${ages.join()}`)
+  t.match(await verify(3, coarse), { verdict: 'sound' })
+  const opened = await round('opened', 1, undefined, { id: await define('opened', 'all.csv', '--mode', 'owner', '--openings', '4'), file: at('opened.json') })
+  const alone = ['dataset', 'verify', opened.id, '--config', configs[1]!, '--document', opened.document]
+  t.match(await stele(...alone), { code: 1, stderr: /DATASET_EVIDENCE_ABSENT/ }, 'the document alone shows no row')
+  await json('dataset', 'challenge', opened.id, '--config', configs[1]!)
+  t.match(await json('dataset', 'open', opened.id, '--config', configs[0]!, '--member', '2', ...rows('opened'), '--out', at('openings.json')), { opened: 4, member: 2 })
+  t.match(await json(...alone, '--openings', at('openings.json')), { verdict: 'sound' })
 
   const first = await round('first')
   t.equal(first.csv.trim().split('\r\n').length - 1, 11)
@@ -104,15 +129,33 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.same(outcomes, [null, null, 'accepted'], 'more than two thirds of four are three')
   t.match(await verify(4, first), { verdict: 'sound' }, 'the fourth node, in a fourth time zone and locale, computes the same bytes')
 
-  // Author 2 changes one diagnosis after everybody has committed: its own figures and policy still hold, the bytes do not.
+  // Author 2 moves one row after everybody has committed, by another age: its own figures and policy still hold, the bytes do not.
   const forging = await round('tampered', 2, (path) => {
     const file = JSON.parse(readFileSync(path, 'utf8')) as { rows: { row: string[] }[] }
-    file.rows[0]!.row[3] = file.rows[0]!.row[3] === 'flu' ? 'asthma' : 'flu'
+    file.rows[0]!.row[1] = Number(file.rows[0]!.row[1]) < 37 ? '53' : '20'
     writeFileSync(`${path}.forged`, JSON.stringify(file))
     return `${path}.forged`
   })
   t.match(await verify(1, forging, '--attest'), { verdict: 'rows', outcome: null })
   t.match(await verify(3, forging, '--attest'), { verdict: 'rows', outcome: 'refused', author: 2 }, 'two of four are enough to refuse, and the author is named')
+  // What no command does: the author claims sizes of classes that its rows do not have, or a class of k − 1 as if it were one of k.
+  const form = fromJson(definitionSchema, JSON.parse(readFileSync(at('dataset.json'), 'utf8')))
+  const [definition, { selections }] = [definitionOfForm(form), readDocument(readFileSync(forging.document))]
+  const table = tableOfRows(MEMBERS.map((member) => fromJson(rowsSchema, JSON.parse(readFileSync(at(`tampered.${member}.rows.json`), 'utf8')))))!
+  const claim = async (release: Release, figures: Partial<ReturnType<typeof figuresOf>>): Promise<Record<string, never>[]> => {
+    const { bytes, hash } = makeDocument({ request: fromHex(forging.request), definition, release, selections })
+    writeFileSync(at('claimed.document'), bytes)
+    const claimed = callOf(chain, operators[1]!, 'anonymization', 'release', { request: fromHex(forging.request), release: fromHex(releaseHash(release)), document: hash, readAtHeight: BigInt((await getHead(desk.client)).committed.height), figures: { ...figuresOf(release), ...figures } })
+    await sent(claimed)
+    const made = { name: 'tampered', id: toHex(claimed.id), document: at('claimed.document') }
+    return [await verify(1, made, '--attest'), await verify(3, made, '--attest')]
+  }
+  const honest = computeRelease(table, definition).release
+  const large = honest.classSizes.findIndex((size) => size > 3)
+  t.match(await claim({ ...honest, classSizes: honest.classSizes.map((size, i) => size + (i === large ? -1 : i === (large === 0 ? 1 : 0) ? 1 : 0)) }, {}), [{ outcome: null }, { verdict: /^(?:figures|rows|policy)$/, outcome: 'refused', author: 2 }], 'one count changed')
+  const small = computeRelease(table, { ...definition, policy: { ...definition.policy, k: 2 } }).release
+  t.equal(small.metrics.smallestClass, 2)
+  t.match(await claim(small, { classes: 3, smallestClass: 3, prosecutorPpm: 333_334 }), [{ outcome: null }, { verdict: 'policy', outcome: 'refused', author: 2 }], 'a class of k − 1')
 
   await sent(callOf(chain, patients[0]!.party, 'consent', 'revoke', { seq: 2n, consent: patients[0]!.consent }))
   const second = await round('second')
@@ -125,8 +168,8 @@ t.test('asked, consented, released by three, withdrawn, forged', async (t) => {
   t.match(await verify(3, second, ...beside, '--attest'), { verdict: 'sound' })
   // Another data set of the same people, from which no row leaves its institution: three processes count together through the nodes' mailboxes.
   writeFileSync(at('joint.yaml'), 'version: 1\nattributes:\n  - { name: age, role: quasi-identifier, hierarchy: { intervals: [10, 40] } }\n  - { name: sex, role: quasi-identifier }\n  - { name: disease, role: sensitive }\npolicy: { k: 3 }\nalgorithm: { name: joint, siteFloor: 1 }\n')
-  const { dataset: other } = await json('dataset', 'define', '--config', configs[0]!, '--table', at('values.csv'), '--definition', at('joint.yaml'), '--mode', 'joint', '--purpose', 'HRESCH', '--recipient', '1', '--contributors', '3', '--out', at('joint.json'))
-  const { request } = await json('dataset', 'request', ...wallet, '--dataset-id', String(other))
+  const other = await define('joint', 'values.csv', '--mode', 'joint')
+  const { request } = await json('dataset', 'request', ...wallet, '--dataset-id', other)
   for (const member of MEMBERS) await json('dataset', 'select', '--config', configs[member - 1]!, '--request', String(request), '--dataset', at('joint.json'), '--table', at(`${member}.csv`), '--out', at(`joint.${member}.json`), '--rows-out', at(`joint.${member}.rows.json`))
   const made = await Promise.all(MEMBERS.map((member) => json('dataset', 'joint', '--config', configs[member - 1]!, '--dataset', at('joint.json'), '--rows', at(`joint.${member}.rows.json`), '--out', at(`joint.${member}.release`))))
   t.equal(new Set(made.map(({ hash }) => hash)).size, 1, 'three institutions, one release')
