@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { toHex } from '../../primitives/bytes.ts'
 import { collect, hexBytes, institutionOptions, openDesk } from '../command-options.ts'
 import { print, printJson } from '../output.ts'
+import { readWhole } from '../files.ts'
 
 interface Desk { readonly config: string; readonly rpc: readonly string[]; readonly json?: boolean }
 interface OverlapOptions extends Desk { readonly document: readonly string[]; readonly selection: readonly string[]; readonly table: string; readonly account: string; readonly out: string }
@@ -44,7 +44,7 @@ async function giveParts(release: Uint8Array, options: OverlapOptions): Promise<
 async function compare(release: Uint8Array, options: CompareOptions): Promise<void> {
   const { claimOverlaps, readOverlapFiles } = await import('../dataset/overlaps.ts')
   const files = await readOverlapFiles(options)
-  const document = new Uint8Array(await readFile(options.document))
+  const document = await readWhole(options.document)
   const desk = await openDesk(options)
   try {
     const { compared, charged } = await claimOverlaps(desk.client, release, document, files)

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { sendAndWait } from '../../client/actions/index.ts'
 import type { Client } from '../../client/create-client.ts'
 import { definitionOfForm } from '../../contracts/anonymization/definition-forms.ts'
@@ -20,11 +19,12 @@ import { readForm } from './files.ts'
 import { remoteState } from './remote-state.ts'
 import type { RemoteState } from './remote-state.ts'
 import type { PersonRow, SelectionFile } from './selection.ts'
+import { readWhole } from '../files.ts'
 
 /** What `dataset overlap` writes: one part for each earlier release. */
 export const overlapPartsFile = array(overlapPartSchema, { max: 10_000 })
 
-export const readDocuments = (paths: readonly string[]) => Promise.all(paths.map(async (path) => new Uint8Array(await readFile(path))))
+export const readDocuments = (paths: readonly string[]) => Promise.all(paths.map(readWhole))
 
 /** Documents of earlier releases and parts of overlaps, from the files a member names. Throws `DEFINITION_INVALID`, `TABLE_UNREADABLE`. */
 export async function readOverlapFiles({ earlier, part }: { readonly earlier: readonly string[]; readonly part: readonly string[] }): Promise<OverlapFiles> {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { releaseHash } from '../../contracts/anonymization/kernel/index.ts'
 import { openingsSchema } from '../../contracts/anonymization/openings.ts'
 import { toHex } from '../../primitives/bytes.ts'
@@ -10,6 +9,7 @@ import { readForm } from './files.ts'
 import { readOverlapFiles } from './overlaps.ts'
 import { readJoint, readRows } from './publish.ts'
 import { attestRelease, challengeRelease } from './steps.ts'
+import { readWhole } from '../files.ts'
 
 export interface VerifyOptions extends DeskOptions { readonly document: string; readonly rows?: readonly string[]; readonly openings?: string; readonly joint?: string; readonly earlier: readonly string[]; readonly part: readonly string[]; readonly attest?: boolean }
 
@@ -24,7 +24,7 @@ export async function verify(id: Uint8Array, options: VerifyOptions): Promise<vo
       member: desk.member, rows: options.rows && await readRows(options.rows), openings: options.openings === undefined ? undefined : await readForm(options.openings, openingsSchema, 'opened rows'),
       joint: options.joint === undefined ? undefined : releaseHash(await readJoint(options.joint)),
     }
-    const { verdict, rule, findings } = await judgeRemotely(desk.client, id, new Uint8Array(await readFile(options.document)), evidence, await readOverlapFiles(options))
+    const { verdict, rule, findings } = await judgeRemotely(desk.client, id, await readWhole(options.document), evidence, await readOverlapFiles(options))
     const decided = options.attest === true ? await attestRelease(desk.client, id, verdict) : undefined
     if (options.json === true) printJson({ verdict, rule, findings: findings.slice(0, FINDINGS_SHOWN), attested: options.attest === true, outcome: decided?.outcome ?? null, author: decided?.author ?? null })
     else {
