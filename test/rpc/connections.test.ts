@@ -30,10 +30,11 @@ async function listen(t: Test, options: Partial<RpcOptions>): Promise<{ readonly
   return { open, closed, refused, server }
 }
 
-/** All that comes until the other side closes. */
+/** All that comes until the connection is closed: what the server did not read may make its end a reset, after the answer. */
 async function answerOn(socket: Socket): Promise<{ readonly status: number; readonly head: string; readonly body: unknown }> {
   let text = ''
-  for await (const part of socket as AsyncIterable<Buffer>) text += part.toString()
+  socket.on('data', (part: Buffer) => { text += part.toString() })
+  if (!socket.closed) await new Promise((resolve) => { socket.once('close', resolve) })
   const [head = '', body = ''] = text.split('\r\n\r\n')
   return { status: Number(head.split(' ')[1]), head, body: body === '' ? undefined : JSON.parse(body) as unknown }
 }
