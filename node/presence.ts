@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, SteleError } from '../primitives/error.ts'
@@ -6,32 +6,46 @@ import type { Logger } from '../primitives/ports.ts'
 
 /** How often a node tells where it stands, and how often what it heard is written down, in ms. */
 const TELL_MS = 1_000
-export const PRESENCE_BYTES = 20
+export const PRESENCE_BYTES = 32
 
-/** Where a node stands: its start counter, the log entry up to which it has committed, and the last one it holds. */
-export interface Presence { readonly boot: number; readonly committed: number; readonly last: number }
+/**
+ * Where a node stands: its start counter, the log entry up to which it has committed, and the last one it holds. `startTerm` and `startLast`: its term and the last entry of its log as this
+ * start found them on disk, which stay the same until the next start.
+ */
+export interface Presence { readonly boot: number; readonly committed: number; readonly last: number; readonly startTerm: number; readonly startLast: number }
 
-export function encodePresence({ boot, committed, last }: Presence): Uint8Array {
+/** What a node has promised in the term `term`: never to go back behind it, and, while it stays, to hold the entries up to `index` (0: a vote only). */
+export interface Promised { readonly term: number; readonly index: number }
+
+export function encodePresence({ boot, committed, last, startTerm, startLast }: Presence): Uint8Array {
   const bytes = new Uint8Array(PRESENCE_BYTES)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, boot)
   view.setBigUint64(4, BigInt(committed))
   view.setBigUint64(12, BigInt(last))
+  view.setUint32(20, startTerm)
+  view.setBigUint64(24, BigInt(startLast))
   return bytes
 }
 
 /** `MESSAGE_MALFORMED` for anything else than what `encodePresence` makes. */
 export function decodePresence(bytes: Uint8Array): Presence {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const whole = bytes.length === PRESENCE_BYTES ? [view.getBigUint64(4), view.getBigUint64(12)].map(Number) : []
-  if (whole.length === 0 || !whole.every(Number.isSafeInteger)) throw new SteleError({ code: 'MESSAGE_MALFORMED', message: 'a consensus message cannot be read', details: { rule: 'a presence has 20 bytes' } })
-  return { boot: view.getUint32(0), committed: whole[0]!, last: whole[1]! }
+  const whole = bytes.length === PRESENCE_BYTES ? [view.getBigUint64(4), view.getBigUint64(12), view.getBigUint64(24)].map(Number) : []
+  if (whole.length === 0 || !whole.every(Number.isSafeInteger)) throw new SteleError({ code: 'MESSAGE_MALFORMED', message: 'a consensus message cannot be read', details: { rule: 'a presence has 32 bytes' } })
+  return { boot: view.getUint32(0), committed: whole[0]!, last: whole[1]!, startTerm: view.getUint32(20), startLast: whole[2]! }
 }
 
-/** Why a node that once stood at `before` cannot honestly stand at `now`; undefined when it can. What a node has committed was durable in its log before it said so. */
-export function regression(before: Presence, now: Presence): string | undefined {
+/**
+ * Why a node that once stood at `before`, and promised what it did, cannot honestly stand at `now`; undefined when it can. What a node has committed was durable in its log before it said so, and
+ * so were terms and entries before it voted or acknowledged. Entries may go when a later term's leader takes them back, never while the term stays.
+ */
+export function regression(before: Pick<Presence, 'boot' | 'committed'> & Partial<Presence>, now: Presence, promised: Promised = { term: 0, index: 0 }): string | undefined {
   if (now.boot < before.boot) return `its start counter fell from ${before.boot} to ${now.boot}`
   if (now.last < before.committed) return `its log ends at ${now.last}, it had committed ${before.committed}`
+  if (now.boot === before.boot) return before.startTerm === undefined || (before.startTerm === now.startTerm && before.startLast === now.startLast) ? undefined : `two starts bear the number ${now.boot}`
+  if (now.startTerm < promised.term) return `it started in term ${now.startTerm}, it had voted or acknowledged in term ${promised.term}`
+  if (now.startTerm === promised.term && now.startLast < promised.index) return `it started with a log that ended at ${now.startLast}, it had acknowledged ${promised.index} in that term`
   return undefined
 }
 
@@ -40,19 +54,28 @@ export interface PresencePorts {
   readonly broadcast: (presence: Uint8Array) => void
   /** Nodes that take part; what was kept of others is forgotten, since numbers are never given twice. */
   readonly known: () => readonly number[]
+  /** What other nodes have acknowledged to this one in its term, as far as it leads. Asked about once a second. */
+  readonly acknowledged: () => readonly (Promised & { readonly node: number })[]
   readonly logger: Logger
 }
 
-interface Kept extends Presence { readonly refused?: string }
+type Kept = Pick<Presence, 'boot' | 'committed' | 'last'> & Partial<Presence> & { readonly promised?: Promised; readonly refused?: string }
 
 /**
  * Remembers where every node stood, durably. One that comes back with less was wiped or restored from a backup: it may have forgotten votes and acknowledgements, so under its
  * old number nothing it says counts any more, here (DESIGN §5.4). The members give it a new number.
+ *
+ * A sound node must never be refused, so a promise counts against a later start only when it is certain that an earlier one gave it: it was heard on a line on which that start had told of itself,
+ * and that line is gone or has lasted a second more. What falls between is not held against anybody.
  */
 export class PresenceWatch {
   readonly #path: string
   readonly #ports: PresencePorts
   readonly #kept: Map<number, Kept>
+  /** Nodes that told where they stand on the line that is open to them. */
+  readonly #told = new Set<number>()
+  /** Heard within the last second: it may still turn out to be of a start that has not told of itself. */
+  #fresh = new Map<number, Promised>()
   #dirty = false
   #stopped = false
   #saving: Promise<void> = Promise.resolve()
@@ -67,6 +90,7 @@ export class PresenceWatch {
 
   start(): void {
     this.#timer ??= setInterval(() => {
+      this.settle()
       this.tell()
       void this.save()
     }, TELL_MS).unref()
@@ -85,13 +109,48 @@ export class PresenceWatch {
     this.#ports.broadcast(encodePresence(this.#ports.own()))
   }
 
+  /** A line to a node opened or is gone. When it is gone, what the node said on it is certain. */
+  changed(node: number, connected: boolean): void {
+    if (connected || !this.#told.delete(node)) return
+    for (const { node: of, term, index } of this.#ports.acknowledged()) if (of === node) this.#hear(node, { term, index })
+    this.#certain(node)
+    void this.save()
+  }
+
+  /** A node has voted for this one in `term`. */
+  voted(node: number, term: number): void {
+    if (this.#told.has(node)) this.#hear(node, { term, index: 0 })
+  }
+
+  /** What was heard before the last call is certain now; what has been acknowledged since is taken down. */
+  settle(): void {
+    for (const node of [...this.#fresh.keys()]) this.#certain(node)
+    for (const { node, term, index } of this.#ports.acknowledged()) if (this.#told.has(node)) this.#hear(node, { term, index })
+  }
+
+  #hear(node: number, promised: Promised): void {
+    this.#fresh.set(node, furthest(this.#fresh.get(node), promised))
+  }
+
+  #certain(node: number): void {
+    const [before, fresh] = [this.#kept.get(node), this.#fresh.get(node)]
+    this.#fresh.delete(node)
+    if (before === undefined || fresh === undefined) return
+    const promised = furthest(before.promised, fresh)
+    if (promised.term === before.promised?.term && promised.index === before.promised.index) return
+    this.#kept.set(node, { ...before, promised })
+    this.#dirty = true
+  }
+
   /** Why nothing that this node says counts; undefined for a sound one. */
   refused(node: number): string | undefined { return this.#kept.get(node)?.refused }
 
   heard(node: number, now: Presence): void {
     const before = this.#kept.get(node)
     if (before?.refused !== undefined) return
-    const refused = before === undefined ? undefined : regression(before, now)
+    if (before?.boot !== now.boot) this.#fresh.delete(node)
+    this.#told.add(node)
+    const refused = before === undefined ? undefined : regression(before, now, before.promised)
     if (refused !== undefined) {
       this.#ports.logger.error({ code: 'NODE_REGRESSED', node, reason: refused }, 'a node came back with less than it had; its votes and acknowledgements are refused under this number')
       this.#kept.set(node, { ...before!, refused })
@@ -100,8 +159,8 @@ export class PresenceWatch {
       return
     }
     const committed = Math.max(now.committed, before?.committed ?? 0)
-    if (before !== undefined && before.boot === now.boot && before.committed === committed) return
-    this.#kept.set(node, { ...now, committed })
+    if (before !== undefined && before.boot === now.boot && before.committed === committed && before.startTerm !== undefined) return
+    this.#kept.set(node, { ...now, committed, ...(before?.promised !== undefined && { promised: before.promised }) })
     this.#dirty = true
   }
 
@@ -124,6 +183,19 @@ export class PresenceWatch {
       this.#ports.logger.warn({ code: errorCode(error) }, 'what was heard of other nodes could not be written down')
     }
   }
+}
+
+function furthest(a: Promised | undefined, b: Promised): Promised {
+  if (a === undefined || b.term > a.term) return b
+  return b.term === a.term && b.index > a.index ? b : a
+}
+
+/** A recovery of the chain takes back what was promised above its height: of every node only a refusal stays remembered. For a stopped node. */
+export function forgetPromises(dataDir: string): void {
+  const path = join(dataDir, 'presence.json')
+  const kept = readKept(path).filter(([, { refused }]) => refused !== undefined)
+  writeFileSync(`${path}.new`, JSON.stringify(kept), { mode: 0o600, flush: true })
+  renameSync(`${path}.new`, path)
 }
 
 function readKept(path: string): [number, Kept][] {

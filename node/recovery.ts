@@ -18,6 +18,7 @@ import { openWorldState } from '../state/world-state.ts'
 import type { ChainRules } from './chain-rules.ts'
 import type { Config } from './config.ts'
 import { headerRules } from './genesis-file.ts'
+import { forgetPromises } from './presence.ts'
 import { keepRecovery } from './recovery-file.ts'
 import { aheadOf, mustAgree } from './recovery-import.ts'
 import type { LogEnd, Presented } from './recovery-import.ts'
@@ -109,6 +110,7 @@ export async function openRecovery(config: Pick<Config, 'dataDir'>, held: Holdin
     throw new SteleError({ code: 'RECOVERY_NOT_NEWEST', message: 'this node holds blocks above the recovery height, and no presented log that ends there is newer', details: { height, held: last.height, term: last.term } })
   }
   await keepRecovery(config.dataDir, recovery)
+  forgetPromises(config.dataDir)
   const above = ledger.indexOfHeight(height + 1)
   if (above !== undefined) await ledger.append({ truncateFrom: above })
   return { cutFrom: above === undefined ? undefined : height + 1 }

@@ -11,6 +11,7 @@ export function servePeers({ network, relay, evidence, lines, presence, finality
     await relay.receive(data)
     return new Uint8Array(0)
   })
+  lines.onPeerChange((node, connected) => presence.changed(node, connected))
   lines.onConnected(() => {
     presence.tell()
     const last = finality.repeat()

@@ -22,6 +22,8 @@ export interface VoteBookPorts {
   readonly broadcast: (vote: Uint8Array) => void
   /** Two votes of one node in one term for different candidates; both signatures have been checked. */
   readonly onTwoVotes: (first: SignedVote, second: SignedVote) => void
+  /** `from` itself gave this node its vote. */
+  readonly onVoteFrom?: (from: number, term: number) => void
   /** The term this node is in. */
   readonly term: () => number
   readonly clock: Clock
@@ -58,6 +60,7 @@ export class Votes implements VoteBook {
     if (vote === undefined || vote.content.node !== from || vote.content.term !== term || vote.content.candidate !== node) return false
     if (!this.#isKnown(vote) && !this.#isSigned(vote)) return false
     this.#compare(vote)
+    this.#ports.onVoteFrom?.(from, term)
     if (this.#ownTerm !== term) {
       // The candidate's own vote needs no answer, so nobody would see it otherwise.
       this.#ownTerm = term

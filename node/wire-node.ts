@@ -94,8 +94,12 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const keeper = new RosterKeeper({ node: config.node, keys: ownKeys, roster: network.roster, routed: ground.routed, handOver: () => driver.handOver(), fatal, logger })
   const lines = new RaftLines(network.raft, lineHandlers(() => ({ presence, finality, votes, clocks, lines }), failed, logger))
   const presence = new PresenceWatch(config.dataDir, {
-    own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex() }), broadcast: (bytes) => lines.broadcastPresence(bytes),
+    own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex(), startTerm: ledger.recovered.hardState.term, startLast: ledger.recovered.lastIndex }), broadcast: (bytes) => lines.broadcastPresence(bytes),
     known: () => network.roster.peers().map(({ node }) => node), logger,
+    acknowledged: () => {
+      const { term, peers } = driver.status
+      return peers.map(({ id, match }) => ({ node: id, term, index: match }))
+    },
   })
   const clocks = new ClockWatch({ toleranceMs: CLOCK_TOLERANCE_MS, voters: () => rules.members.voters.map(({ node }) => node) }, {
     broadcast: (timeMs) => lines.broadcastClock(timeMs), clock, logger,
@@ -106,6 +110,7 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const witness = createWitness({ chain: rules.chain, finalHeight: () => finality.finalHeight, recent, ledger, executor, network, evidence, standAside: events.standAside, halt: events.halt, failed, signal, logger })
   const votes = new Votes({ chain: rules.chain, epoch: () => rules.members.epoch, keysOf: (node) => votingKeys(rules, world, node), node: config.node, signer }, {
     lastBlock: () => executor.tip.hash, term: () => driver.status.term, broadcast: (vote) => lines.broadcastVote(vote), clock,
+    onVoteFrom: (from, term) => presence.voted(from, term),
     onTwoVotes: (first, second) => { evidence.keep({ kind: 'vote', value: { first, second } }) },
   })
   const isBusy = (committed: number): boolean => mempool.size > 0 || executor.executedIndex < ledger.lastIndex() || executor.tip.height > committed

@@ -2,28 +2,29 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { silentLogger } from '../../primitives/ports.ts'
-import { decodePresence, encodePresence, PresenceWatch, regression } from '../../node/presence.ts'
-import type { Presence } from '../../node/presence.ts'
+import { decodePresence, encodePresence, forgetPromises, PresenceWatch, regression } from '../../node/presence.ts'
+import type { Presence, Promised } from '../../node/presence.ts'
 import { createCluster, until } from '../helpers/cluster.ts'
 import { settled } from '../helpers/governance.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-const at = (changes: Partial<Presence> = {}): Presence => ({ boot: 3, committed: 50, last: 60, ...changes })
+const at = (changes: Partial<Presence> = {}): Presence => ({ boot: 3, committed: 50, last: 60, startTerm: 5, startLast: 40, ...changes })
 
 t.test('what a node cannot honestly come back with is named', async (t) => {
   t.match(regression(at(), at({ boot: 2 })), /start counter fell/)
   t.match(regression(at(), at({ boot: 4, last: 49, committed: 49 })), /ends at 49, it had committed 50/)
   t.equal(regression(at(), at({ boot: 4, last: 50, committed: 10 })), undefined, 'a start may not know yet how far it had committed')
   t.equal(regression(at(), at({ last: 55 })), undefined, 'an uncommitted tail may go')
-  t.throws(() => decodePresence(new Uint8Array(19)), { code: 'MESSAGE_MALFORMED' })
-  t.throws(() => decodePresence(new Uint8Array(20).fill(255)), { code: 'MESSAGE_MALFORMED' })
+  t.throws(() => decodePresence(new Uint8Array(31)), { code: 'MESSAGE_MALFORMED' })
+  t.throws(() => decodePresence(new Uint8Array(32).fill(255)), { code: 'MESSAGE_MALFORMED' })
   t.same(decodePresence(encodePresence(at())), at())
 })
 
 t.test('it is remembered over restarts, until the node\'s number is gone; a damaged record is not taken for none', async (t) => {
   const folder = testDirectory(t)
   let known = [2, 3]
-  const watch = (): PresenceWatch => new PresenceWatch(folder, { own: () => at(), broadcast: () => undefined, known: () => known, logger: silentLogger })
+  const acknowledged: (Promised & { readonly node: number })[] = []
+  const watch = (): PresenceWatch => new PresenceWatch(folder, { own: () => at(), acknowledged: () => acknowledged, broadcast: () => undefined, known: () => known, logger: silentLogger })
   const first = watch()
   first.heard(2, at())
   first.heard(2, at({ boot: 4, last: 1, committed: 0 }))
@@ -38,6 +39,66 @@ t.test('it is remembered over restarts, until the node\'s number is gone; a dama
   t.equal(watch().refused(2), undefined)
   writeFileSync(join(folder, 'presence.json'), '[[2,')
   t.throws(watch, { code: 'PRESENCE_UNREADABLE' })
+})
+
+t.test('a start from older data is known by the term it began in, and by the end of its log in that term', async (t) => {
+  const promised = { term: 7, index: 80 }
+  t.match(regression(at(), at({ boot: 4, startTerm: 6, startLast: 90, last: 90 }), promised), /started in term 6, it had voted or acknowledged in term 7/)
+  t.match(regression(at(), at({ boot: 4, startTerm: 7, startLast: 79, last: 99 }), promised), /ended at 79, it had acknowledged 80/)
+  t.equal(regression(at(), at({ boot: 4, startTerm: 7, startLast: 80, last: 80 }), promised), undefined)
+  t.equal(regression(at(), at({ boot: 4, startTerm: 8, startLast: 60 }), promised), undefined, 'a later leader may have taken entries back')
+  t.match(regression(at(), at({ startLast: 41 })), /two starts bear the number 3/)
+  t.equal(regression({ boot: 3, committed: 50 }, at()), undefined, 'a record of an earlier version does not name the start')
+})
+
+t.test('only what certainly an earlier start promised is held against a later one', async (t) => {
+  const folder = t.testdir({ lost: {}, early: {}, replaced: {} })
+  const scene = (name: string): PresenceWatch => new PresenceWatch(join(folder, name), { own: () => at(), acknowledged: () => acknowledged, broadcast: () => undefined, known: () => [2], logger: silentLogger })
+  const acknowledged = [{ node: 2, term: 7, index: 80 }]
+  const restored = at({ boot: 4, startTerm: 7, startLast: 79, last: 79 })
+  const lost = scene('lost')
+  lost.heard(2, at())
+  lost.changed(2, false)
+  lost.changed(2, true)
+  lost.heard(2, restored)
+  t.match(lost.refused(2), /had acknowledged 80/, 'the line was gone: everything on it was of the start before')
+
+  const early = scene('early')
+  early.heard(2, at())
+  early.changed(2, false)
+  acknowledged[0] = { node: 2, term: 7, index: 95 }
+  early.settle()
+  early.settle()
+  early.heard(2, at({ boot: 4, startTerm: 7, startLast: 80, last: 95 }))
+  t.equal(early.refused(2), undefined, 'a new start acknowledges before it has told of itself')
+
+  const replaced = scene('replaced')
+  replaced.heard(2, at())
+  replaced.voted(2, 8)
+  replaced.settle()
+  replaced.voted(2, 9)
+  replaced.heard(2, at({ boot: 4, startTerm: 8, startLast: 20, last: 60 }))
+  t.equal(replaced.refused(2), undefined, 'the vote of the last second may be the new start\'s: one line took the other\'s place')
+  replaced.voted(2, 9)
+  replaced.settle()
+  replaced.settle()
+  replaced.heard(2, at({ boot: 5, startTerm: 8, startLast: 99, last: 99 }))
+  t.match(replaced.refused(2), /in term 9/)
+  await Promise.all([lost, early, replaced].map((watch) => watch.stop()))
+})
+
+t.test('a recovery forgets promises, and no refusal', async (t) => {
+  const folder = testDirectory(t)
+  const watch = (): PresenceWatch => new PresenceWatch(folder, { own: () => at(), acknowledged: () => [], broadcast: () => undefined, known: () => [2, 3], logger: silentLogger })
+  const first = watch()
+  for (const node of [2, 3]) first.heard(node, at())
+  first.heard(2, at({ boot: 1 }))
+  await first.stop()
+  forgetPromises(folder)
+  const second = watch()
+  second.heard(3, at({ boot: 4, committed: 1, last: 2 }))
+  t.match([second.refused(2), second.refused(3)], [/start counter/, undefined])
+  await second.stop()
 })
 
 t.test('a node whose data were wiped has no vote under its old number: two of three still stand, its word alone does not help', async (t) => {
