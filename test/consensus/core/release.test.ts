@@ -6,8 +6,8 @@ import { Release } from '../../../consensus/core/release.ts'
 import { SeededRandom } from '../../helpers/raft-random.ts'
 
 const SELF = 1
-const ack = (to: number, index: number): Message => ({ type: 'appendAck', from: SELF, to, term: 1, index }) as unknown as Message
-const vote = (to: number): Message => ({ type: 'voteAnswer', from: SELF, to, term: 1, granted: true }) as unknown as Message
+const ack = (to: number, index: number): Message => ({ type: 'appendAck', from: SELF, to, term: 1, index })
+const vote = (to: number): Message => ({ type: 'voteAnswer', from: SELF, to, term: 1, granted: true })
 
 t.test('an answer waits for its write and its execution, and those behind it wait with it', async (t) => {
   const gate = new Release(SELF, 3, 10)
