@@ -70,6 +70,11 @@ t.test('a person and an institution do everything from the command line, and a s
   t.equal(trail.stdout.split('\n').filter((line) => line.includes('Dr Rao')).length, 5, 'every request stands in the audit trail, opened by the patient')
   t.equal(trail.stdout.split('proven').length - 1, 5)
 
+  const nobodys = await stele('tx', 'cancel', '3f'.repeat(32), ...person('ana'))
+  t.match(nobodys, { code: 1, stdout: /no voter held it; each refuses it from now on\n/ })
+  t.same(nobodys.stdout.match(/^node \d/gm)?.sort(), ['node 1', 'node 2', 'node 3'], 'every voter answered')
+  t.match(await stele('hold', 'show', '--config', join(home!.folder, 'config.yaml')), { code: 0, stdout: /the node is not held/ })
+
   t.match(await stele('consent', 'grant', ...person('ana'), '--purpose', 'TREAT', '--days', '1'), { code: 2, stderr: /USAGE_GRANTEE/ })
   t.match(await stele('record', 'get', ...person('rao'), '--subject', 'xyz', '--record', record, '--details', 'asking.json'), { code: 2, stderr: /32 bytes in lower-case hex/ })
 })

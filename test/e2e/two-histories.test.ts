@@ -1,6 +1,8 @@
 // Goal: a leader that shows one member another block than the rest is found out: the others' block becomes final, the victim knows it, keeps both headers, names what differs and serves nothing more, over restarts too (DESIGN §5.7).
 // Method: three nodes and a whole process; the leader's line to one of them is replaced by one that exchanges the block for another, signed by the leader's own key.
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import t from 'tap'
 import { toHex } from '../../primitives/bytes.ts'
 import { silentLogger } from '../../primitives/ports.ts'
@@ -14,6 +16,7 @@ import { createCluster, FAST, lead, until } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
 t.setTimeout(290_000)
+const STELE = resolve(import.meta.dirname, '../../node/stele')
 const LIAR = 1
 const VICTIM = 3
 
@@ -68,5 +71,11 @@ t.test('the victim of two histories stops, with the proof, and stays so; the oth
   t.match(again.heldFor, named, 'a start says so too')
   t.equal(again.node.mode, 'repair')
   t.throws(() => again.node.parts, { code: 'NODE_NOT_STARTED' }, 'nothing is opened that could vote, acknowledge or attest')
+  const stele = (...args: string[]): Promise<{ readonly code: unknown; readonly text: string }> => new Promise((done) => {
+    execFile(STELE, [...args, '--config', path], (error, out, err) => done({ code: error?.code ?? 0, text: out + err }))
+  })
+  const [shownHold, refused] = await Promise.all([stele('hold', 'show'), stele('hold', 'release')])
+  t.match(shownHold, { code: 3, text: named }, 'stele hold show')
+  t.match(refused, { code: 1, text: /HOLD_FORKED/ }, 'and a fork is not released')
   t.same(failures, [])
 })
