@@ -1,7 +1,7 @@
 /**
  * How fast is the anonymization kernel? Strict Mondrian with k = 10 on UCI Adult (where the corpus is) or a table of its size, and on a million rows, eight quasi-identifiers each: making a release, checking
  * it, and beside them plain Python with the same cuts, where there is a python3. Run: `node bench/anonymization.ts [--adult FILE] [--rows 1000000] [--json]`.
- * LAST RESULT, 2026-11-21, 2 cores under a load of 14 (to be repeated on a quiet machine): Adult release 104 ms, check 24 ms (0.23), Python 440 ms, same classes and loss; a million rows 4.56 s, check 0.24 s (0.05), 376 MiB.
+ * LAST RESULT, 2026-11-21, 2 quiet cores: Adult release 53 ms, check 4.0 ms (0.07), Python 257 ms, same classes and loss; a million rows 1.98 s, check 69 ms (0.03), 380 MiB.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
