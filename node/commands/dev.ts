@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvalidArgumentError } from 'commander'
@@ -69,6 +70,7 @@ async function run({ nodes, data, portBase, json }: { nodes: number; data?: stri
       say(`stele: ${name} ${how}; its log is in ${join(directory, name, 'node.log')}; start it again with: stele start --config ${join(directory, name, 'config.yaml')}`)
     })
   }
+  if (!await allReady(network.nodes)) say('stele: not every node is ready yet; `stele status --cluster` says what is missing')
   const shown = network.nodes.map(({ id, rpc, metrics, p2p, pid, data: dataDir }) => ({ id, rpc, metrics, p2p, pid, data: dataDir }))
   if (json === true) return printJson({ nodes: shown, keys: network.keys, genesis: network.genesis })
   print(`stele ${STELE_VERSION} · ${network.nodes.length} nodes · ${directory}${data === undefined ? ' (deleted on exit)' : ''}\n`)
@@ -76,4 +78,26 @@ async function run({ nodes, data, portBase, json }: { nodes: number; data?: stri
   print(`\nkeys    ${network.keys}/<name>/{operator,governance,node}.json   (development only)`)
   print(`try     stele status --cluster --rpc ${network.nodes[0]!.rpc}`)
   print(`ready in ${((performance.now() - startedMs) / 1000).toFixed(1)} s · Ctrl-C stops everything`)
+}
+
+/** After the nodes' processes answer they elect a leader, which takes a second or two; a network kept from before may have to catch up. */
+const READY_MS_MAX = 20_000
+
+/** Waits until every node says that it is ready to serve: it knows the leader and reaches a quorum. False when that took too long, which is told and harms nothing. */
+async function allReady(nodes: readonly { readonly metrics: string }[]): Promise<boolean> {
+  const deadline = performance.now() + READY_MS_MAX
+  const isReady = async ({ metrics }: { readonly metrics: string }): Promise<boolean> => {
+    try {
+      return (await fetch(new URL('/readyz', metrics))).ok
+    } catch {
+      return false // It ended, which is told elsewhere, or its listener is not there yet.
+    }
+  }
+  for (const node of nodes) {
+    while (!await isReady(node)) {
+      if (performance.now() > deadline) return false
+      await sleep(50)
+    }
+  }
+  return true
 }

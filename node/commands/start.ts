@@ -11,8 +11,8 @@ Examples:
   stele start --config hospital-a/config.yaml
   STELE_PASSPHRASE=… stele start --config node.yaml     (or passphraseFile in the configuration, or a prompt)`)
     .action(async ({ config: path, json }: { config: string; json?: boolean }) => {
-      const [{ loadConfig }, { createLogger }, { readGenesis }, { readKeys }, { readPassphrase }, { NodeProcess }, { createFatal, stopOnSignal }, { releaseStartupMemory }] = await Promise.all([
-        import('../config.ts'), import('../logger.ts'), import('../genesis-file.ts'), import('../keys.ts'), import('../passphrase.ts'), import('../node-process.ts'), import('../lifecycle.ts'), import('../startup-memory.ts'),
+      const [{ loadConfig }, { createLogger }, { readGenesis }, { readKeys }, { readPassphrase }, { NodeProcess }, { createFatal, stopOnSignal }, { settleAfterStart }] = await Promise.all([
+        import('../config.ts'), import('../logger.ts'), import('../genesis-file.ts'), import('../keys.ts'), import('../passphrase.ts'), import('../node-process.ts'), import('../lifecycle.ts'), import('../settle.ts'),
       ])
       const config = loadConfig(path)
       const logger = createLogger(config.log.level, { self: config.node })
@@ -25,7 +25,7 @@ Examples:
       const node = new NodeProcess({ config, genesis, keys }, logger, fatal)
       stopOnSignal(node, logger)
       const { rpc, metrics } = await node.start()
-      releaseStartupMemory()
+      settleAfterStart()
       if (node.heldFor !== undefined) {
         if (json === true) printJson({ node: config.node, rpc, metrics, held: node.heldFor, pid: process.pid })
         else print(`node ${config.node} serves nothing: ${node.heldFor}\nsee      stele hold show --config ${path}`)
