@@ -130,7 +130,16 @@ export class RpcServer {
     this.#stopping = true
     this.#hub.close()
     for (const scope of this.#scopes) scope.close()
-    await this.#app.close()
+    const closed = this.#app.close()
+    // An answer that is under way leaves its connection open and idle, for as long as connections are kept: nobody but this closes it. And nobody else times out a request that never comes to its end.
+    const idle = setInterval(() => this.#app.server.closeIdleConnections(), CLOSE_IDLE_MS)
+    const rest = setTimeout(() => this.#app.server.closeAllConnections(), CLOSE_MS_MAX)
+    try {
+      await closed
+    } finally {
+      clearInterval(idle)
+      clearTimeout(rest)
+    }
   }
 
   #addHooks(): void {
@@ -191,6 +200,10 @@ export class RpcServer {
     reply.raw.once('close', () => this.#dispatcher.released(scope))
   }
 }
+
+/** While the listener closes: how often idle connections are looked for, and how long answers under way may take, in ms. */
+const CLOSE_IDLE_MS = 50
+const CLOSE_MS_MAX = 5_000
 
 /** How often Node looks for requests that take too long, in ms, at the least. */
 const SLOW_CHECK_MS = 1_000

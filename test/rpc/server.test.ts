@@ -273,6 +273,31 @@ t.test('stopping ends waits with the status so far, then refuses; start and stop
   await t.rejects(fetch(`${url}/rpc`, { method: 'POST' }))
 })
 
+t.test('a caller that keeps its connection open does not hold up the end, nor does half a request', async (t) => {
+  const ports = fakePorts()
+  let begun: () => void = () => undefined
+  const started = new Promise<void>((resolve) => { begun = resolve })
+  const server = createServer({ keepAliveMs: 3_600_000 }, { ...ports, transactions: { ...ports.transactions, wait: (_id, _until, _ms, signal) => new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(sampleOf('tx_send')))
+    begun()
+  }) } })
+  const { port } = new URL(await server.start())
+  const half = connect(Number(port), '127.0.0.1')
+  half.on('error', () => t.pass('reset'))
+  half.write('POST /rpc HTTP/1.1\r\nhost: 127.0.0.1\r\n')
+  const keeper = connect(Number(port), '127.0.0.1')
+  const gone = [half, keeper].map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+  let answer = ''
+  keeper.setEncoding('utf8').on('data', (part: string) => { answer += part })
+  half.resume()
+  const body = call('tx_wait', { id: SAMPLE.transaction })
+  keeper.write(`POST /rpc HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  await started
+  await server.stop()
+  await Promise.all(gone)
+  t.match(answer, /"status":"pending"/, 'what was under way was answered')
+})
+
 t.test('garbage on the socket harms nobody', async (t) => {
   const server = createServer()
   t.teardown(() => server.stop())
