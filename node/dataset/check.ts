@@ -1,6 +1,7 @@
 import type { Client } from '../../client/create-client.ts'
 import { readDocument } from '../../contracts/anonymization/document.ts'
 import type { Evidence } from '../../contracts/anonymization/evidence.ts'
+import type { Reader } from '../../contracts/index.ts'
 import { judgeOverlaps } from '../../contracts/anonymization/judge-overlaps.ts'
 import type { OverlapFiles } from '../../contracts/anonymization/judge-overlaps.ts'
 import { judgeRelease } from '../../contracts/anonymization/judge.ts'
@@ -27,7 +28,12 @@ export async function judgeRemotely(client: Client, release: Uint8Array, documen
   await state.prefetch([...(await ledgerKeys(state, claimed)), ...personKeys(document)])
   const judged = (await state.read((reader) => judgeRelease(reader, release, document, evidence)))!
   if (judged.verdict !== 'sound') return judged
-  const overlaps = (await state.read((reader) => judgeOverlaps(reader, release, document, files)))!
+  // A node that is a moment behind must not make its member blame the author.
+  const judge = (reader: Reader): ReturnType<typeof judgeOverlaps> => judgeOverlaps(reader, release, document, files)
+  const overlaps = (await state.soon((reader) => {
+    const all = judge(reader)
+    return all !== undefined && ('needs' in all || all.verdict === 'sound') ? all : undefined
+  }) ?? await state.read(judge))!
   if ('needs' in overlaps) demandFiles(overlaps.needs)
   return 'needs' in overlaps ? judged : overlaps
 }

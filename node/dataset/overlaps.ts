@@ -3,6 +3,7 @@ import { sendAndWait } from '../../client/actions/index.ts'
 import type { Client } from '../../client/create-client.ts'
 import { definitionOfForm } from '../../contracts/anonymization/definition-forms.ts'
 import { documentHash, readDocument } from '../../contracts/anonymization/document.ts'
+import type { Reader } from '../../contracts/index.ts'
 import { findOverlaps, overlapping } from '../../contracts/anonymization/judge-overlaps.ts'
 import type { OverlapFiles, OverlapNeed } from '../../contracts/anonymization/judge-overlaps.ts'
 import { classesOfRows, codedDefinition, rowCoder } from '../../contracts/anonymization/kernel/index.ts'
@@ -90,6 +91,8 @@ export async function giveOverlapParts(client: Client, member: number, id: Uint8
   return parts.map(({ part }) => part)
 }
 
+const nothingBroken = (found: ReturnType<typeof findOverlaps>): ReturnType<typeof findOverlaps> | undefined => (found.some((each) => 'rule' in each && each.rule !== undefined) ? undefined : found)
+
 export interface Compared { readonly position: number; readonly earlier: Uint8Array; readonly figures: OverlapFigures }
 
 /** Adds up the parts and claims what they give, as the author of a release. Throws `DATASET_FILE_MISSING`, `DATASET_DIFFERS`, CLIENT_* (`RECODING_INDEPENDENT` and its kin, when no budget pays). */
@@ -97,7 +100,9 @@ export async function claimOverlaps(client: Client, id: Uint8Array, document: Ui
   const state = remoteState(client)
   await contributorsOf(state, id)
   const opened = readDocument(document)
-  const found = await state.read((reader) => findOverlaps(reader, id, opened, files))
+  const find = (reader: Reader): ReturnType<typeof findOverlaps> => findOverlaps(reader, id, opened, files)
+  // A part whose hash another member wrote a moment ago may not stand at this node yet.
+  const found = await state.soon((reader) => nothingBroken(find(reader))) ?? await state.read(find)
   demandFiles(found.filter((each): each is OverlapNeed => 'lacks' in each))
   const from = (await state.read((reader) => reader.get(comparisons, id)))?.compared ?? 0
   const compared = found.flatMap((each) => ('lacks' in each || each.position < from ? [] : [each]))
