@@ -38,7 +38,7 @@ export async function openLine<M>(client: Client, state: RemoteState, request: U
     try {
       return fromHex((await client.callSigned('vault_mailbox_get', { request: id, section: jointSection(other, sequence), kind: 'joint' })).sealed)
     } catch (error) {
-      if (/NOT_FOUND$/.test(errorCode(error) ?? '')) return undefined
+      if (errorCode(error)?.endsWith('NOT_FOUND') === true) return undefined
       throw error
     }
   }
@@ -66,6 +66,6 @@ function opened<M>(place: JointPlace, sealed: Uint8Array, keys: readonly Uint8Ar
   try {
     return openMessage(place, sealed, keys, form) ?? (() => { throw forged() })()
   } catch (cause) {
-    throw /^CODEC_/.test(errorCode(cause) ?? '') ? forged(cause) : cause
+    throw errorCode(cause)?.startsWith('CODEC_') === true ? forged(cause) : cause
   }
 }

@@ -45,7 +45,7 @@ export async function countPersons(client: Client, state: RemoteState, { request
   const { column, isMeant } = planLinked(query, definition, spent, { sites: sites.length, size })
   const found = await site.store.get(answer)
   const known = found === undefined ? undefined : decode(kept, found)
-  if (known?.counts != null) return known.counts
+  if (known !== undefined && known.counts !== null) return known.counts
   const elsewhere = known !== undefined && !equalBytes(known.request, request)
   if (elsewhere) throw new SteleError({ code: 'LINKED_ELSEWHERE', message: 'this answer is being counted for another question already', details: { question: toHex(known.request) } })
   if (known !== undefined && BigInt(Date.now()) - known.startedAt > SPEAKING_MS) throw new SteleError({ code: 'LINKED_EXPIRED', message: 'this question was not answered in time', details: { startedAt: new Date(Number(known.startedAt)).toISOString() } })
