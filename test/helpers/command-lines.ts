@@ -16,17 +16,20 @@ export class CommandLine {
     const { NODE_OPTIONS: _, ...inherited } = process.env
     this.#child = fork(join(import.meta.dirname, 'command-line-process.ts'), [], { cwd: directory, execArgv: ['--disable-warning=ExperimentalWarning'], env: { ...inherited, ...env } })
     this.#ended = once(this.#child, 'exit').then(([code, signal]) => { throw new Error(`a command line ended by itself: ${code ?? signal}`) })
+    // An end that nobody waits for is no unhandled rejection; whoever runs a command gets it from the race below.
     this.#ended.catch(() => undefined)
   }
 
   run(...args: readonly string[]): Promise<Outcome> {
     const outcome = this.#before.then(() => Promise.race([this.#ask(args), this.#ended]))
+    // Only for the order: the failure itself goes to the caller of this command.
     this.#before = outcome.catch(() => undefined)
     return outcome
   }
 
   async stop(): Promise<void> {
     this.#child.kill()
+    // It ends because it was told to; an earlier end has failed the command that met it.
     await this.#ended.catch(() => undefined)
   }
 
