@@ -23,6 +23,7 @@ export { consentCount, consentHistory, listConsents, readConsent } from './conse
 export type { ListedConsent } from './consent/read.ts'
 export { genesisState } from './membership/genesis.ts'
 export { pendingStep } from './membership/activation.ts'
+export { ACTIVATION_NOTICE_BLOCKS, openProposal } from './membership/validity.ts'
 export type { PendingStep, VoterChange } from './membership/activation.ts'
 export { listProposals, readActivations, readGovernance, readMember, readMemberSet, readMemberSets, readNode, readParameters, readProposal, readRoster } from './membership/members.ts'
 export type { Roster, Stage } from './membership/tables.ts'

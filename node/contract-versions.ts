@@ -5,17 +5,22 @@ import type { Logger } from '../primitives/ports.ts'
 export class ContractVersions {
   readonly #registry: Registry
   readonly #logger: Logger
-  #voted: readonly VotedVersion[] = []
+  /** The newest list, as one text: a version may be taken back and another voted for in its place. */
+  #voted = ''
+  #list: readonly VotedVersion[] = []
 
   constructor(registry: Registry, logger: Logger) {
     this.#registry = registry
     this.#logger = logger
   }
 
-  /** Takes the list of the newest state; `height`: of its block. Warns when the list has grown by what this program lacks. */
+  /** Takes the list of the newest state; `height`: of its block. Warns when the list has changed and holds what this program lacks. */
   look(voted: readonly VotedVersion[], height: number): void {
-    if (voted.length === this.#voted.length) return
-    this.#voted = voted
+    if (voted === this.#list) return
+    this.#list = voted
+    const key = voted.map(({ contract, version, height }) => `${contract} ${version} ${height}`).join()
+    if (key === this.#voted) return
+    this.#voted = key
     for (const lacking of this.#lacking(height)) {
       this.#logger.warn({ code: 'CONTRACT_VERSION_MISSING', contract: lacking.contract, version: lacking.version, from: Number(lacking.height) }, 'the members have activated a contract version that this program lacks; install one that holds it before that height, or the node stops there')
     }
@@ -27,6 +32,6 @@ export class ContractVersions {
   }
 
   #lacking(height: number): readonly VotedVersion[] {
-    return this.#registry.under(this.#voted).lacking(BigInt(height))
+    return this.#registry.under(this.#list).lacking(BigInt(height))
   }
 }

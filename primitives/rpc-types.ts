@@ -248,6 +248,8 @@ export interface RpcMembership {
   readonly nextNode: number
   readonly members: readonly { readonly member: number; readonly name: string; readonly active: boolean; readonly node: number | null; readonly governanceKey: string }[]
   readonly nodes: readonly RpcMembershipNode[]
+  /** Contract versions that the members have activated, with the height of their first block. */
+  readonly activations: readonly { readonly contract: string; readonly version: number; readonly height: number }[]
   readonly open: string | null
   readonly underWay: { readonly proposal: string; readonly stage: string; readonly node: number; readonly since: number; readonly change: unknown } | null
   readonly proposals: readonly RpcProposal[]

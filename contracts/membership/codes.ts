@@ -3,7 +3,7 @@ export const MEMBERSHIP_CODES = {
   PROPOSAL_OPEN: 'another proposal is open: vote on it, or wait until it is withdrawn or expires',
   CHANGE_UNDER_WAY: 'an accepted change is not complete yet: wait, or withdraw it while its new node still catches up',
   PROPOSAL_UNKNOWN: 'no proposal has this id',
-  PROPOSAL_CLOSED: 'the proposal is not open any more: it was decided, withdrawn, or its time has passed',
+  PROPOSAL_CLOSED: 'the proposal is not open any more: it was decided, withdrawn, its time has passed, or it is too late for its height',
   NOT_PROPOSER: 'only the member that made the proposal may withdraw it',
   ALREADY_VOTED: 'the member has voted on this proposal; a vote stands',
   BALLOT_INVALID: 'the signature is not that of the member\'s governance key over this ballot',
@@ -20,4 +20,5 @@ export const MEMBERSHIP_CODES = {
   PARAMETERS_INVALID: 'a parameter is out of its bounds, or the policy names an unknown purpose or role',
   PARAMETER_FIXED: 'lifetimeMsMax stays as genesis set it: the table of recent transactions is cut by it',
   ACTIVATION_INVALID: 'a contract version is activated in ascending order, at a height at least 100 blocks ahead; the contract is one of the chain\'s',
+  ACTIVATION_UNKNOWN: 'no vote stands for this version of the contract, or its first block has come: what runs is not taken back',
 } as const

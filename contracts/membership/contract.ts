@@ -7,7 +7,7 @@ import { firstStage } from './activation.ts'
 import { MEMBERSHIP_CODES } from './codes.ts'
 import { activations, ballots, governanceTable, members, parameters, proposalList, proposals, rosterTable } from './tables.ts'
 import type { Governance, Proposal } from './tables.ts'
-import { changeFault, changeProofs } from './validity.ts'
+import { changeFault, changeProofs, openProposal } from './validity.ts'
 
 const refuse = refuserOf(MEMBERSHIP_CODES)
 /** Longest life of a proposal, in ms of block time: 30 days. */
@@ -17,20 +17,13 @@ function isActiveMember(context: CheckContext): boolean {
   return context.caller.kind === 'institution' && context.get(rosterTable)!.members.includes(context.caller.member)
 }
 
-/** The open proposal, unless its time has passed. */
-function openProposal(context: CheckContext, governance: Governance): { readonly id: Uint8Array; readonly proposal: Proposal } | undefined {
-  if (governance.open === null) return undefined
-  const proposal = context.get(proposals, governance.open)!
-  return proposal.until < context.block.timeMs ? undefined : { id: governance.open, proposal }
-}
-
 const propose = call({
   args: membershipCalls.propose,
   proofs: (reader, _block, { change }) => changeProofs(reader, change),
   check(context, { change, until }) {
     if (!isActiveMember(context)) return refuse('CALLER_NOT_MEMBER')
     const governance = context.get(governanceTable)!
-    if (openProposal(context, governance) !== undefined) return refuse('PROPOSAL_OPEN')
+    if (openProposal(context, context.block) !== undefined) return refuse('PROPOSAL_OPEN')
     if (governance.change !== null) return refuse('CHANGE_UNDER_WAY')
     if (until <= context.block.timeMs || until > context.block.timeMs + PROPOSAL_MS_MAX) return refuse('UNTIL_INVALID')
     const fault = changeFault(context, change)
@@ -61,7 +54,7 @@ const vote = call({
     if (!isActiveMember(context)) return refuse('CALLER_NOT_MEMBER')
     if (context.get(proposals, ballot.proposal) === undefined) return refuse('PROPOSAL_UNKNOWN')
     const governance = context.get(governanceTable)!
-    const open = openProposal(context, governance)
+    const open = openProposal(context, context.block)
     if (open === undefined || String(open.id) !== String(ballot.proposal)) return refuse('PROPOSAL_CLOSED')
     const { member } = context.caller
     if (context.get(ballots, ballot.proposal, member) !== undefined) return refuse('ALREADY_VOTED')
@@ -91,6 +84,10 @@ const vote = call({
 function decide(context: ApplyContext, governance: Governance, proposal: Uint8Array, change: MembershipChange): void {
   if (change.kind === 'parameters') context.put(parameters, [], change.value)
   else if (change.kind === 'activate') context.put(activations, [], [...(context.get(activations) ?? []), change.value])
+  else if (change.kind === 'deactivate') {
+    const { contract, version } = change.value
+    context.put(activations, [], (context.get(activations) ?? []).filter((each) => each.contract !== contract || each.version !== version))
+  }
   const staged = firstStage(change)
   context.put(governanceTable, [], staged === undefined ? governance : { ...governance, change: { proposal, change, ...staged, since: context.block.height } })
 }
@@ -106,7 +103,7 @@ const withdraw = call({
     const { change } = governance
     // A newcomer that never catches up must not block every later change.
     const waits = change !== null && String(change.proposal) === String(id) && (change.stage === 'promote' || change.stage === 'swap')
-    const isOpen = String(openProposal(context, governance)?.id) === String(id)
+    const isOpen = String(openProposal(context, context.block)?.id) === String(id)
     return waits || isOpen ? pass({ governance, waits }) : refuse('PROPOSAL_CLOSED')
   },
   apply(context, { proposal: id }, { governance, waits }) {

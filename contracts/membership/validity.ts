@@ -8,11 +8,12 @@ import type { CheckContext } from '../runtime/contract.ts'
 import type { Reader } from '../runtime/table.ts'
 import type { MEMBERSHIP_CODES } from './codes.ts'
 import { unknownPolicyWord } from './genesis.ts'
-import { activations, governanceTable, members, nodes, parameters, rosterTable } from './tables.ts'
+import { activations, governanceTable, members, nodes, parameters, proposals, rosterTable } from './tables.ts'
+import type { Proposal } from './tables.ts'
 
 export type Fault = keyof typeof MEMBERSHIP_CODES
 
-/** Blocks between the vote on a contract version and its first block at least: time to update every node. */
+/** Blocks between the last vote on a contract version and its first block at least: time to update every node. */
 export const ACTIVATION_NOTICE_BLOCKS = 100n
 
 /** Signatures a proposal carries besides its own: certifications of node keys. */
@@ -85,7 +86,30 @@ function shapeFault(context: CheckContext, change: MembershipChange): Fault | un
       if (height < context.block.height + ACTIVATION_NOTICE_BLOCKS || version < 2) return 'ACTIVATION_INVALID'
       return earlier.some((each) => each.version >= version || each.height >= height) ? 'ACTIVATION_INVALID' : undefined
     }
+    case 'deactivate': return isPending(context, context.block.height, change.value) ? undefined : 'ACTIVATION_UNKNOWN'
   }
+}
+
+/** Whether a contract version waits for its height: the members have agreed, and no block has run it. */
+function isPending(reader: Reader, height: bigint, { contract, version }: { readonly contract: string; readonly version: number }): boolean {
+  return (reader.get(activations) ?? []).some((each) => each.contract === contract && each.version === version && each.height > height)
+}
+
+/** The proposal that a block of this height and time can vote on: the open one, unless its time has passed or it has become too late for its height. */
+export function openProposal(reader: Reader, block: { readonly height: bigint; readonly timeMs: bigint }): { readonly id: Uint8Array; readonly proposal: Proposal } | undefined {
+  const { open } = reader.get(governanceTable)!
+  if (open === null) return undefined
+  const proposal = reader.get(proposals, open)!
+  return proposal.until < block.timeMs || isLate(reader, block.height, proposal.change) ? undefined : { id: open, proposal }
+}
+
+/**
+ * Whether a proposal has become too old for its height while the members voted. An `activate` that passed now would leave less than the notice, or even rewrite which version
+ * the blocks behind it ran; a `deactivate` would take back what runs.
+ */
+function isLate(reader: Reader, height: bigint, change: MembershipChange): boolean {
+  if (change.kind === 'activate') return change.value.height < height + ACTIVATION_NOTICE_BLOCKS
+  return change.kind === 'deactivate' && !isPending(reader, height, change.value)
 }
 
 function rotateNodeFault(context: CheckContext, voters: readonly number[], { node, transportKey, attestationKey, addresses }: ProposedNode): Fault | undefined {

@@ -7,11 +7,13 @@ import { fromHex, toHex } from '../../primitives/bytes.ts'
 import { ballotBytes, VOTE_REASONS } from '../../primitives/calls/membership.ts'
 import type { BallotContent, MembershipChange, VoteReason } from '../../primitives/calls/membership.ts'
 import { SteleError } from '../../primitives/error.ts'
+import type { RpcMembership, RpcProposal } from '../../primitives/rpc-types.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import { hexBytes, institutionOptions, integer, openDesk, passphraseOf } from '../command-options.ts'
 import type { Institution } from '../institution.ts'
 import { changeOfCard, mustHold, preflight } from '../membership-change.ts'
 import type { Preflight } from '../membership-change.ts'
+import { mustBePossible, mustBeVotable, mustBeWithdrawable } from '../membership-checks.ts'
 import { formatMembership, formatPreflight } from '../membership-text.ts'
 import { EXIT, print, printJson, say } from '../output.ts'
 import { connect, withRpcOption } from '../rpc-connection.ts'
@@ -21,7 +23,9 @@ interface ChangeOptions extends DeskOptions { readonly card?: string; readonly m
 
 const DAY_MS = 86_400_000
 const POLL_MS = 500
-const KINDS = ['add', 'remove', 'replace', 'rotate', 'parameters', 'activate'] as const
+const KINDS = ['add', 'remove', 'replace', 'rotate', 'parameters', 'activate', 'deactivate'] as const
+/** What another member wrote a moment ago may not have come to the own node yet: it is waited for this long, in ms. */
+const ARRIVAL_MS = 3_000
 type Kind = (typeof KINDS)[number]
 
 function governanceOption(command: Command): Command {
@@ -33,9 +37,9 @@ function changeOptions(command: Command): Command {
     .option('--card <file>', 'for add, replace, rotate: the public card (member.json) of the institution')
     .option('--member <n>', 'for remove: number of the member', integer(1, 0xffff_ffff))
     .option('--parameters <file>', 'for parameters: JSON of all chain parameters, as in genesis')
-    .option('--contract <name>', 'for activate')
-    .option('--version <n>', 'for activate', integer(2, 0xffff_ffff))
-    .option('--height <n>', 'for activate: first block, at least 100 ahead', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('--contract <name>', 'for activate, deactivate')
+    .option('--version <n>', 'for activate, deactivate', integer(2, 0xffff_ffff))
+    .option('--height <n>', 'for activate: first block, at least 100 after the last vote', integer(1, Number.MAX_SAFE_INTEGER))
 }
 
 export function register(program: Command): void {
@@ -66,7 +70,7 @@ Examples:
     .addHelpText('after', `
 Examples:
   stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json
-  stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json --against --reason risk`)
+  stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json --against --reason security`)
     .action(vote)
   institutionOptions(member.command('withdraw').description('take back an own proposal, or give up a new node that never catches up').argument('<proposal>', 'its id', hexBytes(32))).addHelpText('after', `
 Examples:
@@ -102,6 +106,7 @@ const EXAMPLES = `
 Examples:
   stele member propose add --card east-clinic/member.json --config city-hospital/custodian.yaml --governance governance.json
   stele member propose remove --member 3 --config city-hospital/custodian.yaml
+  stele member propose deactivate --contract access --version 2 --config city-hospital/custodian.yaml
   stele member vote 6b1f… --config lake-clinic/custodian.yaml --governance governance.json --reason agreed
   stele member remove --member 3 --config city-hospital/custodian.yaml --governance governance.json
 
@@ -151,6 +156,7 @@ async function changeOf(kind: Kind, desk: Institution, { card, member, parameter
       mustHold((await desk.client.call('node_info', {})).contracts, value)
       return { kind, value }
     }
+    case 'deactivate': return { kind, value: { contract: need(contract, '--contract'), version: need(version, '--version') } }
     case 'parameters': {
       const { readParameters } = await import('../parameters-file.ts')
       return { kind, value: await readParameters(need(parameters, '--parameters')) }
@@ -163,24 +169,38 @@ async function changeOf(kind: Kind, desk: Institution, { card, member, parameter
 }
 
 /** Who votes for a version that its own node lacks would stop that node at its height. */
-async function checkActivation({ client }: Institution, proposal: Uint8Array, against: boolean): Promise<void> {
-  const { change } = (await client.call('cluster_membership', {})).proposals.find((each) => each.proposal === toHex(proposal)) ?? {}
-  const { kind, value } = (change ?? {}) as { readonly kind?: string; readonly value?: { readonly contract: string; readonly version: number } }
-  if (kind === 'activate' && value !== undefined && !against) mustHold((await client.call('node_info', {})).contracts, value)
+async function checkActivation({ client }: Institution, change: unknown): Promise<void> {
+  const { kind, value } = change as { readonly kind?: string; readonly value?: { readonly contract: string; readonly version: number } }
+  if (kind === 'activate' && value !== undefined) mustHold((await client.call('node_info', {})).contracts, value)
+}
+
+/** The proposal as the own node lists it, undefined when it knows none of this id. */
+async function proposalAt({ client }: Institution, id: Uint8Array): Promise<{ readonly found: RpcProposal | undefined; readonly membership: RpcMembership }> {
+  const deadline = Date.now() + ARRIVAL_MS
+  for (;;) {
+    const membership = await client.call('cluster_membership', {})
+    const found = membership.proposals.find(({ proposal }) => proposal === toHex(id))
+    if (found !== undefined || Date.now() > deadline) return { found, membership }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
 }
 
 async function check(change: MembershipChange, desk: Institution): Promise<Preflight> {
   const [membership, status] = [await desk.client.call('cluster_membership', {}), await desk.client.call('cluster_status', {})]
+  mustBePossible(change, membership)
   return preflight(change, membership, status)
 }
 
 async function runPreflight({ kind, json, ...options }: ChangeOptions & { readonly kind: Kind }): Promise<void> {
   const desk = await openDesk(options)
-  const report = await check(await changeOf(kind, desk, options), desk)
-  await desk.close()
-  if (json === true) printJson(report)
-  else print(formatPreflight(report))
-  if (!report.safe) process.exitCode = EXIT.notReady
+  try {
+    const report = await check(await changeOf(kind, desk, options), desk)
+    if (json === true) printJson(report)
+    else print(formatPreflight(report))
+    if (!report.safe) process.exitCode = EXIT.notReady
+  } finally {
+    await desk.close()
+  }
 }
 
 async function propose(kind: Kind, options: ChangeOptions): Promise<void> {
@@ -224,7 +244,9 @@ async function vote(proposal: Uint8Array, { against, reason, textHash, ...option
   const signer = await governanceSigner(options)
   const desk = await openDesk(options)
   try {
-    await checkActivation(desk, proposal, against === true)
+    const { found } = await proposalAt(desk, proposal)
+    mustBeVotable(found, desk.member)
+    if (against !== true) await checkActivation(desk, found?.change)
     await castVote(desk, signer, { proposal, vote: against === true ? 'no' : 'yes', reason, text: textHash ?? null })
     const state = await stateOf(desk, proposal)
     if (options.json === true) printJson({ proposal: toHex(proposal), state })
@@ -237,6 +259,8 @@ async function vote(proposal: Uint8Array, { against, reason, textHash, ...option
 async function withdraw(proposal: Uint8Array, options: DeskOptions): Promise<void> {
   const desk = await openDesk(options)
   try {
+    const { found, membership } = await proposalAt(desk, proposal)
+    mustBeWithdrawable(found, desk.member, membership)
     const { height } = await sendAndWait(desk.client, { contract: 'membership', call: 'withdraw', args: { proposal } })
     if (options.json === true) printJson({ proposal: toHex(proposal), height })
     else print('withdrawn')
@@ -255,7 +279,7 @@ async function remove({ member, ...options }: DeskOptions & { readonly member: n
     for (;;) {
       const now = await desk.client.call('cluster_membership', {})
       const state = now.proposals.find((each) => each.proposal === toHex(proposal))?.state
-      if (state !== 'open' && state !== 'passed') throw new SteleError({ code: 'PROPOSAL_NOT_ACCEPTED', message: 'the members did not accept the proposal', details: { proposal: toHex(proposal), state } })
+      if (state !== undefined && state !== 'open' && state !== 'passed') throw new SteleError({ code: 'PROPOSAL_NOT_ACCEPTED', message: 'the members did not accept the proposal', details: { proposal: toHex(proposal), state } })
       if (state === 'passed' && now.underWay === null) break
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }

@@ -31,6 +31,8 @@ export const membershipChange = variant({
   parameters: chainParameters,
   /** A version of a contract comes into force with the block of this height. */
   activate: struct({ contract: slug, version: u32, height: u64 }),
+  /** Takes an accepted `activate` back, as long as its first block has not come. */
+  deactivate: struct({ contract: slug, version: u32 }),
 })
 export type MembershipChange = Infer<typeof membershipChange>
 

@@ -48,6 +48,7 @@ export const membership = record({
     node: nodeNumber, member: memberNumber, role: oneOf(['voter', 'learner']), transportKey: key('transport key'), attestationKey: key('attestation key'), addresses: Type.Array(text),
     connected: Type.Boolean(), lag: nullable(count), refused: nullable(text),
   })),
+  activations: Type.Array(record({ contract: text, version: count, height }), { description: 'contract versions that the members have activated, with the height of their first block' }),
   open: nullable(transactionId),
   underWay: nullable(record({ proposal: transactionId, stage: Type.String(), node: Type.Integer({ minimum: 0 }), since: height, change })),
   proposals: Type.Array(record({

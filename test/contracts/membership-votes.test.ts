@@ -4,8 +4,11 @@ import { ballotBytes } from '../../primitives/calls/membership.ts'
 import type { BallotContent, MembershipChange } from '../../primitives/calls/membership.ts'
 import { DEFAULT_PARAMETERS, nodeCertificationBytes } from '../../primitives/genesis.ts'
 import { verify } from '../../primitives/signature.ts'
-import { executeActivation, pendingStep, readAccount, readerOf, readGovernance, readMember, readMemberSets, readNode, readParameters, readProposal, readRoster } from '../../contracts/index.ts'
+import { builtInRegistry, executeActivation, openProposal, pendingStep, readAccount, readActivations, readerOf, readGovernance, readMember, readMemberSets, readNode, readParameters, readProposal, readRoster } from '../../contracts/index.ts'
+import { access } from '../../contracts/access/contract.ts'
+import { recordsContract } from '../../contracts/records/contract.ts'
 import { bytes32, ContractWorld, signerOf } from '../helpers/contract-world.ts'
+import { asSecondVersion } from '../helpers/second-version.ts'
 
 const DAY = 86_400_000n
 
@@ -18,6 +21,8 @@ function addition(member: number, node: number, name = `clinic-${member}`): Memb
 }
 
 class Assembly extends ContractWorld {
+  override readonly registry = builtInRegistry([access, recordsContract].map(asSecondVersion))
+
   propose(member: number, change: MembershipChange, until = this.timeMs + DAY): { readonly code: string; readonly id: Uint8Array } {
     const transaction = this.transaction(this.institution(member), 'membership', 'propose', { change, until })
     return { code: this.run(transaction).code, id: transaction.id }
@@ -59,6 +64,7 @@ t.test('proposals that cannot be decided are refused by name', async (t) => {
     [{ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, replication: 0 } }, 'PARAMETERS_INVALID'], [{ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, lifetimeMsMax: 1 } }, 'PARAMETER_FIXED'],
     [{ kind: 'activate', value: { contract: 'access', version: 1, height: 5000n } }, 'ACTIVATION_INVALID'], [{ kind: 'activate', value: { contract: 'access', version: 2, height: 3n } }, 'ACTIVATION_INVALID'],
     [{ kind: 'activate', value: { contract: 'acess', version: 2, height: 5000n } }, 'ACTIVATION_INVALID'],
+    [{ kind: 'deactivate', value: { contract: 'access', version: 2 } }, 'ACTIVATION_UNKNOWN'], [{ kind: 'deactivate', value: { contract: 'access', version: 1 } }, 'ACTIVATION_UNKNOWN'],
   ]
   for (const [change, code] of bad) t.equal(world.propose(1, change).code, code, `${change.kind}: ${code}`)
   t.equal(world.propose(1, { kind: 'remove', value: { member: 2 } }, world.timeMs).code, 'UNTIL_INVALID')
@@ -149,4 +155,39 @@ t.test('rotated keys are in force after their activation, old ones are not; para
   t.same([world.vote(1, id), world.vote(3, id), world.vote(4, id)], ['OK', 'OK', 'OK'])
   t.equal(readParameters(world.reader).replication, 2)
   t.equal(pendingStep(world.reader), undefined)
+})
+
+t.test('members take the vote on a contract version back before its height, and not once a block has run it', async (t) => {
+  const world = new Assembly(4)
+  world.agree({ kind: 'activate', value: { contract: 'access', version: 2, height: 400n } })
+  world.agree({ kind: 'activate', value: { contract: 'records', version: 2, height: 400n } })
+  const taken: MembershipChange = { kind: 'deactivate', value: { contract: 'access', version: 2 } }
+  const { id } = world.propose(2, taken)
+  t.same([world.vote(1, id), world.vote(2, id)], ['OK', 'OK'])
+  t.equal(readActivations(world.reader).length, 2, 'two of four do not suffice')
+  t.equal(world.vote(4, id), 'OK')
+  t.match(readActivations(world.reader), [{ contract: 'records', version: 2 }], 'the other version still comes')
+  t.equal(world.propose(1, taken).code, 'ACTIVATION_UNKNOWN', 'nothing is taken back twice')
+  world.agree({ kind: 'activate', value: { contract: 'access', version: 2, height: 300n } })
+  t.equal(readActivations(world.reader).length, 2, 'the same version may be voted for anew, at an earlier height than before')
+  world.height = 299n
+  t.equal(world.propose(1, taken).code, 'ACTIVATION_UNKNOWN', 'the block of the proposal is the first that runs it')
+})
+
+t.test('a vote that comes too late for its height closes the proposal: no version is activated for blocks that have been, and none is taken back that runs', async (t) => {
+  const world = new Assembly(4)
+  const late = world.propose(1, { kind: 'activate', value: { contract: 'access', version: 2, height: 300n } })
+  t.same([world.vote(1, late.id), world.vote(2, late.id)], ['OK', 'OK'])
+  world.height = 200n
+  t.equal(world.vote(3, late.id), 'PROPOSAL_CLOSED', 'block 201: 99 blocks are no notice')
+  t.same(readActivations(world.reader), [])
+  t.equal(openProposal(world.reader, { height: 201n, timeMs: world.timeMs }), undefined)
+  t.equal(world.call(world.institution(1), 'membership', 'withdraw', { proposal: late.id }).code, 'PROPOSAL_CLOSED')
+  world.agree({ kind: 'activate', value: { contract: 'access', version: 2, height: 400n } })
+  t.equal(readProposal(world.reader, late.id)!.state, 'expired', 'and it was in nobody\'s way')
+  const undo = world.propose(1, { kind: 'deactivate', value: { contract: 'access', version: 2 } })
+  t.same([world.vote(1, undo.id), world.vote(2, undo.id)], ['OK', 'OK'])
+  world.height = 399n
+  t.equal(world.vote(3, undo.id), 'PROPOSAL_CLOSED')
+  t.match(readActivations(world.reader), [{ contract: 'access', version: 2, height: 400n }])
 })

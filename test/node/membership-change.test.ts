@@ -1,12 +1,14 @@
 import t from 'tap'
+import { DEFAULT_PARAMETERS } from '../../primitives/genesis.ts'
 import { preflight, changeOfCard } from '../../node/membership-change.ts'
-import type { RpcClusterStatus, RpcMembership } from '../../primitives/rpc-types.ts'
+import { mustBePossible, mustBeVotable, mustBeWithdrawable } from '../../node/membership-checks.ts'
+import type { RpcClusterStatus, RpcMembership, RpcProposal } from '../../primitives/rpc-types.ts'
 import { sampleGenesis } from '../../docs/spec/sample-chain.ts'
 import { toHex } from '../../primitives/bytes.ts'
 
 const genesis = sampleGenesis()
 const membership: RpcMembership = {
-  epoch: 0, voters: [1, 2, 3, 4], learners: [], outgoing: [], needed: 3, nextMember: 5, nextNode: 5, open: null, underWay: null, proposals: [], asOf: { height: 9, hash: '', term: 1 },
+  epoch: 0, voters: [1, 2, 3, 4], learners: [], outgoing: [], needed: 3, nextMember: 5, nextNode: 5, activations: [], open: null, underWay: null, proposals: [], asOf: { height: 9, hash: '', term: 1 },
   members: genesis.members.map(({ member, name, governanceKey }) => ({ member, name, active: true, node: member, governanceKey: toHex(governanceKey) })),
   nodes: genesis.members.map(({ member, nodes: [node] }) => ({ node: member, member, role: 'voter', transportKey: toHex(node!.transportKey), attestationKey: toHex(node!.attestationKey), addresses: node!.addresses, connected: true, lag: 0, refused: null })),
 }
@@ -39,4 +41,33 @@ t.test('a card asks for one change that fits the numbers of now', async (t) => {
   t.equal(changeOfCard('rotate', { ...card, nodes: [{ ...node!, attestationKey: new Uint8Array(32) }] }, membership).kind, 'rotateNode')
   t.equal(changeOfCard('rotate', { ...card, governanceKey: new Uint8Array(32) }, membership).kind, 'rotateMember')
   t.equal(changeOfCard('add', { ...card, member: 5, nodes: [{ ...node!, node: 5 }] }, membership).kind, 'add')
+})
+
+t.test('what the contract would refuse is refused before it costs a block, naming what there is instead', async (t) => {
+  const refused = (change: Parameters<typeof mustBePossible>[0], said: RegExp, at = membership): void => { t.throws(() => mustBePossible(change, at), { code: 'USAGE_MEMBERSHIP', message: said }) }
+  refused(remove(99), /number 99; active are 1, 2, 3, 4$/)
+  refused(remove(4), /active are 1, 2, 3$/, { ...membership, members: membership.members.map((each) => ({ ...each, active: each.member !== 4 })) })
+  const activate = (version: number, height: bigint) => ({ kind: 'activate', value: { contract: 'access', version, height } }) as const
+  refused(activate(2, 109n), /at block 9: name block 110 or later/)
+  const voted = { ...membership, activations: [{ contract: 'access', version: 2, height: 300 }, { contract: 'records', version: 2, height: 10 }] }
+  refused(activate(2, 400n), /version 2 of contract access stands from block 300/, voted)
+  refused(activate(3, 300n), /version 2 of contract access stands/, voted)
+  const deactivate = (contract: string) => ({ kind: 'deactivate', value: { contract, version: 2 } }) as const
+  refused(deactivate('access'), /waiting are none/)
+  refused(deactivate('records'), /waiting are access 2 \(block 300\)/, voted)
+  t.throws(() => mustBePossible({ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, replication: 0 } }, membership), { code: 'PARAMETERS_FILE_INVALID', details: { rule: /replication/ } })
+  for (const [change, at] of [[remove(4), membership], [activate(2, 110n), membership], [activate(3, 301n), voted], [deactivate('access'), voted], [{ kind: 'parameters', value: DEFAULT_PARAMETERS }, membership]] as const) t.doesNotThrow(() => mustBePossible(change, at))
+})
+
+t.test('a vote on what is unknown, decided or voted on is not sent; nor is a withdrawal of another\'s proposal', async (t) => {
+  const proposal = (state: RpcProposal['state']): RpcProposal => ({ proposal: 'ab', member: 1, state, until: 0, height: 5, change: {}, ballots: [{ member: 1, vote: 'yes', reason: 'agreed', text: null, height: 6 }] })
+  t.throws(() => mustBeVotable(undefined, 2), { code: 'PROPOSAL_NOT_OPEN', message: /no proposal of this id/ })
+  for (const state of ['passed', 'rejected', 'withdrawn', 'expired'] as const) t.throws(() => mustBeVotable(proposal(state), 2), { code: 'PROPOSAL_NOT_OPEN', details: { state } }, state)
+  t.throws(() => mustBeVotable(proposal('open'), 1), { code: 'PROPOSAL_NOT_OPEN', details: { vote: 'yes', height: 6 } })
+  t.doesNotThrow(() => mustBeVotable(proposal('open'), 2))
+  t.throws(() => mustBeWithdrawable(proposal('open'), 2, membership), { code: 'USAGE_MEMBERSHIP', message: /of member 1/ })
+  t.throws(() => mustBeWithdrawable(undefined, 1, membership), { code: 'PROPOSAL_NOT_OPEN' })
+  const underWay = (stage: string, of = 'ab'): RpcMembership => ({ ...membership, underWay: { proposal: of, stage, node: 5, since: 1, change: {} } })
+  for (const at of [membership, underWay('leave'), underWay('promote', 'cd')]) t.throws(() => mustBeWithdrawable(proposal('passed'), 1, at), { code: 'PROPOSAL_NOT_OPEN', details: { state: 'passed' } })
+  for (const [state, at] of [['open', membership], ['passed', underWay('promote')], ['passed', underWay('swap')]] as const) t.doesNotThrow(() => mustBeWithdrawable(proposal(state), 1, at))
 })
