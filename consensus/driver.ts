@@ -101,6 +101,8 @@ export class Driver {
   }
 
   get status(): RaftStatus { return this.#raft.status() }
+  /** The leader this node follows or is, 0 while it knows none. */
+  get leader(): number { return this.#raft.leader }
 
   /** Starts ticking. `tail`: stored entries above the applied one; they are executed before this node vouches for anything. */
   start(tail: readonly Entry[]): void {

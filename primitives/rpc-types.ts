@@ -4,7 +4,8 @@
  */
 
 /** The committed block whose state an answer shows. */
-export interface AsOf { readonly height: number; readonly hash: string; readonly term: number }
+/** The block whose state an answer shows. `stale`: the node knows no leader now, so the others may have committed more than it shows. */
+export interface AsOf { readonly height: number; readonly hash: string; readonly term: number; readonly stale?: true }
 
 /** `linearizable`: the answer shows at least everything that was committed before the call; it needs a quorum. `local` unless told. */
 interface FreshnessParams { readonly consistency?: 'local' | 'linearizable' }

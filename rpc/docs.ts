@@ -29,6 +29,7 @@ JSON-RPC 2.0 at \`POST /rpc\` (\`application/json\`), subscriptions on the WebSo
 - Bytes are lower-case hex, u64 values decimal strings, heights and times (ms, UTC) numbers.
 - **Signed** methods take \`auth\`: a signature over the method and the other parameters in their by-name form (\`primitives/request.ts\`). It is valid for 60 s and once.
 - Lists come in pages. A cursor pins the height, so pages do not shift while blocks arrive; \`nextCursor\` is null on the last.
+- Every answer names in \`asOf\` the block whose state it shows. \`stale: true\` stands there while the node knows no leader: it goes on answering, and the others may be further.
 - Errors carry a number that groups, and in \`error.data.code\` the code to match on; \`error.data\` also says whether and when to retry, what to do, and a trace id. See \`errors.md\`.
 - HTTP status 200 for every answer, 204 where there is none; 400, 401, 403, 404, 405, 413, 415, 429 and 503 only when the transport refuses, with a JSON-RPC body all the same; bytes that are no HTTP get 400 or 431 with a body that is not.
 - A batch holds at most 100 calls, an answer at most 10 MiB, a body at most 1 MiB.

@@ -39,7 +39,10 @@ export function oneOf<V extends string[]>(values: readonly [...V], description?:
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()])
 
 /** The committed block whose state an answer shows. */
-export const asOf = record({ height, hash: hash('block hash'), term: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Raft term of the block' }) }, 'the block whose state the answer shows')
+export const asOf = record({
+  height, hash: hash('block hash'), term: Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Raft term of the block' }),
+  stale: Type.Optional(Type.Literal(true, { description: 'the node knows no leader now: the others may have committed more than it shows' })),
+}, 'the block whose state the answer shows')
 export type AsOf = Static<typeof asOf>
 
 /** One page; `nextCursor` is null on the last. All pages of one query show the state at the same height. */

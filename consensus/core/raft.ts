@@ -69,6 +69,7 @@ export class Raft {
 
   status(): RaftStatus { return statusOf(this.#state) }
   get role(): Role { return this.#state.role }
+  get leader(): number { return this.#state.leader }
   /** True when a majority has refused entries of this node, so that it leads no more. */
   get isFenced(): boolean { return this.#state.fence !== undefined }
 

@@ -93,12 +93,29 @@ t.test('after kill -9 of the leader writes resume, and nothing reported committe
   t.match(status.nodes[leader], { role: 'unreachable', reachable: false }, 'the status says which node is gone')
 })
 
-t.test('the killed node catches up when it starts again', async (t) => {
-  const gone = processes.nodes.findIndex((_, i) => !processes.alive(i))
-  await processes.restart(gone)
-  await write(gone, 'final')
-  await eventually(() => statusFrom(gone), ({ nodes }) => nodes.every(({ lag }) => lag === 0))
+t.test('with its quorum lost a node goes on answering, marks what it shows as stale, takes no write, and readyz says why', async (t) => {
+  await processes.kill(living()[2]!)
+  const [one, other] = living() as [number, number]
+  const lone = await eventually(() => callRpc(processes.nodes[one]!.rpc, 'tx_receipt', { id: committed[0]! }), ({ asOf }) => asOf.stale === true)
+  t.equal(lone.status, 'final', 'what it has stays proved')
+  const probe = async (): Promise<string> => {
+    const answer = await fetch(`${processes.nodes[one]!.metrics}/readyz`, { headers: { connection: 'close' } })
+    return `${answer.status} ${await answer.text()}`
+  }
+  t.match(await eventually(probe, (text) => text.includes('2 of 4')), /^503 [^]*leader no leader known\n[^]*quorum-writes 2 of 4 voters reachable, 3 needed to commit/)
+  const { transaction } = enrolmentOf(processes.chain, processes.members[other]!)
+  const sent = await callRpc(processes.nodes[other]!.rpc, 'tx_send', { transaction: toHex(transaction.bytes), wait: 'committed', timeoutMs: 300 }).then(({ status }) => status, ({ code }: { code: string }) => code)
+  t.match(sent, /^(pending|included|NO_LEADER)$/, 'neither committed nor called failed')
+})
+
+t.test('the killed nodes catch up when they start again, and nothing is stale any more', async (t) => {
+  const gone = processes.nodes.flatMap((_, i) => (processes.alive(i) ? [] : [i]))
+  const [stayed] = living()
+  await Promise.all(gone.map((i) => processes.restart(i)))
+  await write(gone[0]!, 'final')
+  await eventually(() => statusFrom(gone[0]!), ({ nodes }) => nodes.every(({ lag }) => lag === 0))
   await agreeOnAll(t)
+  t.equal((await eventually(() => statusFrom(stayed!), ({ leader }) => leader !== null)).asOf.stale, undefined)
 })
 
 t.test('SIGTERM leaves no process behind', async (t) => {
