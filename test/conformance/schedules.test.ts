@@ -41,7 +41,7 @@ t.test('the runner refuses what it cannot run, and says why', async (t) => {
 
 t.test('malformed lines are named with their place', async (t) => {
   const reasonOf = (text: string): string | undefined => runSchedule(join(t.testdir({ schedule: text }), 'schedule')).reason
-  t.match(reasonOf('start_node\n'), /schedule:1: start_node takes 1 arguments, not 0/)
+  t.match(reasonOf('start_node,0,1\n'), /schedule:1: start_node takes at least 0 arguments, not 2/)
   t.match(reasonOf('# only a comment\n'), /the schedule has no step/)
   t.match(reasonOf(`${START}\nperiodic_one,1,soon\n`), /schedule:14: periodic_one: "soon" is no unsigned integer/)
   t.match(reasonOf(`${START}dispatch_one,7\n`), /schedule:13: there is no node "7"/)
@@ -49,6 +49,16 @@ t.test('malformed lines are named with their place', async (t) => {
   t.match(reasonOf(`${START}assert_detail,0,mood,Good\n`), /unknown detail "mood"/)
   t.match(reasonOf(`${START}replicate,7,x\n`), /schedule:13: replicate: nobody leads term 7/)
   t.equal(reasonOf(`${START}====\nfly\n`), undefined, 'a line of equals signs ends the schedule')
+})
+
+t.test('forms of the oldest and the newest schedules', async (t) => {
+  const outcomeOf = (text: string): unknown => { const { outcome, held, expectations, reason } = runSchedule(join(t.testdir({ schedule: text }), 'schedule')); return [outcome, held, expectations, reason] }
+  const connected = 'connect,0,1\nconnect,1,2\nconnect,0,2\nperiodic_one,0,110\ndispatch_all\nassert_is_primary,0\nassert_detail,0,current_view,1\n'
+  t.same(outcomeOf(`nodes,3\n${connected}replicate,0,1,text\nemit_signature,1\nperiodic_all,10\ndispatch_all\nassert_commit_idx,0,2\n`), ['passed', 3, 3, undefined], 'nodes are counted; the leader stands before the term')
+  t.same(outcomeOf(`nodes,0,1,2\n${connected}`), ['passed', 2, 2, undefined], 'nodes are named')
+  t.same(outcomeOf('nodes,0\nperiodic_one,0,500\nassert_detail,0,current_view,1\n'), ['passed', 1, 1, undefined], 'a network of one that is elected begins with term 1')
+  t.same(outcomeOf('start_node\nassert_detail,0,current_view,2\nmark_seed,here\n'), ['passed', 1, 1, undefined], 'a start node leads term 2')
+  t.same(outcomeOf(`${START}drop_pending,0\nreplicate,2,x\nemit_signature,2\nperiodic_one,0,10\ndispatch_one_first_n,0,1\nassert_last_txid,1,2.6\nassert_last_txid,2,2.4\nassert_loop_sync,50,0,1,2\nassert_state_sync\n`), ['passed', 4, 4, undefined], 'only the first message leaves')
 })
 
 t.test('the invariants notice two leaders of a term and a lost committed entry', async (t) => {

@@ -40,6 +40,7 @@ export class ScheduleCluster {
   #members: number[] = []
   /** Configuration that the network started with. */
   #first: readonly number[] = [1]
+  #firstTerm = 1
   /** Members before and after a change that not all of them know to be in force. */
   #changing: readonly number[] = []
   /** Periods of the leader until CCF's nodes know too, once all of ours do: its commit of the change takes a round trip, and the news of it another one. */
@@ -69,6 +70,7 @@ export class ScheduleCluster {
   /** A network that starts with several nodes and no leader; its links are named one by one. */
   startMany(names: readonly string[]): void {
     this.#first = names.map((_, i) => i + 1)
+    this.#firstTerm = 0
     this.#members = [...this.#first]
     for (const name of names) this.#add(name)
   }
@@ -223,7 +225,7 @@ export class ScheduleCluster {
 
   #add(name: string): ScheduleNode {
     const id = this.nodes.size + 1
-    const node = new ScheduleNode(id, name, this.#first, { ...this.#options, preVote: this.preVote }, (stepped) => this.invariants.stepped(stepped))
+    const node = new ScheduleNode(id, name, this.#first.includes(id) ? this.#firstTerm : 0, this.#first, { ...this.#options, preVote: this.preVote }, (stepped) => this.invariants.stepped(stepped))
     this.#names.set(name, id)
     this.nodes.set(id, node)
     return node

@@ -17,12 +17,12 @@ export function decodeContent(entry: Entry): Content | undefined {
 
 /**
  * The entries of a log under the numbers CCF gives them: CCF knows neither the no-op that opens a term nor the entry that leaves a joint configuration. Its first entry, the
- * configuration of the start node, stands where our first no-op stands.
+ * configuration of the start node (always of term 2), stands where our first no-op stands. A network that starts with several nodes has no such entry, and its first term is 1.
  */
 export function seenEntries(entries: readonly Entry[]): SeenEntry[] {
   const seen: SeenEntry[] = []
   for (const entry of entries) {
-    const content = entry.index === 1 ? { kind: 'configuration', text: 'start' } as const : decodeContent(entry)
+    const content = entry.index === 1 && entry.term === 2 ? { kind: 'configuration', text: 'start' } as const : decodeContent(entry)
     if (content !== undefined) seen.push({ entry, content, number: seen.length + 1 })
   }
   return seen

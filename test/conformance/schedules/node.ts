@@ -30,13 +30,13 @@ export class ScheduleNode {
   #holds: (append: Append) => boolean = () => false
   readonly #onStep: (node: ScheduleNode) => void
 
-  /** `first`: the nodes the network starts with; a single one opens term 2 with the first election, as CCF's start node does. `onStep` is called after each input, before anything committed is applied. */
-  constructor(id: number, name: string, first: readonly number[], options: Partial<RaftOptions>, onStep: (node: ScheduleNode) => void) {
+  /** `term`: what it begins in; CCF's start node opens term 2 with its first election. `first`: the nodes the network starts with. `onStep` is called after each input, before anything committed is applied. */
+  constructor(id: number, name: string, term: number, first: readonly number[], options: Partial<RaftOptions>, onStep: (node: ScheduleNode) => void) {
     this.id = id
     this.name = name
     this.#onStep = onStep
     const config = { ...DEFAULT_RAFT_OPTIONS, maxUncommittedEntries: 1000, maxInflightMessages: 1000, ...options, electionTicks: ELECTION_TICKS, heartbeatTicks: 1 }
-    this.raft = new Raft({ ...config, id, configuration: configurationOf(first), hardState: { term: first.length === 1 && first.includes(id) ? 1 : 0, vote: NOBODY, commit: 0 }, applied: 0, refusals: [], jitter: 0 }, this.log)
+    this.raft = new Raft({ ...config, id, configuration: configurationOf(first), hardState: { term, vote: NOBODY, commit: 0 }, applied: 0, refusals: [], jitter: 0 }, this.log)
   }
 
   get status(): RaftStatus { return this.raft.status() }

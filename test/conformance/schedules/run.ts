@@ -76,10 +76,11 @@ function execute(steps: readonly Step[], options: Partial<RaftOptions>, compare:
   return { expectations, held, undone, unmet }
 }
 
-/** Schedules of the time before CCF had pre-votes do not switch them off; they expect a candidate and never one that only asks around. */
+/** Schedules of the time before CCF had pre-votes do not switch them off; they expect a candidate and never one that only asks around, or use verbs that CCF had given up by then. */
 function hasPreVote(steps: readonly Step[]): boolean {
   const expects = (role: string): boolean => steps.some(({ args }) => args[2] === role)
-  return expects('PreVoteCandidate') || !(expects('Candidate') || steps.some(({ verb }) => verb === 'assert_is_candidate'))
+  const isOld = (verb: string): boolean => verb === 'nodes' || verb.startsWith('assert_is')
+  return expects('PreVoteCandidate') || !(expects('Candidate') || steps.some(({ verb }) => isOld(verb)))
 }
 
 function converge(cluster: ScheduleCluster): void {
@@ -93,13 +94,14 @@ function perform(cluster: ScheduleCluster, step: Step, node: (name: string | und
   const [first = '', second = '', ...rest] = args
   switch (verb) {
     case 'pre_vote_enabled': cluster.preVote = first === 'true'; return undefined
-    case 'start_node': cluster.start(first); return undefined
+    // The oldest schedules leave the only name out, count nodes instead of naming them, and name the leader before the term.
+    case 'start_node': cluster.start(args.length === 0 ? '0' : first); return undefined
     case 'trust_node':
     case 'trust_nodes': return cluster.reconfigure(first, args.slice(1), [])
     case 'swap_node': return cluster.reconfigure(first, rest, [second])
     case 'swap_nodes': return swap(cluster, args)
     case 'cleanup_nodes': return cluster.append(first, { kind: 'retired', text: args.slice(1).map((name) => node(name).id).join(' ') })
-    case 'replicate': return cluster.append(first, { kind: 'data', text: second })
+    case 'replicate': return cluster.append(args.at(-2) ?? '', { kind: 'data', text: args.at(-1) ?? '' })
     case 'emit_signature': return cluster.append(first, { kind: 'signature', text: String(step.line) })
     case 'nominate_successor': cluster.nominate(node(first)); return undefined
     case 'connect':
@@ -110,6 +112,7 @@ function perform(cluster: ScheduleCluster, step: Step, node: (name: string | und
     case 'periodic_one': cluster.period(node(first), Number(second)); return undefined
     case 'periodic_all': for (const each of cluster.ordered) cluster.period(each, Number(first)); return undefined
     case 'dispatch_one': cluster.dispatch(node(first)); return undefined
+    case 'dispatch_one_first_n': cluster.dispatch(node(first), Number(second)); return undefined
     case 'dispatch_all': cluster.dispatchAll(); return undefined
     case 'dispatch_all_once': cluster.dispatchOnce(); return undefined
     case 'dispatch_single': cluster.dispatchSingle(node(first), node(second)); return undefined
@@ -117,8 +120,9 @@ function perform(cluster: ScheduleCluster, step: Step, node: (name: string | und
     case 'drop_pending_to': cluster.drop(node(first), node(second)); return undefined
     case 'shuffle_one': node(first).outbox.reverse(); return undefined
     case 'shuffle_all': for (const { outbox } of cluster.ordered) outbox.reverse(); return undefined
+    case 'assert_loop_sync':
     case 'loop_until_sync': converge(cluster); return undefined
-    case 'nodes': cluster.startMany(args); return undefined
+    case 'nodes': cluster.startMany(rest.length === 0 && second === '' && Number(first) > 0 ? Array.from({ length: Number(first) }, (_, i) => String(i)) : args); return undefined
     case 'create_new_node': cluster.create(first); return undefined
     case 'replicate_new_configuration': return cluster.replaceMembers(first, args.slice(1))
     default: return undefined
