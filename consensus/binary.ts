@@ -1,25 +1,27 @@
 import { SteleError } from '../primitives/error.ts'
 
-/** Appends fixed-width big-endian numbers and byte strings to one buffer of known size. */
+/** Appends fixed-width big-endian numbers and byte strings to one buffer of known size. Without a DataView, which would give each small message a buffer of its own. */
 export class BinaryWriter {
   readonly bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(length: number) {
     this.bytes = new Uint8Array(length)
-    this.#view = new DataView(this.bytes.buffer)
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#at, value)
-    this.#at += 1
+    const at = this.#end(1)
+    this.bytes[at] = value
     return this
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#at, value)
-    this.#at += 4
+    const { bytes } = this
+    const at = this.#end(4)
+    bytes[at] = value >>> 24
+    bytes[at + 1] = value >>> 16
+    bytes[at + 2] = value >>> 8
+    bytes[at + 3] = value
     return this
   }
 
@@ -29,29 +31,36 @@ export class BinaryWriter {
   }
 
   raw(bytes: Uint8Array): this {
-    this.bytes.set(bytes, this.#at)
-    this.#at += bytes.length
+    this.bytes.set(bytes, this.#end(bytes.length))
     return this
+  }
+
+  /** Where the next `length` bytes go. A typed array would drop what does not fit without a word. */
+  #end(length: number): number {
+    const at = this.#at
+    if (at + length > this.bytes.length) throw new RangeError('the buffer is too short')
+    this.#at = at + length
+    return at
   }
 }
 
 /** Reads the same, within bounds: whatever does not fit throws `MESSAGE_MALFORMED`, never reads on. */
 export class BinaryReader {
   readonly #bytes: Uint8Array
-  readonly #view: DataView
   #at = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1))
+    return this.#bytes[this.#take(1)]!
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4))
+    const at = this.#take(4)
+    const bytes = this.#bytes
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
   }
 
   u53(): number {

@@ -38,7 +38,7 @@ export function encodeRecord(record: LedgerRecord, at: LogPosition, previous: Ch
   const type = RECORD_TYPES[record.type]
   const header = encodeRecordHeader({
     payloadBytes, type, flags: recordFlags(record), previousType: previous.lastType, previousChecksum: previous.checksum, checksum: 0, ordinal,
-    ...at, durableOrdinal: 0, bridge: 0,
+    term: at.term, index: at.index, height: at.height, durableOrdinal: 0, bridge: 0,
   })
   const padding = paddingBytes(payloadBytes)
   const parts = padding === 0 ? payload : [...payload, PADDING.subarray(0, padding)]

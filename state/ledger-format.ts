@@ -94,25 +94,23 @@ export function segmentSeed(salt: Uint8Array, sequence: number): number {
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES)
-  const view = viewOf(bytes)
   bytes.set(SEGMENT_MAGIC, 0)
-  view.setUint32(8, header.version, true)
-  view.setUint32(12, header.segmentBytes, true)
-  writeInteger(view, 16, header.sequence)
+  writeU32(bytes, 8, header.version)
+  writeU32(bytes, 12, header.segmentBytes)
+  writeInteger(bytes, 16, header.sequence)
   bytes.set(header.chainId, 24)
   bytes.set(header.salt, 56)
-  view.setUint32(HEADER_BYTES - 4, crc32(bytes.subarray(0, HEADER_BYTES - 4)), true)
+  writeU32(bytes, HEADER_BYTES - 4, crc32(bytes.subarray(0, HEADER_BYTES - 4)))
   return bytes
 }
 
 /** Undefined when magic or checksum are wrong; the version is for the caller to judge. */
 export function maybeDecodeSegmentHeader(bytes: Uint8Array): SegmentHeader | undefined {
   if (bytes.length < HEADER_BYTES) return undefined
-  const view = viewOf(bytes)
   if (!startsWith(bytes, SEGMENT_MAGIC)) return undefined
-  if (view.getUint32(HEADER_BYTES - 4, true) !== crc32(bytes.subarray(0, HEADER_BYTES - 4))) return undefined
+  if (readU32(bytes, HEADER_BYTES - 4) !== crc32(bytes.subarray(0, HEADER_BYTES - 4))) return undefined
   return {
-    version: view.getUint32(8, true), segmentBytes: view.getUint32(12, true), sequence: readInteger(view, 16),
+    version: readU32(bytes, 8), segmentBytes: readU32(bytes, 12), sequence: readInteger(bytes, 16),
     chainId: bytes.slice(24, 56), salt: bytes.slice(56, 72),
   }
 }
@@ -120,101 +118,117 @@ export function maybeDecodeSegmentHeader(bytes: Uint8Array): SegmentHeader | und
 /** Writes header without its durable ordinal and its own checksum; `sealRecordHeader` adds both when the batch goes out. */
 export function encodeRecordHeader(header: RecordHeader): Uint8Array {
   const bytes = new Uint8Array(RECORD_HEADER_BYTES)
-  const view = viewOf(bytes)
-  view.setUint32(0, RECORD_MAGIC, true)
-  view.setUint32(4, header.payloadBytes, true)
+  writeU32(bytes, 0, RECORD_MAGIC)
+  writeU32(bytes, 4, header.payloadBytes)
   bytes[8] = header.type
   bytes[9] = header.flags
   bytes[10] = header.previousType
-  view.setUint32(12, header.previousChecksum, true)
-  writeInteger(view, 16, header.ordinal)
-  writeInteger(view, 24, header.term)
-  writeInteger(view, 32, header.index)
-  writeInteger(view, 40, header.height)
-  view.setUint32(48, header.checksum, true)
+  writeU32(bytes, 12, header.previousChecksum)
+  writeInteger(bytes, 16, header.ordinal)
+  writeInteger(bytes, 24, header.term)
+  writeInteger(bytes, 32, header.index)
+  writeInteger(bytes, 40, header.height)
+  writeU32(bytes, 48, header.checksum)
   // What a record needs to say about durability is known only when its batch goes out; a fill says nothing and keeps its bridge there.
-  if (header.type === RECORD_TYPES.fill) view.setUint32(52, header.bridge, true)
+  if (header.type === RECORD_TYPES.fill) writeU32(bytes, 52, header.bridge)
   return bytes
 }
 
 /** Fills in how far the ledger was durable when this record was written, and the header's checksum. */
 export function sealRecordHeader(bytes: Uint8Array, ordinal: number, durableOrdinal: number, seed: number, offset: number): void {
-  const view = viewOf(bytes)
-  if (bytes[8] !== RECORD_TYPES.fill) view.setUint32(52, ordinal - durableOrdinal, true)
-  view.setUint32(56, offset, true)
-  view.setUint32(60, crc32(bytes.subarray(0, 60), seed), true)
+  if (bytes[8] !== RECORD_TYPES.fill) writeU32(bytes, 52, ordinal - durableOrdinal)
+  writeU32(bytes, 56, offset)
+  writeU32(bytes, 60, headerChecksum(bytes, seed))
 }
 
 /** Undefined unless these 64 bytes are a record header of this segment at this offset. */
 export function maybeDecodeRecordHeader(bytes: Uint8Array, seed: number, offset: number): RecordHeader | undefined {
   if (bytes.length < RECORD_HEADER_BYTES) return undefined
-  const view = viewOf(bytes)
-  if (view.getUint32(0, true) !== RECORD_MAGIC || view.getUint32(56, true) !== offset) return undefined
-  if (view.getUint32(60, true) !== crc32(bytes.subarray(0, 60), seed)) return undefined
+  if (readU32(bytes, 0) !== RECORD_MAGIC || readU32(bytes, 56) !== offset) return undefined
+  if (readU32(bytes, 60) !== headerChecksum(bytes, seed)) return undefined
   const type = bytes[8] ?? 0
-  const ordinal = readInteger(view, 16)
-  const last = view.getUint32(52, true)
+  const ordinal = readInteger(bytes, 16)
+  const last = readU32(bytes, 52)
   return {
-    payloadBytes: view.getUint32(4, true), type: type as RecordType, flags: bytes[9] ?? 0, previousType: bytes[10] ?? 0,
-    previousChecksum: view.getUint32(12, true), checksum: view.getUint32(48, true), ordinal,
-    term: readInteger(view, 24), index: readInteger(view, 32), height: readInteger(view, 40),
+    payloadBytes: readU32(bytes, 4), type: type as RecordType, flags: bytes[9] ?? 0, previousType: bytes[10] ?? 0,
+    previousChecksum: readU32(bytes, 12), checksum: readU32(bytes, 48), ordinal,
+    term: readInteger(bytes, 24), index: readInteger(bytes, 32), height: readInteger(bytes, 40),
     durableOrdinal: type === RECORD_TYPES.fill ? 0 : ordinal - last, bridge: type === RECORD_TYPES.fill ? last : 0,
   }
 }
 
+/** Bytes that are summed are copied here first: a view into a small array would give it a buffer of its own, which costs more than the copy. */
+const checked = new Uint8Array(60)
+const identity = new Uint8Array(44)
+
+function headerChecksum(bytes: Uint8Array, seed: number): number {
+  for (let i = 0; i < checked.length; i++) checked[i] = bytes[i]!
+  return crc32(checked, seed)
+}
+
 /** The chained checksum: identity of the record (bytes 4–47 of the header, which hold its predecessor's checksum), then payload and padding. */
 export function recordChecksum(header: Uint8Array, parts: readonly Uint8Array[], seed: number): number {
-  let sum = crc32(header.subarray(4, 48), seed)
+  for (let i = 0; i < identity.length; i++) identity[i] = header[4 + i]!
+  let sum = crc32(identity, seed)
   for (const part of parts) sum = crc32(part, sum)
   return sum
 }
 
 export function setRecordChecksum(header: Uint8Array, checksum: number): void {
-  viewOf(header).setUint32(48, checksum, true)
+  writeU32(header, 48, checksum)
 }
 
 export function encodeSlot(slot: Slot, seed: number, slotOffset: number): Uint8Array {
   const bytes = new Uint8Array(SLOT_BYTES)
-  const view = viewOf(bytes)
   bytes.set(SLOT_MAGIC, 0)
-  SLOT_INTEGERS.forEach((field, i) => writeInteger(view, 8 + 8 * i, slot[field]))
+  const { sequence, segment, offset, ordinal, checksum, lastType, index, indexTerm, height, term, vote, commit, attestedEpoch, attestedHeight, bootCounter } = slot
+  writeIntegers(bytes, 8, [sequence, segment, offset, ordinal, checksum, lastType, index, indexTerm, height, term, vote, commit, attestedEpoch, attestedHeight, bootCounter])
   bytes.set(slot.lastHash, SLOT_HASH_OFFSET)
-  view.setUint32(SLOT_BYTES - 8, slotOffset, true)
-  view.setUint32(SLOT_BYTES - 4, crc32(bytes.subarray(0, SLOT_BYTES - 4), seed), true)
+  writeU32(bytes, SLOT_BYTES - 8, slotOffset)
+  writeU32(bytes, SLOT_BYTES - 4, crc32(bytes.subarray(0, SLOT_BYTES - 4), seed))
   return bytes
 }
 
 export function maybeDecodeSlot(bytes: Uint8Array, seed: number, slotOffset: number): Slot | undefined {
   if (bytes.length < SLOT_BYTES || !startsWith(bytes, SLOT_MAGIC)) return undefined
-  const view = viewOf(bytes)
-  if (view.getUint32(SLOT_BYTES - 8, true) !== slotOffset) return undefined
-  if (view.getUint32(SLOT_BYTES - 4, true) !== crc32(bytes.subarray(0, SLOT_BYTES - 4), seed)) return undefined
+  if (readU32(bytes, SLOT_BYTES - 8) !== slotOffset) return undefined
+  if (readU32(bytes, SLOT_BYTES - 4) !== crc32(bytes.subarray(0, SLOT_BYTES - 4), seed)) return undefined
   const [sequence = 0, segment = 0, offset = 0, ordinal = 0, checksum = 0, lastType = 0, index = 0, indexTerm = 0, height = 0, term = 0, vote = 0, commit = 0,
-    attestedEpoch = 0, attestedHeight = 0, bootCounter = 0] = SLOT_INTEGERS.map((_, i) => readInteger(view, 8 + 8 * i))
+    attestedEpoch = 0, attestedHeight = 0, bootCounter = 0] = Array.from({ length: SLOT_INTEGERS }, (_, i) => readInteger(bytes, 8 + 8 * i))
   return {
     sequence, segment, offset, ordinal, checksum, lastType, index, indexTerm, height, term, vote, commit, attestedEpoch, attestedHeight, bootCounter,
     lastHash: bytes.slice(SLOT_HASH_OFFSET, SLOT_HASH_OFFSET + HASH_BYTES),
   }
 }
 
-const SLOT_INTEGERS = [
-  'sequence', 'segment', 'offset', 'ordinal', 'checksum', 'lastType', 'index', 'indexTerm', 'height', 'term', 'vote', 'commit',
-  'attestedEpoch', 'attestedHeight', 'bootCounter',
-] as const
-const SLOT_HASH_OFFSET = 8 + 8 * SLOT_INTEGERS.length
+const SLOT_INTEGERS = 15
+const SLOT_HASH_OFFSET = 8 + 8 * SLOT_INTEGERS
 
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+/** Byte by byte and not through a DataView, which would give each small array a buffer of its own. */
+export function writeU32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value
+  bytes[offset + 1] = value >>> 8
+  bytes[offset + 2] = value >>> 16
+  bytes[offset + 3] = value >>> 24
+}
+
+export function readU32(bytes: Uint8Array, offset: number): number {
+  if (offset + 4 > bytes.length) throw new RangeError('the bytes end early')
+  return (bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16) | (bytes[offset + 3]! << 24)) >>> 0
 }
 
 /** An integer in [0, 2^53) as 8 bytes, without the cost of a bigint. */
-export function writeInteger(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value >>> 0, true)
-  view.setUint32(offset + 4, Math.floor(value / 0x1_0000_0000), true)
+export function writeInteger(bytes: Uint8Array, offset: number, value: number): void {
+  writeU32(bytes, offset, value >>> 0)
+  writeU32(bytes, offset + 4, Math.floor(value / 0x1_0000_0000))
 }
 
-export function readInteger(view: DataView, offset: number): number {
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x1_0000_0000
+export function writeIntegers(bytes: Uint8Array, offset: number, values: readonly number[]): void {
+  for (let i = 0; i < values.length; i++) writeInteger(bytes, offset + 8 * i, values[i]!)
+}
+
+export function readInteger(bytes: Uint8Array, offset: number): number {
+  return readU32(bytes, offset) + readU32(bytes, offset + 4) * 0x1_0000_0000
 }
 
 export function isZero(bytes: Uint8Array): boolean {

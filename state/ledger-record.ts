@@ -1,6 +1,6 @@
 import { SteleError } from '../primitives/error.ts'
 import { utf8Bytes } from '../primitives/bytes.ts'
-import { HASH_BYTES, RECORD_TYPES, readInteger, viewOf, writeInteger } from './ledger-format.ts'
+import { HASH_BYTES, RECORD_TYPES, readInteger, writeInteger, writeIntegers } from './ledger-format.ts'
 import type { RecordType } from './ledger-format.ts'
 
 /** One Raft log entry; what `data` means is the caller's business. */
@@ -90,7 +90,6 @@ export function encodePayload(record: LedgerRecord): Uint8Array[] {
 
 /** Reads a payload whose checksum was right. `payload` is not copied: entry data is a view of it. */
 export function decodePayload(header: { type: RecordType; flags: number; term: number; index: number; height: number }, payload: Uint8Array): LedgerRecord {
-  const view = viewOf(payload)
   switch (header.type) {
     case RECORD_TYPES.entry: return {
       type: 'entry',
@@ -98,20 +97,20 @@ export function decodePayload(header: { type: RecordType; flags: number; term: n
         term: header.term, index: header.index, height: header.height, kind: ENTRY_KINDS[header.flags] ?? 'normal',
         data: payload.subarray(ENTRY_PREFIX_BYTES), hash: payload.subarray(16 + HASH_BYTES, ENTRY_PREFIX_BYTES),
       },
-      previous: { term: readInteger(view, 0), height: readInteger(view, 8), hash: payload.subarray(16, 16 + HASH_BYTES) },
+      previous: { term: readInteger(payload, 0), height: readInteger(payload, 8), hash: payload.subarray(16, 16 + HASH_BYTES) },
     }
-    case RECORD_TYPES.hardState: return { type: 'hardState', hardState: { term: readInteger(view, 0), vote: readInteger(view, 8), commit: readInteger(view, 16) } }
-    case RECORD_TYPES.truncate: return { type: 'truncate', from: readInteger(view, 0), floor: readInteger(view, 8) }
+    case RECORD_TYPES.hardState: return { type: 'hardState', hardState: { term: readInteger(payload, 0), vote: readInteger(payload, 8), commit: readInteger(payload, 16) } }
+    case RECORD_TYPES.truncate: return { type: 'truncate', from: readInteger(payload, 0), floor: readInteger(payload, 8) }
     case RECORD_TYPES.refused: {
-      const codeEnd = 24 + readInteger(view, 16)
+      const codeEnd = 24 + readInteger(payload, 16)
       const code = new TextDecoder().decode(payload.subarray(24, codeEnd))
-      return { type: 'refused', refusal: { index: readInteger(view, 0), term: readInteger(view, 8), code, root: payload.slice(codeEnd) } }
+      return { type: 'refused', refusal: { index: readInteger(payload, 0), term: readInteger(payload, 8), code, root: payload.slice(codeEnd) } }
     }
     case RECORD_TYPES.attestation:
-      return { type: 'attestation', attestation: { epoch: readInteger(view, 0), height: readInteger(view, 8), bytes: payload.slice(16) } }
-    case RECORD_TYPES.certificate: return { type: 'certificate', certificate: { height: readInteger(view, 0), bytes: payload.slice(8) } }
-    case RECORD_TYPES.boot: return { type: 'boot', counter: readInteger(view, 0) }
-    case RECORD_TYPES.fill: return { type: 'fill', doubtFrom: payload.length >= 8 ? readInteger(view, 0) : 0 }
+      return { type: 'attestation', attestation: { epoch: readInteger(payload, 0), height: readInteger(payload, 8), bytes: payload.slice(16) } }
+    case RECORD_TYPES.certificate: return { type: 'certificate', certificate: { height: readInteger(payload, 0), bytes: payload.slice(8) } }
+    case RECORD_TYPES.boot: return { type: 'boot', counter: readInteger(payload, 0) }
+    case RECORD_TYPES.fill: return { type: 'fill', doubtFrom: payload.length >= 8 ? readInteger(payload, 0) : 0 }
     default: throw new SteleError({
       code: 'LEDGER_VERSION_UNSUPPORTED', message: 'a record has a type this version does not know', details: { type: header.type },
     })
@@ -120,9 +119,8 @@ export function decodePayload(header: { type: RecordType; flags: number; term: n
 
 function entryPrefix(entry: Entry, previous: PreviousEntry): Uint8Array {
   const bytes = new Uint8Array(ENTRY_PREFIX_BYTES)
-  const view = viewOf(bytes)
-  writeInteger(view, 0, previous.term)
-  writeInteger(view, 8, previous.height)
+  writeInteger(bytes, 0, previous.term)
+  writeInteger(bytes, 8, previous.height)
   bytes.set(previous.hash, 16)
   bytes.set(entry.hash ?? NO_HASH, 16 + HASH_BYTES)
   return bytes
@@ -130,7 +128,6 @@ function entryPrefix(entry: Entry, previous: PreviousEntry): Uint8Array {
 
 function integers(...values: number[]): Uint8Array {
   const bytes = new Uint8Array(8 * values.length)
-  const view = viewOf(bytes)
-  values.forEach((value, i) => writeInteger(view, 8 * i, value))
+  writeIntegers(bytes, 0, values)
   return bytes
 }

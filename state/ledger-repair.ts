@@ -2,7 +2,7 @@ import { equalBytes } from '../primitives/bytes.ts'
 import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
 import { encodeRecord } from './ledger-encode.ts'
-import { RECORD_HEADER_BYTES, RECORD_TYPES, encodeRecordHeader, maybeDecodeRecordHeader, recordBytes, recordChecksum, sealRecordHeader, segmentSeed, setRecordChecksum, viewOf, writeInteger } from './ledger-format.ts'
+import { RECORD_HEADER_BYTES, RECORD_TYPES, encodeRecordHeader, maybeDecodeRecordHeader, recordBytes, recordChecksum, sealRecordHeader, segmentSeed, setRecordChecksum, writeInteger } from './ledger-format.ts'
 import type { Damage } from './ledger-damage.ts'
 import { readLedger } from './ledger-image.ts'
 import type { LedgerImage } from './ledger-image.ts'
@@ -161,7 +161,7 @@ export class LedgerRepair {
       previousChecksum: damage.previous.checksum, checksum: 0, ordinal: damage.lastOrdinal, term: 0, index: damage.indexAfter, height: 0, durableOrdinal: 0, bridge: damage.checksum,
     })
     const payload = bytes.subarray(RECORD_HEADER_BYTES)
-    writeInteger(viewOf(payload), 0, damage.needFrom)
+    writeInteger(payload, 0, damage.needFrom)
     setRecordChecksum(header, recordChecksum(header, [payload], seed))
     sealRecordHeader(header, damage.lastOrdinal, 0, seed, damage.offset)
     invariant(maybeDecodeRecordHeader(header, seed, damage.offset) !== undefined, 'a fill record can be read back')

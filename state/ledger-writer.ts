@@ -95,7 +95,7 @@ export class LedgerWriter {
       const place = this.#makeRoom(encodedBytes(payload))
       if (open === undefined || open.segment !== place.segment) {
         if (open !== undefined) items.push({ ...open, link: this.#link })
-        open = { ...place, bytes: 0, records: [] }
+        open = { segment: place.segment, offset: place.offset, bytes: 0, records: [] }
       }
       const encoded = encodeRecord(record, at, this.#link, this.#seedOf(place.segment), payload)
       open.records.push(encoded)
@@ -105,10 +105,10 @@ export class LedgerWriter {
       places.push(place)
     }
     if (open !== undefined) items.push({ ...open, link: this.#link })
-    items.forEach((item, i) => {
+    items.forEach(({ segment, offset, bytes, records: encoded, link }, i) => {
       const last = i === items.length - 1
-      this.#queue.push({ ...item, slotState: last && urgent ? slotState : undefined, done: last ? durable : undefined, urgent: last && urgent })
-      this.#queuedBytes += item.bytes
+      this.#queue.push({ segment, offset, bytes, records: encoded, link, slotState: last && urgent ? slotState : undefined, done: last ? durable : undefined, urgent: last && urgent })
+      this.#queuedBytes += bytes
     })
     if (urgent) this.#urgent++
     if (urgent) this.#wake()
@@ -201,7 +201,13 @@ export class LedgerWriter {
     this.#durableOrdinal = item.link.ordinal
     if (item.urgent) this.#urgent--
     if (item.slotState !== undefined) {
-      this.#pendingSlot = { ...item.slotState, ...item.link, sequence: ++this.#slotSequence, segment: item.segment, offset: item.offset + item.bytes }
+      const { index, indexTerm, height, term, vote, commit, attestedEpoch, attestedHeight, bootCounter, lastHash } = item.slotState
+      const { ordinal, checksum, lastType } = item.link
+      // Field by field: spreading three objects costs more than all the rest of this function.
+      this.#pendingSlot = {
+        sequence: ++this.#slotSequence, segment: item.segment, offset: item.offset + item.bytes, ordinal, checksum, lastType,
+        index, indexTerm, height, term, vote, commit, attestedEpoch, attestedHeight, bootCounter, lastHash,
+      }
     }
     item.done?.(undefined)
   }

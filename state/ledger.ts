@@ -307,10 +307,10 @@ export class Ledger {
 
   #slotState(batch: LedgerBatch, records: readonly PlacedRecord[]): SlotState {
     const last = records.at(-1)?.at ?? { term: 0, index: 0, height: 0 }
-    const hardState = batch.hardState ?? this.#state.hardState
+    const { term, vote, commit } = batch.hardState ?? this.#state.hardState
     const attestation = batch.attestation ?? this.#state.attestation
     return {
-      index: last.index, indexTerm: last.term, height: last.height, ...hardState, attestedEpoch: attestation?.epoch ?? 0, attestedHeight: attestation?.height ?? 0,
+      index: last.index, indexTerm: last.term, height: last.height, term, vote, commit, attestedEpoch: attestation?.epoch ?? 0, attestedHeight: attestation?.height ?? 0,
       bootCounter: this.#state.bootCounter, lastHash: this.#lastHash,
     }
   }
