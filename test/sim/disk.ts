@@ -270,12 +270,19 @@ export class SimDisk {
 
 function put(file: DiskFile, side: 'cache' | 'platter', { offset, bytes }: Write): void {
   const end = offset + bytes.length
-  if (file[side].length < end) {
-    const grown = new Uint8Array(end)
-    grown.set(file[side])
-    file[side] = grown
+  if (side === 'cache') {
+    if (file.cache.length < end) file.cache = grown(file.cache, end)
+    file.cache.set(bytes, offset)
+  } else {
+    if (file.platter.length < end) file.platter = grown(file.platter, end)
+    file.platter.set(bytes, offset)
   }
-  file[side].set(bytes, offset)
+}
+
+function grown(bytes: Uint8Array, length: number): Uint8Array {
+  const longer = new Uint8Array(length)
+  longer.set(bytes)
+  return longer
 }
 
 function window(bytes: Uint8Array, offset: number, length: number): Uint8Array {
@@ -284,10 +291,25 @@ function window(bytes: Uint8Array, offset: number, length: number): Uint8Array {
   return found
 }
 
+/** Small writes are cut from one buffer: making one for each costs more than filling it. */
+const CHUNK_BYTES = 1 << 16
+let chunk = new Uint8Array(CHUNK_BYTES)
+let chunkUsed = 0
+
+function bytesOf(length: number): Uint8Array {
+  if (length > CHUNK_BYTES / 8) return new Uint8Array(length)
+  if (chunkUsed + length > CHUNK_BYTES) {
+    chunk = new Uint8Array(CHUNK_BYTES)
+    chunkUsed = 0
+  }
+  chunkUsed += length
+  return chunk.subarray(chunkUsed - length, chunkUsed)
+}
+
 function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
-  const bytes = new Uint8Array(length)
+  const bytes = bytesOf(length)
   let at = 0
   for (const part of parts) {
     bytes.set(part, at)

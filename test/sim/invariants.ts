@@ -19,6 +19,9 @@ import type { ExecutedSimBlock } from './sim-executor.ts'
 /** An invariant that does not hold: `claim` is its published name or one sentence. */
 export interface Violation { readonly claim: string; readonly details: Readonly<Record<string, unknown>> }
 
+/** Above every number of a node. */
+const NODES_MAX = 64
+
 /** What a node has told its disk, and what the disk has called durable. */
 interface Shadow {
   /** Terms by index − 1: the log as the node shows it, durable or not. */
@@ -66,21 +69,23 @@ export class Invariants {
   onMembers: (members: SimMembers) => void = () => undefined
   /** With a liar only what the design promises then is checked: certificates and execution, not Raft (DESIGN §5.7). */
   readonly #liar: number
-  readonly #shadows = new Map<number, Shadow>()
+  /** By node. */
+  readonly #shadows: Shadow[] = []
   readonly #known = new Map<number, Known>()
   readonly #leaders = new Map<number, number>()
   readonly #votes = new Map<string, number>()
-  readonly #certified = new Map<number, string>()
+  readonly #certified = new Map<number, Uint8Array>()
   /** The same frame goes to every peer. */
   #newestAttestation: Uint8Array | undefined
-  readonly #attested = new Map<string, string>()
+  /** Block by node and height, as one number. */
+  readonly #attested = new Map<number, Uint8Array>()
   /** Block hash and root by height, as committed. */
   readonly #blocks = new Map<number, { readonly hash: Uint8Array; readonly root: Uint8Array }>()
 
   constructor(nodes: readonly number[], genesis: SimMembers, liar: number) {
     this.#periods = [{ index: 0, height: 0, members: genesis }]
     this.#liar = liar
-    for (const node of nodes) this.#shadows.set(node, { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0, roots: [] })
+    for (const node of nodes) this.#shadows[node] = { view: [], durable: [], hardState: { term: 0, vote: 0, commit: 0 }, term: 0, status: undefined, executed: [], refused: new Set(), committed: 0, sentTerm: 0, roots: [] }
   }
 
   /** As the newest committed change leaves them. */
@@ -98,7 +103,7 @@ export class Invariants {
   }
 
   #shadow(node: number): Shadow {
-    const shadow = this.#shadows.get(node)
+    const shadow = this.#shadows[node]
     if (shadow === undefined) throw new Error(`there is no node ${node}`)
     return shadow
   }
@@ -145,7 +150,7 @@ export class Invariants {
       const key = term * 2 ** 32 + index
       const known = this.#known.get(key)
       if (known === undefined) this.#known.set(key, { kind, data: data.slice(), previousTerm })
-      else if (!this.#lied) this.#check(known.previousTerm === previousTerm && equalBytes(known.data, data), 'Log Matching', { node, index, term })
+      else if (!this.#lied && (known.previousTerm !== previousTerm || !equalBytes(known.data, data))) this.fail('Log Matching', { node, index, term })
       view[index - 1] = term
     }
   }
@@ -183,11 +188,11 @@ export class Invariants {
 
   #acknowledges(node: number, shadow: Shadow, message: Extract<Message, { type: 'appendAck' }>): void {
     const term = shadow.durable[message.index - 1]
-    this.#check(term !== undefined, 'an acknowledged entry is durable', { node, index: message.index, durable: shadow.durable.length })
-    this.#check(!shadow.refused.has(`${message.index}:${term}`), 'a refused entry is never acknowledged', { node, index: message.index, term })
+    if (term === undefined) this.fail('an acknowledged entry is durable', { node, index: message.index, durable: shadow.durable.length })
+    if (shadow.refused.size > 0) this.#check(!shadow.refused.has(`${message.index}:${term}`), 'a refused entry is never acknowledged', { node, index: message.index, term })
     const executed = shadow.status?.executedIndex ?? message.index
     // A no-op needs no execution: it counts as executed with the entry before it, maybe within this very step.
-    this.#check(message.index <= executed || shadow.executed[message.index] !== undefined || this.#known.get(term! * 2 ** 32 + message.index)?.kind === 'noop', 'an acknowledged entry is executed', { node, index: message.index, executed })
+    if (message.index > executed && shadow.executed[message.index] === undefined && this.#known.get(term! * 2 ** 32 + message.index)?.kind !== 'noop') this.fail('an acknowledged entry is executed', { node, index: message.index, executed })
   }
 
   #voted(node: number, term: number, candidate: number): void {
@@ -201,26 +206,28 @@ export class Invariants {
 
   #attests(node: number, bytes: Uint8Array): void {
     const { content } = decode(attestationSchema, bytes)
-    const key = `${node}:${content.height}`
-    const block = String(content.block)
+    const height = Number(content.height)
+    const key = height * NODES_MAX + node
+    const { block } = content
     const earlier = this.#attested.get(key)
-    this.#check(earlier === undefined || earlier === block, 'a member attests to one block at a height', { node, height: Number(content.height) })
+    this.#check(earlier === undefined || equalBytes(earlier, block), 'a member attests to one block at a height', { node, height })
     this.#attested.set(key, block)
-    const committed = this.#blocks.get(Number(content.height))
-    if (!this.#lied) this.#check(committed !== undefined && equalBytes(committed.hash, content.block), 'only committed blocks are attested', { node, height: Number(content.height) })
+    const committed = this.#blocks.get(height)
+    if (!this.#lied && (committed === undefined || !equalBytes(committed.hash, block))) this.fail('only committed blocks are attested', { node, height })
   }
 
   certified(node: number, { content, signatures }: Certificate): void {
     const height = Number(content.height)
-    const block = String(content.block)
+    const { block } = content
     const earlier = this.#certified.get(height)
-    this.#check(earlier === undefined || earlier === block, 'no two certificates at one height', { node, height })
+    this.#check(earlier === undefined || equalBytes(earlier, block), 'no two certificates at one height', { node, height })
     this.#certified.set(height, block)
     this.certificatesSeen++
     this.newestCertifiedHeight = Math.max(this.newestCertifiedHeight, height)
     const { voters } = this.#periods.findLast((period) => period.height < height)!.members.set
-    const signers = new Set(signatures.map((signature) => signature.node).filter((id) => voters.some((voter) => voter.node === id)))
-    this.#check(signers.size >= certificateQuorum(voters.length), 'a certificate carries a quorum of the voters of its height', { node, height, signers: [...signers], voters: voters.map((voter) => voter.node) })
+    const signers = new Set<number>()
+    for (const signature of signatures) if (voters.some((voter) => voter.node === signature.node)) signers.add(signature.node)
+    if (signers.size < certificateQuorum(voters.length)) this.fail('a certificate carries a quorum of the voters of its height', { node, height, signers: [...signers], voters: voters.map((voter) => voter.node) })
   }
 
   /** State root that the chain of this node has at a height; only kept when somebody lies. */
@@ -253,15 +260,16 @@ export class Invariants {
       this.committed[entry.index - 1] = { term: entry.term, data: entry.data, kind: entry.kind }
       this.#isAtMajority(node, entry.index, entry.term)
       if (executed !== undefined) this.#membersCommitted(entry.index, executed)
-    } else if (!this.#lied) this.#check(known.term === entry.term && equalBytes(known.data, entry.data), 'State Machine Safety', { node, index: entry.index, term: entry.term, agreed: known.term, view: shadow.view.length })
+    } else if (!this.#lied && (known.term !== entry.term || !equalBytes(known.data, entry.data))) this.fail('State Machine Safety', { node, index: entry.index, term: entry.term, agreed: known.term, view: shadow.view.length })
   }
 
   #isAtMajority(node: number, index: number, term: number): void {
     if (this.#lied) return
-    const holders = [...this.#shadows].filter(([, { durable }]) => durable[index - 1] === term).map(([id]) => id)
+    const holders: number[] = []
+    this.#shadows.forEach(({ durable }, id) => { if (durable[index - 1] === term) holders.push(id) })
     // A change is in force from its commit on; entries that were committed in one step with it still counted under the configuration before.
     const periods = this.#periods.slice(-2)
-    this.#check(periods.some(({ members: { configuration } }) => isMajority(holders, configuration.voters) && (configuration.outgoing.length === 0 || isMajority(holders, configuration.outgoing))),
+    if (!periods.some(({ members: { configuration } }) => isMajority(holders, configuration.voters) && (configuration.outgoing.length === 0 || isMajority(holders, configuration.outgoing)))) this.fail(
       'CommittedIsDurableInv: what is committed is durable at a majority', { node, index, term, holders, configurations: periods.map(({ index: from, members: { configuration } }) => ({ from, voters: configuration.voters, outgoing: configuration.outgoing })) })
   }
 
@@ -282,12 +290,12 @@ export class Invariants {
     if (known === undefined) {
       this.#blocks.set(block.height, { hash, root: block.root })
       for (const transaction of block.transactions) {
-        this.#check(!this.transactions.has(transaction) || this.#lied, 'no transaction is applied twice', { node, transaction, height: block.height, first: this.transactions.get(transaction) })
+        if (!this.#lied && this.transactions.has(transaction)) this.fail('no transaction is applied twice', { node, transaction, height: block.height, first: this.transactions.get(transaction) })
         this.transactions.set(transaction, block.height)
       }
-    } else if (!this.#lied) this.#check(equalBytes(known.hash, hash) && equalBytes(known.root, block.root), 'one block and one root at a height', { node, height: block.height })
+    } else if (!this.#lied && !(equalBytes(known.hash, hash) && equalBytes(known.root, block.root))) this.fail('one block and one root at a height', { node, height: block.height })
     const certified = this.#certified.get(block.height)
-    if (!this.#lied) this.#check(certified === undefined || certified === String(hash), 'a certified block is the committed one', { node, height: block.height })
+    if (!this.#lied && certified !== undefined && !equalBytes(certified, hash)) this.fail('a certified block is the committed one', { node, height: block.height })
   }
 
   /** A read was answered: everything that any client could have seen when it was asked is in it. */
@@ -302,13 +310,13 @@ export class Invariants {
     const before = shadow.status
     shadow.status = status
     const { appliedIndex, committedIndex, executedIndex, lastIndex, term } = status
-    this.#check(appliedIndex <= committedIndex && committedIndex <= executedIndex && executedIndex <= lastIndex, 'applied ≤ committed ≤ executed ≤ last', { node, appliedIndex, committedIndex, executedIndex, lastIndex })
-    this.#check(term >= shadow.term || before === undefined, 'MonotonicTermProp', { node, term, before: shadow.term })
+    if (!(appliedIndex <= committedIndex && committedIndex <= executedIndex && executedIndex <= lastIndex)) this.fail('applied ≤ committed ≤ executed ≤ last', { node, appliedIndex, committedIndex, executedIndex, lastIndex })
+    if (term < shadow.term && before !== undefined) this.fail('MonotonicTermProp', { node, term, before: shadow.term })
     shadow.term = term
-    this.#check(shadow.sentTerm <= term, 'MonoTermInv: no message above its sender\'s term', { node, term, sent: shadow.sentTerm })
+    if (shadow.sentTerm > term) this.fail('MonoTermInv: no message above its sender\'s term', { node, term, sent: shadow.sentTerm })
     if (this.#lied) return
     if (before !== undefined) {
-      this.#check(committedIndex >= before.committedIndex, 'CommittedLogAppendOnlyProp', { node, committedIndex, before: before.committedIndex })
+      if (committedIndex < before.committedIndex) this.fail('CommittedLogAppendOnlyProp', { node, committedIndex, before: before.committedIndex })
       const campaigns = before.role !== status.role && status.role === 'candidate'
       if (campaigns) this.#check(executedIndex === lastIndex, 'nobody campaigns over an unexecuted tail', { node, executedIndex, lastIndex })
     }
@@ -318,19 +326,19 @@ export class Invariants {
   #lookAtLeader(node: number, status: RaftStatus, before: RaftStatus | undefined): void {
     const { term, lastIndex, committedIndex } = status
     const known = this.#leaders.get(term)
-    this.#check(known === undefined || known === node, 'Election Safety', { term, first: known, second: node })
+    if (known !== undefined && known !== node) this.fail('Election Safety', { term, first: known, second: node })
     if (known === undefined) {
       this.#leaders.set(term, node)
       this.leadersSeen++
     }
-    this.#check(status.fence === undefined, 'a fenced node does not lead', { node, term })
+    if (status.fence !== undefined) this.fail('a fenced node does not lead', { node, term })
     const same = before?.role === 'leader' && before.term === term
     if (same) {
-      this.#check(lastIndex >= before.lastIndex, 'Leader Append-Only', { node, term, lastIndex, before: before.lastIndex })
+      if (lastIndex < before.lastIndex) this.fail('Leader Append-Only', { node, term, lastIndex, before: before.lastIndex })
       if (committedIndex > before.committedIndex) this.#check(this.#shadow(node).view[committedIndex - 1] === term, 'NeverCommitEntryPrevTermsProp', { node, term, committedIndex })
       for (const peer of status.peers) {
         const earlier = before.peers.find(({ id }) => id === peer.id)
-        if (earlier !== undefined) this.#check(peer.match >= earlier.match && peer.match < peer.next, 'MonotonicMatchIndexProp', { node, peer: peer.id, match: peer.match, before: earlier.match })
+        if (earlier !== undefined && !(peer.match >= earlier.match && peer.match < peer.next)) this.fail('MonotonicMatchIndexProp', { node, peer: peer.id, match: peer.match, before: earlier.match })
       }
       return
     }

@@ -73,7 +73,8 @@ export class SimNetwork {
     if (!life.alive) return false
     const from = life.node
     this.onSend(from, to, frame)
-    for (const sent of this.tamper?.(from, to, frame) ?? [frame]) this.#transmit(from, to, channel, sent)
+    if (this.tamper === undefined) this.#transmit(from, to, channel, frame)
+    else for (const sent of this.tamper(from, to, frame)) this.#transmit(from, to, channel, sent)
     return true
   }
 
@@ -141,7 +142,7 @@ export class SimNetwork {
 
   #lost(from: number, to: number): boolean {
     const drawn = this.#random.chance(this.faults.loss)
-    return drawn || this.cut.has(from * 64 + to)
+    return drawn || (this.cut.size > 0 && this.cut.has(from * 64 + to))
   }
 
   #arrival(line: number): number {

@@ -8,7 +8,8 @@ export interface Life {
   pausedUntil: number
 }
 
-interface Event {
+/** Something that will happen. Setting `cancelled` calls it off. */
+export interface Event {
   /** Virtual time in µs, then order of scheduling: a total order. */
   readonly at: number
   readonly sequence: number
@@ -54,14 +55,16 @@ export class Scheduler {
   /** Adds bytes to the trace: length and every fourth byte, which no two different messages of one kind share by chance for long. */
   mixBytes(bytes: Uint8Array): void {
     this.mix(bytes.length)
-    for (let at = 3; at < bytes.length; at += 4) this.#hashA = Math.imul(this.#hashA ^ bytes[at]!, 0x01000193)
+    let hash = this.#hashA
+    for (let at = 3; at < bytes.length; at += 4) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+    this.#hashA = hash
   }
 
-  /** Runs `run` after `delayUs`, unless `life` has ended by then. Returns how to cancel. */
-  schedule(delayUs: number, life: Life | undefined, run: () => void): () => void {
+  /** Runs `run` after `delayUs`, unless `life` has ended by then or it is cancelled. */
+  schedule(delayUs: number, life: Life | undefined, run: () => void): Event {
     const event: Event = { at: this.nowUs + Math.max(0, Math.floor(delayUs)), sequence: this.#sequence++, life, run, cancelled: false }
     this.#push(event)
-    return () => { event.cancelled = true }
+    return event
   }
 
   /** Runs the next event and everything its promises bring about. Returns the node it belonged to (0: none), undefined when `untilUs` is reached. */

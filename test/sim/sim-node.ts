@@ -422,7 +422,10 @@ export class SimNode {
   #timers(life: Life): Timers {
     const { scheduler } = this.#world
     // As Node's timers: never sooner than a millisecond.
-    const after = (callback: () => void, delayMs: number): (() => void) => scheduler.schedule(Math.max(delayMs, 1) * 1000, life, callback)
+    const after = (callback: () => void, delayMs: number): (() => void) => {
+      const event = scheduler.schedule(Math.max(delayMs, 1) * 1000, life, callback)
+      return () => { event.cancelled = true }
+    }
     const every = (callback: () => void, intervalMs: number): (() => void) => {
       let cancel = after(repeat, intervalMs)
       function repeat(): void {

@@ -59,14 +59,14 @@ function checkSimEntry(offered: OfferedEntry, reader: SimBlockReader): CheckedEn
 /** The sync protocol of a repairing node over simulated lines; a lost request or answer ends in a timeout. */
 function lines(life: Life, world: SimWorld): ConstructorParameters<typeof BlockSource>[0] {
   const ask = (to: number, method: string, body: Uint8Array): Promise<readonly Uint8Array[]> => new Promise((resolve, reject) => {
-    const cancel = world.scheduler.schedule(REQUEST_TIMEOUT_US, life, () => reject(new SteleError({ code: 'P2P_TIMEOUT', message: 'no answer in time' })))
+    const timeout = world.scheduler.schedule(REQUEST_TIMEOUT_US, life, () => reject(new SteleError({ code: 'P2P_TIMEOUT', message: 'no answer in time' })))
     world.network.call(life, to, () => {
       const entry = served.get(world)?.get(`${to}:${method}`)
       return entry?.life.alive === true ? collect(entry.handler(life.node, body)) : undefined
     }, (answer) => {
       if (answer === undefined) return
       answer.then(resolve, reject)
-      cancel()
+      timeout.cancelled = true
     })
   })
   return {

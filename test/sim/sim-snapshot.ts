@@ -42,9 +42,9 @@ export async function fetchSnapshot(past: OwnPast, self: number, life: Life, wor
 
 function ask(node: SimNode, life: Life, world: SimWorld): Promise<SimSnapshot | undefined> {
   return new Promise((resolve) => {
-    const cancel = world.scheduler.schedule(REQUEST_TIMEOUT_US, life, () => resolve(undefined))
+    const timeout = world.scheduler.schedule(REQUEST_TIMEOUT_US, life, () => resolve(undefined))
     world.network.call(life, node.id, () => node.database.snapshot, (answer) => {
-      cancel()
+      timeout.cancelled = true
       resolve(answer)
     })
   })
