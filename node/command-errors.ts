@@ -14,6 +14,7 @@ export const COMMAND_ERRORS = {
   PARAMETERS_FILE_INVALID: 'The file does not hold all chain parameters; details name path and rule. Take `parameters` of the genesis file and change what is to change.',
   TX_FILE_INVALID: 'The file holds no signed transaction: its bytes, their hex, or JSON with `transaction` in hex. Details say what it is not.',
   RECEIPT_UNREADABLE: 'The file is no receipt: JSON with `bundle` in hex (what `stele tx receipt` printed), the hex alone, or the bytes.',
+  RECEIPT_CONTRADICTED: 'The receipt is valid, but the file says something else in clear than its bundle proves; details name the member. Somebody changed the file: take what the bundle proves (the bundle alone verifies), or fetch it again.',
   BUNDLE_UNREADABLE: 'The file of the proof bundle is absent, empty or too large; name what `stele proof --out` wrote.',
   RECEIPT_NOT_FINAL: 'The receipt was taken before its block was final, so it proves nothing yet; wait (stele tx wait ID) and fetch it again.',
   USAGE_MEMBERSHIP: 'The membership command lacks an option, or what it names does not fit the present members and votes; the message says what is needed.',

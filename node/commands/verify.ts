@@ -91,11 +91,13 @@ async function verifyFolder({ data, genesis: genesisOption, only, allowTornTail,
 
 async function verifyReceiptFile(path: string, { genesis: genesisPath, history: historyPath, json }: { readonly genesis?: string; readonly history?: string; readonly json?: boolean }): Promise<void> {
   if (genesisPath === undefined) throw new SteleError({ code: 'USAGE_GENESIS_MISSING', message: 'name the genesis file to judge by: --genesis FILE, from a source you trust' })
-  const [{ readReceiptFile }, { readGenesis }, { formatReceiptReport, verifyReceipt }] = await Promise.all([import('../receipt-file.ts'), import('../genesis-file.ts'), import('../../client/verify-receipt.ts')])
+  const [{ checkSaid, readReceiptFile }, { readGenesis }, { formatReceiptReport, verifyReceipt }] = await Promise.all([import('../receipt-file.ts'), import('../genesis-file.ts'), import('../../client/verify-receipt.ts')])
   const genesis = readGenesis(genesisPath)
   const history = historyPath === undefined ? undefined : await readProof(historyPath)
   try {
-    const report = verifyReceipt(await readReceiptFile(path), history === undefined ? { genesis } : { genesis, history })
+    const receipt = await readReceiptFile(path)
+    const report = verifyReceipt(receipt.bundle, history === undefined ? { genesis } : { genesis, history })
+    checkSaid(receipt)
     if (report.superseded === true) process.exitCode = EXIT.verificationFailed
     if (json === true) return printJson({ valid: report.superseded !== true, ...report })
     print(`${good('✓')} leaf hash   ${good('✓')} Merkle path   ${good('✓')} block ${report.height}   ${good('✓')} ${report.attestedBy.length} of ${report.voters} attestations (${report.needed} needed)\n`)

@@ -9,7 +9,7 @@ import { COMMAND_ERRORS } from '../../node/command-errors.ts'
 import { runCli } from '../../node/cli.ts'
 import { mustBeWritable, readWhole } from '../../node/files.ts'
 import { nextStep } from '../../node/next-step.ts'
-import { readReceiptFile } from '../../node/receipt-file.ts'
+import { checkSaid, readReceiptFile } from '../../node/receipt-file.ts'
 import { connect } from '../../node/rpc-connection.ts'
 import { duration, formatClusterStatus, isWritable, quorumSentence } from '../../node/status-text.ts'
 import { readTransactionFile } from '../../node/transaction-file.ts'
@@ -17,7 +17,11 @@ import { findPlace, isRunning } from '../../node/verify-place.ts'
 import type { VerifyReport } from '../../node/verify-report.ts'
 import { createProgressLine, formatVerifyReport } from '../../node/verify-text.ts'
 import { crc32c, logFaults, tableFaults } from '../../node/verify-tables.ts'
+import { SampleChain } from '../../docs/spec/sample-chain.ts'
 import { toHex } from '../../primitives/bytes.ts'
+import { decode, encode } from '../../primitives/codec.ts'
+import { errorCode } from '../../primitives/error.ts'
+import { receiptBundle, receiptSchema } from '../../primitives/receipt.ts'
 import type { RpcClusterStatus } from '../../primitives/rpc-types.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import { createTransaction } from '../../primitives/transaction.ts'
@@ -28,14 +32,35 @@ const bytes = Uint8Array.of(0x89, 1, 2, 3)
 
 t.test('a receipt is read as people have it: JSON of the node, of the command, hex, or bytes', async (t) => {
   const directory = t.testdir()
-  const reading = (content: string | Uint8Array): Promise<Uint8Array> => {
+  const reading = async (content: string | Uint8Array): Promise<Uint8Array> => {
     writeFileSync(join(directory, 'receipt'), content)
-    return readReceiptFile(join(directory, 'receipt'))
+    return (await readReceiptFile(join(directory, 'receipt'))).bundle
   }
   for (const content of ['{"bundle":"89010203"}', '{"jsonrpc":"2.0","id":1,"result":{"bundle":"89010203"}}', '{"bundle": "89010203", "id": "x"}\n', '89010203\n', bytes]) t.same(await reading(content), bytes)
   await t.rejects(reading('{"bundle":null}'), { code: 'RECEIPT_NOT_FINAL' })
-  for (const content of ['', '{', '{}', '{"bundle":7}', '{"bundle":"xyz"}', '{"bundle":""}']) await t.rejects(reading(content), { code: 'RECEIPT_UNREADABLE' }, content)
+  for (const content of ['', '{', '{}', '{"bundle":7}', '{"bundle":"xyz"}', '{"bundle":"AB"}', '{"bundle":""}']) await t.rejects(reading(content), { code: 'RECEIPT_UNREADABLE' }, content)
   await t.rejects(readReceiptFile(join(directory, 'absent')), { code: 'RECEIPT_UNREADABLE', details: { rule: 'must exist' } })
+})
+
+t.test('what stands beside a receipt for people is what it proves, or the file is refused', async (t) => {
+  const sample = new SampleChain()
+  const bundle = sample.bundle(3, 2)
+  const { tx, position, code, cost, events } = decode(receiptSchema, bundle.receipt)
+  const said = { id: toHex(tx), status: 'final', height: 3, position, code, cost, events: events.map(({ contract, name, data }) => ({ contract, name, data: toHex(data) })), asOf: { height: 9 } }
+  const codeOf = (other: object): string | undefined => {
+    try {
+      checkSaid({ bundle: encode(receiptBundle, bundle), said: other as Record<string, unknown> })
+      return undefined
+    } catch (error) {
+      return errorCode(error)
+    }
+  }
+  t.equal(codeOf(said), undefined)
+  t.equal(codeOf({}), undefined, 'nothing said is nothing wrong')
+  const lies: Record<string, unknown> = { id: toHex(sample.block(3).transactions[1]!.id), height: 4, position: position + 1, code: 'RECORDS_UNKNOWN', cost: cost + 1, events: [] }
+  for (const [member, value] of Object.entries(lies)) t.equal(codeOf({ ...said, [member]: value }), 'RECEIPT_CONTRADICTED', member)
+  t.equal(codeOf({ ...said, events: said.events.map((event) => ({ ...event, name: 'revoked' })) }), 'RECEIPT_CONTRADICTED')
+  t.equal(codeOf({ ...said, height: '3' }), 'RECEIPT_CONTRADICTED', 'nor is a text a number')
 })
 
 t.test('a transaction is read from bytes, hex or JSON', async (t) => {
