@@ -9,7 +9,7 @@ import { expectedVerdict } from './expected.ts'
 import { readOptions, USAGE } from './options.ts'
 import type { Options } from './options.ts'
 import type { Operation } from './operation.ts'
-import { parseHistory } from './parse.ts'
+import { decodeText, parseHistory } from './parse.ts'
 import type { Verdict } from './search.ts'
 
 const EXIT = { linearizable: 0, notLinearizable: 1, unreadable: 2, undecided: 3 } as const
@@ -26,7 +26,7 @@ function filesOf(path: string): string[] {
 function checkFile(file: string, { expected, timeoutSeconds, memoryBytesMax }: Options): FileReport {
   const known = expected ? expectedVerdict(file) : undefined
   try {
-    const history = parseHistory(readFileSync(file, 'utf8'))
+    const history = parseHistory(decodeText(readFileSync(file)))
     const startedMs = performance.now()
     const result = checkHistory(history, limitsOf({ seconds: timeoutSeconds, memoryBytesMax }))
     return { file, expected: known, form: history.form, milliseconds: Math.round(performance.now() - startedMs), result }

@@ -4,8 +4,8 @@ import type { Operation, Outcome, Request } from './operation.ts'
 /** A line of Jepsen's log; other loggers and the nemesis write such lines too. */
 export const LOG_LINE = /^(?:INFO|WARN|ERROR|DEBUG)\s+\S+\s+-(?:\s|$)/
 const OPERATION = /^INFO\s+jepsen\.util\s+-\s+(\d+)\s+:(\w+)\s+:(\w+)\s+(.*?)\s*$/
-const WHOLE = /^-?\d{1,15}$/
-const PAIR = /^\[(-?\d{1,15})\s+(-?\d{1,15})\]$/
+const WHOLE = /^-?\d{1,64}$/
+const PAIR = /^\[(-?\d{1,64})\s+(-?\d{1,64})\]$/
 
 /**
  * The log of a Jepsen test of one etcd register, as porcupine's test data have it: `:read`, `:write v`, `:cas [a b]`; `:info` and what is open at the end are
@@ -21,8 +21,8 @@ export function parseEtcd(lines: readonly string[]): Operation[] {
       continue
     }
     const [, process = '', type = '', f = '', value = ''] = match
-    if (type === 'invoke') builder.invoke(Number(process), '', requestOf(f, value, place.line), place)
-    else builder.complete(Number(process), '', nameOf(f, place.line), outcomeOf(type, f, value, place.line), place)
+    if (type === 'invoke') builder.invoke(wholeOf(process), '', requestOf(f, value, place.line), place)
+    else builder.complete(wholeOf(process), '', nameOf(f, place.line), outcomeOf(type, f, value, place.line), place)
   }
   return builder.finish()
 }
@@ -40,16 +40,22 @@ function requestOf(f: string, value: string, line: number): Request {
   const name = nameOf(f, line)
   const pair = PAIR.exec(value)
   if (name === 'read' && value === 'nil') return { f: 'read' }
-  if (name === 'write' && WHOLE.test(value)) return { f: 'write', value: Number(value) }
-  if (name === 'cas' && pair !== null) return { f: 'cas', from: Number(pair[1]), to: Number(pair[2]) }
+  if (name === 'write' && WHOLE.test(value)) return { f: 'write', value: wholeOf(value) }
+  if (name === 'cas' && pair !== null) return { f: 'cas', from: wholeOf(pair[1]!), to: wholeOf(pair[2]!) }
   throw malformed(line, `the value of an invoked :${f}`, { value: value.slice(0, 64) })
+}
+
+/** A whole number of any size: beyond what a float tells apart, its digits. */
+function wholeOf(text: string): number | string {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number + 0 : BigInt(text).toString()
 }
 
 function outcomeOf(type: string, f: string, value: string, line: number): Outcome | 'dropped' {
   if (type === 'info') return { type: 'unknown' }
   if (type === 'ok' && f === 'read') {
     if (value !== 'nil' && !WHOLE.test(value)) throw malformed(line, 'the value of a :read', { value: value.slice(0, 64) })
-    return { type: 'ok', value: value === 'nil' ? null : Number(value) }
+    return { type: 'ok', value: value === 'nil' ? null : wholeOf(value) }
   }
   if (type === 'ok') return { type: 'ok', value: null }
   if (type === 'fail') return f === 'cas' && PAIR.test(value) ? { type: 'fail' } : 'dropped'

@@ -15,10 +15,16 @@ export function parseKv(lines: readonly string[]): Operation[] {
     if (match === null) throw malformed(line, 'no event of the form {:process n, :type :t, :f :f, :key "k", :value "v"}')
     const [, process = '', type = '', f = '', key = '', value = ''] = match
     const name = nameOf(f, line)
-    if (type === 'invoke') builder.invoke(Number(process), textOf(key, line), requestOf(name, value, line), { line })
-    else builder.complete(Number(process), textOf(key, line), name, outcomeOf(type, name, value, line), { line })
+    if (type === 'invoke') builder.invoke(processOf(process), textOf(key, line), requestOf(name, value, line), { line })
+    else builder.complete(processOf(process), textOf(key, line), name, outcomeOf(type, name, value, line), { line })
   }
   return builder.finish()
+}
+
+/** Processes are told apart by their digits, however many. */
+function processOf(digits: string): number | string {
+  const number = Number(digits)
+  return Number.isSafeInteger(number) ? number : digits
 }
 
 type Name = 'read' | 'write' | 'append'

@@ -45,7 +45,7 @@ function modelOf({ history, version, model: name }: Fields, line: number): Model
 }
 
 function addEvent(builder: HistoryBuilder, { process, type, f, key, value }: Fields, line: number): void {
-  if (typeof process !== 'number' && typeof process !== 'string') throw malformed(line, 'process is no number and no text')
+  if (typeof process !== 'string' && !(typeof process === 'number' && Number.isSafeInteger(process))) throw malformed(line, 'process is no whole number below 2^53 and no text')
   if (typeof key !== 'string') throw malformed(line, 'key is no text')
   const request = type === 'invoke' ? requestOf(f, value, line) : undefined
   if (request !== undefined) builder.invoke(process, key, request, { line })
@@ -85,6 +85,7 @@ function outcomeOf(type: unknown, f: unknown, value: unknown, line: number): Out
 }
 
 function valueOf(value: unknown, line: number): Value {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw malformed(line, 'a whole number beyond 2^53; write it as a text')
   if (value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value
   throw malformed(line, 'a value is a text, a finite number or null')
 }

@@ -1,6 +1,6 @@
 // Goal: histories of all three forms are read as they were meant, and whatever is malformed is refused by line and reason. Method: small files.
 import t from 'tap'
-import { parseHistory } from './parse.ts'
+import { decodeText, parseHistory } from './parse.ts'
 import type { Operation } from './operation.ts'
 
 const short = ({ process, key, request, outcome, call, return: end }: Operation): unknown[] => [process, key, request, outcome, call, end]
@@ -29,6 +29,20 @@ t.test('our own form', async (t) => {
   t.equal(history.model.name, 'register')
 })
 
+t.test('whole numbers of any size are told apart', async (t) => {
+  const large = 2n ** 64n
+  const text = log(`${large} :invoke :write ${large}`, `${large + 1n} :invoke :cas [${large} -0]`, `${large} :ok :write 0${large}`, `${large + 1n} :ok :cas [${large} -0]`, '0 :invoke :read nil', '0 :ok :read 0')
+  t.strictSame(parseHistory(text).operations.map(({ process, request }) => [process, request]), [[String(large), { f: 'write', value: String(large) }], [String(large + 1n), { f: 'cas', from: String(large), to: 0 }], [0, { f: 'read' }]])
+  t.equal(parseHistory('{:process 18446744073709551616, :type :invoke, :f :put, :key "k", :value "v"}\n{:process 18446744073709551617, :type :invoke, :f :put, :key "k", :value "v"}').operations.length, 2)
+})
+
+t.test('bytes that are no text are refused by line', async (t) => {
+  const bytes = Uint8Array.of(0x61, 0x0a, 0x62, 0xff, 0x0a, 0x63)
+  t.throws(() => decodeText(bytes), { code: 'HISTORY_MALFORMED', details: { line: 2, reason: 'the line is not UTF-8' } })
+  t.throws(() => decodeText(Uint8Array.of(0x0a, 0xc3)), { code: 'HISTORY_MALFORMED', details: { line: 2 } }, 'a text cut within a letter')
+  t.equal(decodeText(new TextEncoder().encode('ä\n')), 'ä\n')
+})
+
 const BAD: readonly (readonly [string, string, number, string])[] = [
   ['an empty file', '\n', 1, 'the file is empty'],
   ['another kind of file', 'a,b\n1,2\n', 1, 'neither a Jepsen log, nor events in EDN, nor ours in JSON'],
@@ -44,6 +58,7 @@ const BAD: readonly (readonly [string, string, number, string])[] = [
   ['a model nobody knows', '{"history":"stele","version":1,"model":"queue"}', 1, 'the model is none of register, key-value'],
   ['half a line of JSON', `${ours()}{"process":`, 2, 'no JSON object'],
   ['a write that failed', ours({ process: 0, type: 'invoke', f: 'write', key: 'k', value: 1 }, { process: 0, type: 'fail', f: 'write', key: 'k' }), 3, 'only a cas or a delete can fail; what had no effect and saw nothing is dropped'],
+  ['a number that JSON cannot tell from its neighbour', ours({ process: 0, type: 'invoke', f: 'write', key: 'k', value: 2 ** 53 }), 2, 'a whole number beyond 2^53; write it as a text'],
   ['a value that is a list', ours({ process: 0, type: 'invoke', f: 'write', key: 'k', value: [1] }), 2, 'a value is a text, a finite number or null'],
 ]
 
