@@ -21,6 +21,8 @@ export interface SnapshotMakerPorts {
   readonly ledger: Ledger
   readonly store: ChainStore
   readonly rules: ChainRules
+  /** Whether this node deletes old blocks. */
+  readonly prunes: boolean
   readonly logger: Logger
   /** Called after each snapshot that is finished and proved final. */
   readonly onCertified: (height: number) => Promise<void>
@@ -137,12 +139,16 @@ export class SnapshotMaker {
     return undefined
   }
 
-  /** The newest stay, and the one at or below which the ledger begins: it and the ledger together are the whole state. */
+  /**
+   * The newest stay, and the one at or below which the ledger begins: it and the ledger together are the whole state. Where blocks are pruned the next one above those gone stays too,
+   * until it is old enough to go on from: under load the newest never are.
+   */
   async #forgetOld(): Promise<void> {
-    const { folder, ledger } = this.#ports
+    const { folder, ledger, store, prunes } = this.#ports
     const heights = (await folder.heights()).filter((height) => !this.#waiting.includes(height))
     const ground = heights.find((height) => height >= ledger.firstHeight())
-    for (const height of heights.slice(0, -KEPT)) if (height !== ground || ledger.firstHeight() === 1) await folder.remove(height)
+    const next = prunes ? heights.find((height) => height > store.floor) : undefined
+    for (const height of heights.slice(0, -KEPT)) if (height !== next && (height !== ground || ledger.firstHeight() === 1)) await folder.remove(height)
   }
 
   /** Gives up what is under way; unfinished files are deleted by the next start. */

@@ -74,7 +74,7 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const recent = new RecentWrites()
   const cancellations = new Cancellations(2 * rules.limits.lifetimeMsMax)
   const prune = async (): Promise<void> => void await pruneBlocks({ keepBlocks: config.prune.keepBlocks, lifetimeMsMax: rules.limits.lifetimeMsMax }, { folder: snapshots, ledger, world, store, rules, logger, signal })
-  const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, logger, onFailure: failed, onCertified: prune })
+  const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, prunes: config.prune.keepBlocks > 0, logger, onFailure: failed, onCertified: prune })
   await maker.start()
   const schedule = SnapshotSchedule.at(rules.limits, ledger, world.height, maker.newestHeight)
   const applier = new Applier(world, { height: tip.height, hash: tip.hash }, failed, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
