@@ -25,35 +25,47 @@ export class ConformanceFileError extends Error {
 
 /**
  * Reads a datadriven file: comments (#), a command line, optional input, `----`, then output up to an empty line; output that itself has
- * empty lines stands between two doubled `----`. Throws `ConformanceFileError`.
+ * empty lines stands between two doubled `----`. Lines `subtest NAME` … `subtest end` group commands and change nothing. Throws `ConformanceFileError`.
  */
 export function parseDatadriven(path: string): Directive[] {
   const lines = readFileSync(path, 'utf8').replaceAll('\r\n', '\n').split('\n')
   const directives: Directive[] = []
+  const subtests: string[] = []
   for (let at = 0; at < lines.length;) {
-    const text = lines[at] ?? ''
-    if (text.trim() === '' || text.startsWith('#')) { at++; continue }
+    const text = (lines[at] ?? '').trim()
+    if (text === '' || text.startsWith('#')) { at++; continue }
     const start = at++
     const place = `${path}:${start + 1}`
     let command = text
-    while (command.endsWith('\\')) command = `${command.slice(0, -1)} ${lines[at++] ?? ''}`
+    while (command.endsWith('\\')) command = `${command.slice(0, -1)} ${(lines[at++] ?? '').trim()}`
+    if (/^subtest(\s|$)/.test(command)) { enterSubtest(subtests, command, place); continue }
     const input: string[] = []
     while (lines[at] !== undefined && lines[at] !== '----') input.push(lines[at++] ?? '')
     if (lines[at] === undefined) throw new ConformanceFileError(place, `no line "----" follows the command "${shorten(command)}"`)
     const { expected, next } = readExpected(lines, at + 1, place)
     at = next
     const [name = '', ...args] = splitArguments(command)
-    if (!/^[a-z_][a-z0-9_-]*$/i.test(name)) throw new ConformanceFileError(place, `"${shorten(name)}" is no name of a command`)
+    if (!/^[a-z_][^\s=()]*$/i.test(name)) throw new ConformanceFileError(place, `"${shorten(name)}" is no name of a command`)
     directives.push({ place, line: start + 1, command: name, args: args.map((arg) => parseArgument(arg, place)), input: input.join('\n').trim(), expected })
   }
+  if (subtests.length > 0) throw new ConformanceFileError(path, `the subtest ${shorten(subtests.at(-1) ?? '')} does not end`)
   return directives
+}
+
+/** Takes `subtest NAME`, or `subtest end` whose own name, where given, must be that of the innermost. */
+function enterSubtest(open: string[], command: string, place: string): void {
+  const [, name, ended, ...rest] = command.split(/\s+/)
+  const isSound = rest.length === 0 && (name === 'end' ? open.length > 0 && (ended ?? open.at(-1)) === open.at(-1) : name !== undefined && ended === undefined)
+  if (!isSound) throw new ConformanceFileError(place, `"${shorten(command)}" begins or ends no subtest`)
+  if (name === 'end') open.pop()
+  else if (name !== undefined) open.push(name)
 }
 
 function readExpected(lines: readonly string[], from: number, place: string): { expected: string; next: number } {
   const expected: string[] = []
   let at = from
   if (lines[at] !== '----') {
-    while (at < lines.length && lines[at] !== '') expected.push(lines[at++] ?? '')
+    while (at < lines.length && lines[at]?.trim() !== '') expected.push(lines[at++] ?? '')
     return { expected: expected.join('\n'), next: at }
   }
   at++
@@ -87,9 +99,11 @@ export function numberOf(directive: Directive, text: string | undefined, what: s
   return Number(text)
 }
 
+/** A truth value in any of Go's spellings. */
 export function booleanOf(directive: Directive, text: string, what: string): boolean {
-  if (text !== 'true' && text !== 'false') throw new ConformanceFileError(directive.place, `${directive.command}: ${what} is true or false, not "${shorten(text)}"`)
-  return text === 'true'
+  if (/^(?:1|t|T|true|TRUE|True)$/.test(text)) return true
+  if (/^(?:0|f|F|false|FALSE|False)$/.test(text)) return false
+  throw new ConformanceFileError(directive.place, `${directive.command}: ${what} is true or false, not "${shorten(text)}"`)
 }
 
 function shorten(text: string): string {

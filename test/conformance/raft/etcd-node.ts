@@ -10,6 +10,7 @@ import { HeldAnswers } from './held-answers.ts'
 import { FIRST_TERM, decodeChange, encodeChange, envelopeOf } from './messages.ts'
 import type { Envelope, Proposal, Snapshot } from './messages.ts'
 import { Narrator } from './narrator.ts'
+import type { Conflict } from './narrator.ts'
 import type { Level } from './output.ts'
 
 /** etcd's unit of work for the caller. `batch`: the core's newest batch that is in it. */
@@ -62,6 +63,8 @@ export class EtcdNode {
   /** A snapshot has replaced the view and is not on the disk yet. */
   #snapshotPending = false
   #batch = 0
+  /** Terms of the entries that the core has appended, written or not. */
+  readonly #terms = new Map<number, number>()
   #shown: { soft: { leader: number; role: Role }; hard: HardState }
   readonly #history: Snapshot[]
 
@@ -102,7 +105,7 @@ export class EtcdNode {
   }
 
   /** Takes a message; what etcd would return as an error. */
-  receive({ payload, snapshot, type }: Envelope): string | undefined {
+  receive({ index = 0, logTerm = 0, payload, snapshot, type }: Envelope): string | undefined {
     switch (payload?.kind) {
       case undefined: return undefined
       case 'core': return this.#receive(payload.message, snapshot, type)
@@ -111,6 +114,7 @@ export class EtcdNode {
         if (payload.term === this.status.term) this.transfer(payload.to)
         return undefined
       case 'stored':
+        this.#narrator.stored(this.status, { term: payload.term, index, logTerm, termAt: this.#termAt(index) })
         // As in etcd, a write that was started in an earlier term confirms nothing; a later one will.
         if (payload.term === this.status.term) this.step({ type: 'stored', batch: payload.batch })
         return undefined
@@ -124,7 +128,10 @@ export class EtcdNode {
     let refusal: StepRefusal | undefined
     if ('data' in content) refusal = this.step({ type: 'submit', term, data: [content.data] })
     else refusal = this.step({ type: 'reconfigure', term, change: content.change, data: encodeChange(content.change, content.v1) })
-    if (refusal !== undefined && 'change' in content && transferringTo === 0) refusal = this.step({ type: 'submit', term, data: [new Uint8Array(0)] })
+    if (refusal !== undefined && 'change' in content && transferringTo === 0) {
+      this.#narrator.ignoredChange(this.status, content.change, refusal)
+      refusal = this.step({ type: 'submit', term, data: [new Uint8Array(0)] })
+    }
     return refusal === undefined ? undefined : 'raft proposal dropped'
   }
 
@@ -211,7 +218,10 @@ export class EtcdNode {
       this.deliverOwn(message)
       return undefined
     }
+    this.#gather()
+    const conflict = message.type === 'append' ? conflictOf(message, this.status, (index) => this.#termAt(index)) : undefined
     this.step({ type: 'message', message })
+    if (conflict !== undefined) this.#narrator.conflicted(conflict)
     if (message.type === 'snapshotOffer' && snapshot !== undefined) this.#gather(snapshot)
     return undefined
   }
@@ -231,6 +241,8 @@ export class EtcdNode {
     if (persist !== undefined) {
       this.#persists.push(persist)
       this.#batch = persist.batch
+      for (const index of [...this.#terms.keys()]) if (index >= (persist.truncateFrom ?? Infinity)) this.#terms.delete(index)
+      for (const { index, term } of persist.entries) this.#terms.set(index, term)
     }
     this.#committed.push(...committed)
     if (snapshotOffer === undefined || snapshot === undefined) return
@@ -239,10 +251,15 @@ export class EtcdNode {
     this.#committed = []
     this.#snapshot = snapshot
     this.#snapshotPending = true
+    this.#terms.clear()
     this.view.entryList = []
     this.view.base = { index: snapshot.index, term: snapshot.term }
     this.step({ type: 'restored', index: snapshot.index, configuration: snapshot.configuration })
     this.#narrator.restored(this.status, snapshot)
+  }
+
+  #termAt(index: number): number {
+    return this.#terms.get(index) ?? (Number(this.view.term(index)) || 0)
   }
 
   #softStateChanged(): boolean {
@@ -255,6 +272,13 @@ export class EtcdNode {
     const { hard } = this.#shown
     return term !== hard.term || vote !== hard.vote || committedIndex !== hard.commit
   }
+}
+
+/** Where entries of a leader contradict the log of `status`; undefined where they do not, or where they do not connect and are rejected. */
+function conflictOf({ entries, prevIndex, prevTerm, term }: Extract<Message, { readonly type: 'append' }>, status: RaftStatus, termAt: (index: number) => number): Conflict | undefined {
+  if (term < status.term || prevIndex < status.committedIndex || termAt(prevIndex) !== prevTerm) return undefined
+  const first = entries.find(({ index, term: own }) => index <= status.lastIndex && termAt(index) !== own)
+  return first === undefined ? undefined : { index: first.index, existing: termAt(first.index), conflicting: first.term, unstableFrom: status.storedIndex + 1, lastIndex: status.lastIndex }
 }
 
 /** What several batches in a row come to. */

@@ -16,7 +16,7 @@ const MESSAGE_TYPES: ReadonlySet<string> = new Set([
 
 /**
  * Runs the commands of etcd's interaction files (`rafttest`) on our cores and prints what etcd's harness prints. One per file.
- * Throws `ConformanceFileError` for a command that the harness does not know or that cannot be read.
+ * Throws `ConformanceFileError` for a command that cannot be read.
  */
 export class InteractionRunner {
   readonly #environment = new Environment()
@@ -66,7 +66,7 @@ export class InteractionRunner {
       case 'raft-log': return this.#printLog(this.#first(directive))
       case 'raft-state': return this.#printStates()
       case 'status': for (const peer of this.#first(directive).status.peers) environment.out.print(`${peer.id}: ${printProgress(peer)}`); return
-      default: throw new ConformanceFileError(directive.place, `unknown command ${directive.command}`)
+      default: throw new CommandError('unknown command')
     }
   }
 

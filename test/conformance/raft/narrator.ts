@@ -1,6 +1,8 @@
 import type { Input, RaftStatus, StepRefusal } from '../../../consensus/core/effects.ts'
 import type { Message } from '../../../consensus/core/message.ts'
 import type { CoreEvent, ObservedNode } from '../../../consensus/core/observer.ts'
+import { isJoint } from '../../../consensus/core/reconfiguration.ts'
+import type { Change, ChangeSet } from '../../../consensus/core/reconfiguration.ts'
 import { printConfiguration } from './changes.ts'
 import { envelopeOf, shownLogTerm, shownTerm } from './messages.ts'
 import type { Snapshot } from './messages.ts'
@@ -12,15 +14,23 @@ type VoteAnswer = Extract<Message, { readonly type: 'voteAnswer' | 'preVoteAnswe
 
 export interface NarratorSettings { readonly checkQuorum: boolean; readonly preVote: boolean; readonly electionTicks: number; readonly leaseReads: boolean; readonly termAt: (index: number) => number }
 
+/** Entries of a leader that contradict a log from `index` on; `unstableFrom`: the first entry not known to be stored. */
+export interface Conflict { readonly index: number; readonly existing: number; readonly conflicting: number; readonly unstableFrom: number; readonly lastIndex: number }
+
+const CHANGE_TYPES: Readonly<Record<Change['kind'], string>> = { voter: 'AddNode', learner: 'AddLearnerNode', remove: 'RemoveNode', update: 'UpdateNode' }
+const TRANSITIONS: Readonly<Record<ChangeSet['transition'], string>> = { auto: 'Auto', implicit: 'JointImplicit', explicit: 'JointExplicit' }
+
 /**
- * Writes the log lines that etcd writes, from what a core shows of itself: elections, terms, configurations, snapshots. Compared in strict mode only. Lines about etcd's insides that have no counterpart
- * here (conflicts in its unstable log) and about ignored changes are not written.
+ * Writes the log lines that etcd writes, from what a core shows of itself: elections, terms, configurations, snapshots, conflicts. Compared in strict mode only. What etcd calls its unstable log is
+ * what of the core's log is not known to be stored.
  */
 export class Narrator {
   readonly #log: (level: Level, text: string) => void
   readonly #settings: NarratorSettings
   readonly #votes = new Map<number, boolean>()
   #ledAtTick = false
+  /** Last entry of this leader that may be a change not applied yet. */
+  #changeAt = 0
   #before: RaftStatus | undefined
   #append: Extract<Message, { readonly type: 'append' }> | undefined
   /** The follower whose rejection is being answered. */
@@ -47,7 +57,10 @@ export class Narrator {
       case 'becameCandidate':
         this.#votes.clear()
         return this.#info(`${id} became ${event.type === 'becameCandidate' ? 'candidate' : 'pre-candidate'} at term ${shownTerm(node.term)}`)
-      case 'becameLeader': return this.#info(`${id} became leader at term ${shownTerm(node.term)}`)
+      case 'changeProposed': this.#changeAt = node.log.lastIndex + 1; return undefined
+      case 'becameLeader':
+        this.#changeAt = node.log.lastIndex
+        return this.#info(`${id} became leader at term ${shownTerm(node.term)}`)
       case 'reconfigured': return this.#info(`${id} switched to configuration ${printConfiguration(event.configuration)}`)
       case 'sent': return this.#sent(node, event.message, status)
       case 'received': return this.#received(node, event.message, status)
@@ -103,6 +116,28 @@ export class Narrator {
   /** Nobody leads, so a proposal is dropped. */
   dropped({ id, term }: RaftStatus): void {
     this.#info(`${id} no leader at term ${shownTerm(term)}; dropping proposal`)
+  }
+
+  conflicted({ index, existing, conflicting, unstableFrom, lastIndex }: Conflict): void {
+    this.#info(`found conflict at index ${index} [existing term: ${shownLogTerm(existing)}, conflicting term: ${shownLogTerm(conflicting)}]`)
+    // Where everything is stored, what is cut begins before the unstable part; else it may begin within.
+    if (index <= unstableFrom) this.#info(`replace the unstable entries from index ${index}`)
+    else if (index <= lastIndex) this.#info(`truncate the unstable entries before index ${index}`)
+  }
+
+  /** The answer of a write came back, for the log up to `index` (0: for none). */
+  stored({ id, storedIndex, term: now }: RaftStatus, { term, index, logTerm, termAt }: { readonly term: number; readonly index: number; readonly logTerm: number; readonly termAt: number }): void {
+    if (index === 0) return
+    if (term < now) this.#info(`${id} [term: ${shownTerm(now)}] ignored entry appends from a MsgStorageAppendResp message with lower term [term: ${shownTerm(term)}]`)
+    else if (index <= storedIndex) this.#info(`entry at index ${index} missing from unstable log; ignoring`)
+    else if (termAt !== logTerm) this.#info(`entry at (index,term)=(${index},${shownLogTerm(logTerm)}) mismatched with entry at (${index},${shownLogTerm(termAt)}) in unstable log; ignoring`)
+  }
+
+  /** A change that a leader does not take becomes an empty entry. */
+  ignoredChange({ appliedIndex, configuration, id }: RaftStatus, { changes, transition }: ChangeSet, { code }: StepRefusal): void {
+    const reason = code === 'CONSENSUS_BUSY' ? `possible unapplied conf change at index ${this.#changeAt} (applied to ${appliedIndex})` : isJoint(configuration) ? 'must transition out of joint config first' : 'not in joint state; refusing empty conf change'
+    const list = changes.map(({ kind, node }) => ` changes:{type:ConfChange${CHANGE_TYPES[kind]} node_id:${node}}`).join('')
+    this.#info(`${id} ignoring conf change transition:ConfChangeTransition${TRANSITIONS[transition]}${list} at config ${printConfiguration(configuration)}: ${reason}`)
   }
 
   #info(text: string): void {

@@ -14,9 +14,20 @@ export function runQuorum(directive: Directive, tied: TiedBars = 'alike'): strin
   const cfg = ids('cfg')
   const cfgj = zero ? [] : ids('cfgj')
   const joint = zero || cfgj.length > 0
+  const mismatch = mismatchOf(directive, [...new Set([...cfg, ...cfgj])])
+  if (mismatch !== undefined) return mismatch
   if (directive.command === 'vote') return runVote(directive, cfg, cfgj, joint)
   if (directive.command === 'committed') return runCommitted(directive, cfg, cfgj, joint, tied)
   throw new ConformanceFileError(directive.place, `unknown command ${directive.command}`)
+}
+
+/** Go's words for values that are not one per voter; it prints a set of ids and the values with 0 for what is not known and 2 and 1 for y and n. */
+function mismatchOf(directive: Directive, voters: readonly number[]): string | undefined {
+  const isVote = directive.command === 'vote'
+  const texts = valuesOf(directive, isVote ? 'votes' : 'idx') ?? []
+  if (texts.length === voters.length) return undefined
+  const values = texts.map((text) => (text === '_' ? '0' : text === 'y' ? '2' : text === 'n' ? '1' : text))
+  return `error: mismatched input (explicit or _) for voters map[${[...voters].sort((a, b) => a - b).map((id) => `${id}:{}`).join(' ')}]: [${values.join(' ')}]`
 }
 
 function runVote(directive: Directive, cfg: number[], cfgj: number[], joint: boolean): string {
@@ -41,7 +52,6 @@ function runCommitted(directive: Directive, cfg: number[], cfgj: number[], joint
 function given<Value>(directive: Directive, key: string, voters: readonly number[], read: (text: string) => Value): Map<number, Value> {
   const texts = valuesOf(directive, key) ?? []
   const distinct = [...new Set(voters)]
-  if (texts.length !== distinct.length) throw new ConformanceFileError(directive.place, `${key} gives ${texts.length} values for ${distinct.length} voters`)
   return new Map(distinct.flatMap((id, i) => (texts[i] === '_' ? [] : [[id, read(texts[i] ?? '')]] as const)))
 }
 
