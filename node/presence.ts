@@ -2,22 +2,23 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode, SteleError } from '../primitives/error.ts'
-import type { Logger } from '../primitives/ports.ts'
+import type { Logger, Random } from '../primitives/ports.ts'
 
 /** How often a node tells where it stands, and how often what it heard is written down, in ms. */
 const TELL_MS = 1_000
-export const PRESENCE_BYTES = 32
+export const PRESENCE_BYTES = 40
 
 /**
  * Where a node stands: its start counter, the log entry up to which it has committed, and the last one it holds. `startTerm` and `startLast`: its term and the last entry of its log as this
- * start found them on disk, which stay the same until the next start.
+ * start found them on disk, which stay the same until the next start. `start`: a random number of this start. A copy that is put back counts on from where it was copied, so its start
+ * bears the same number as the one after the copying, and found the same on disk.
  */
-export interface Presence { readonly boot: number; readonly committed: number; readonly last: number; readonly startTerm: number; readonly startLast: number }
+export interface Presence { readonly boot: number; readonly committed: number; readonly last: number; readonly startTerm: number; readonly startLast: number; readonly start: number }
 
 /** What a node has promised in the term `term`: never to go back behind it, and, while it stays, to hold the entries up to `index` (0: a vote only). */
 export interface Promised { readonly term: number; readonly index: number }
 
-export function encodePresence({ boot, committed, last, startTerm, startLast }: Presence): Uint8Array {
+export function encodePresence({ boot, committed, last, startTerm, startLast, start }: Presence): Uint8Array {
   const bytes = new Uint8Array(PRESENCE_BYTES)
   const view = new DataView(bytes.buffer)
   view.setUint32(0, boot)
@@ -25,15 +26,16 @@ export function encodePresence({ boot, committed, last, startTerm, startLast }: 
   view.setBigUint64(12, BigInt(last))
   view.setUint32(20, startTerm)
   view.setBigUint64(24, BigInt(startLast))
+  view.setBigUint64(32, BigInt(start))
   return bytes
 }
 
 /** `MESSAGE_MALFORMED` for anything else than what `encodePresence` makes. */
 export function decodePresence(bytes: Uint8Array): Presence {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const whole = bytes.length === PRESENCE_BYTES ? [view.getBigUint64(4), view.getBigUint64(12), view.getBigUint64(24)].map(Number) : []
-  if (whole.length === 0 || !whole.every(Number.isSafeInteger)) throw new SteleError({ code: 'MESSAGE_MALFORMED', message: 'a consensus message cannot be read', details: { rule: 'a presence has 32 bytes' } })
-  return { boot: view.getUint32(0), committed: whole[0]!, last: whole[1]!, startTerm: view.getUint32(20), startLast: whole[2]! }
+  const whole = bytes.length === PRESENCE_BYTES ? [view.getBigUint64(4), view.getBigUint64(12), view.getBigUint64(24), view.getBigUint64(32)].map(Number) : []
+  if (whole.length === 0 || !whole.every(Number.isSafeInteger)) throw new SteleError({ code: 'MESSAGE_MALFORMED', message: 'a consensus message cannot be read', details: { rule: 'a presence has 40 bytes' } })
+  return { boot: view.getUint32(0), committed: whole[0]!, last: whole[1]!, startTerm: view.getUint32(20), startLast: whole[2]!, start: whole[3]! }
 }
 
 /**
@@ -43,10 +45,16 @@ export function decodePresence(bytes: Uint8Array): Presence {
 export function regression(before: Pick<Presence, 'boot' | 'committed'> & Partial<Presence>, now: Presence, promised: Promised = { term: 0, index: 0 }): string | undefined {
   if (now.boot < before.boot) return `its start counter fell from ${before.boot} to ${now.boot}`
   if (now.last < before.committed) return `its log ends at ${now.last}, it had committed ${before.committed}`
-  if (now.boot === before.boot) return before.startTerm === undefined || (before.startTerm === now.startTerm && before.startLast === now.startLast) ? undefined : `two starts bear the number ${now.boot}`
+  if (now.boot === before.boot) return before.start === undefined || before.start === now.start ? undefined : `two starts bear the number ${now.boot}`
   if (now.startTerm < promised.term) return `it started in term ${now.startTerm}, it had voted or acknowledged in term ${promised.term}`
   if (now.startTerm === promised.term && now.startLast < promised.index) return `it started with a log that ended at ${now.startLast}, it had acknowledged ${promised.index} in that term`
   return undefined
+}
+
+/** A number that no other start draws. */
+export function newStart(random: Random): number {
+  const bytes = random.bytes(6)
+  return bytes.reduce((number, byte) => number * 256 + byte, 0)
 }
 
 export interface PresencePorts {
@@ -159,7 +167,7 @@ export class PresenceWatch {
       return
     }
     const committed = Math.max(now.committed, before?.committed ?? 0)
-    if (before !== undefined && before.boot === now.boot && before.committed === committed && before.startTerm !== undefined) return
+    if (before !== undefined && before.boot === now.boot && before.committed === committed && before.start !== undefined) return
     this.#kept.set(node, { ...now, committed, ...(before?.promised !== undefined && { promised: before.promised }) })
     this.#dirty = true
   }

@@ -20,7 +20,8 @@ import { lineHandlers } from './line-handlers.ts'
 import type { NodeCollaborators, NodeParts, NodeSettings } from './node-parts.ts'
 import { maySettle } from './node-roster.ts'
 import { createWitness } from './odd-one-out.ts'
-import { PresenceWatch } from './presence.ts'
+import { newStart, PresenceWatch } from './presence.ts'
+import { systemRandom } from './system.ts'
 import { pruneBlocks } from './pruner.ts'
 import { RaftLines } from './raft-lines.ts'
 import { RecentWrites } from './recent-writes.ts'
@@ -93,8 +94,9 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   })
   const keeper = new RosterKeeper({ node: config.node, keys: ownKeys, roster: network.roster, routed: ground.routed, handOver: () => driver.handOver(), fatal, logger })
   const lines = new RaftLines(network.raft, lineHandlers(() => ({ presence, finality, votes, clocks, lines }), failed, logger))
+  const start = newStart(systemRandom)
   const presence = new PresenceWatch(config.dataDir, {
-    own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex(), startTerm: ledger.recovered.hardState.term, startLast: ledger.recovered.lastIndex }), broadcast: (bytes) => lines.broadcastPresence(bytes),
+    own: () => ({ boot: ledger.recovered.bootCounter, committed: driver.status.committedIndex, last: ledger.lastIndex(), startTerm: ledger.recovered.hardState.term, startLast: ledger.recovered.lastIndex, start }), broadcast: (bytes) => lines.broadcastPresence(bytes),
     known: () => network.roster.peers().map(({ node }) => node), logger,
     acknowledged: () => {
       const { term, peers } = driver.status

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { silentLogger } from '../../primitives/ports.ts'
@@ -8,15 +8,15 @@ import { createCluster, until } from '../helpers/cluster.ts'
 import { settled } from '../helpers/governance.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
-const at = (changes: Partial<Presence> = {}): Presence => ({ boot: 3, committed: 50, last: 60, startTerm: 5, startLast: 40, ...changes })
+const at = (changes: Partial<Presence> = {}): Presence => ({ boot: 3, committed: 50, last: 60, startTerm: 5, startLast: 40, start: 7, ...changes })
 
 t.test('what a node cannot honestly come back with is named', async (t) => {
   t.match(regression(at(), at({ boot: 2 })), /start counter fell/)
   t.match(regression(at(), at({ boot: 4, last: 49, committed: 49 })), /ends at 49, it had committed 50/)
   t.equal(regression(at(), at({ boot: 4, last: 50, committed: 10 })), undefined, 'a start may not know yet how far it had committed')
   t.equal(regression(at(), at({ last: 55 })), undefined, 'an uncommitted tail may go')
-  t.throws(() => decodePresence(new Uint8Array(31)), { code: 'MESSAGE_MALFORMED' })
-  t.throws(() => decodePresence(new Uint8Array(32).fill(255)), { code: 'MESSAGE_MALFORMED' })
+  t.throws(() => decodePresence(new Uint8Array(39)), { code: 'MESSAGE_MALFORMED' })
+  t.throws(() => decodePresence(new Uint8Array(40).fill(255)), { code: 'MESSAGE_MALFORMED' })
   t.same(decodePresence(encodePresence(at())), at())
 })
 
@@ -47,7 +47,7 @@ t.test('a start from older data is known by the term it began in, and by the end
   t.match(regression(at(), at({ boot: 4, startTerm: 7, startLast: 79, last: 99 }), promised), /ended at 79, it had acknowledged 80/)
   t.equal(regression(at(), at({ boot: 4, startTerm: 7, startLast: 80, last: 80 }), promised), undefined)
   t.equal(regression(at(), at({ boot: 4, startTerm: 8, startLast: 60 }), promised), undefined, 'a later leader may have taken entries back')
-  t.match(regression(at(), at({ startLast: 41 })), /two starts bear the number 3/)
+  t.match(regression(at(), at({ start: 8 })), /two starts bear the number 3/, 'a copy of before the start, put back: all it found on disk is the same')
   t.equal(regression({ boot: 3, committed: 50 }, at()), undefined, 'a record of an earlier version does not name the start')
 })
 
@@ -101,38 +101,54 @@ t.test('a recovery forgets promises, and no refusal', async (t) => {
   await second.stop()
 })
 
-t.test('a node whose data were wiped has no vote under its old number: two of three still stand, its word alone does not help', async (t) => {
-  const cluster = await createCluster(testDirectory(t), 3)
+t.test('a node put back from a copy and a node whose data were wiped have no vote under their old numbers: three of four still stand, their words alone do not help', async (t) => {
+  const cluster = await createCluster(testDirectory(t), 4)
   t.teardown(() => cluster.stop())
-  await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
+  await Promise.all([0, 1, 2, 3].map((i) => cluster.startNode(i)))
   const leader = await cluster.leader()
   t.equal(await settled(leader, cluster.enrolment()), 'OK')
-  const [kept, wiped] = [0, 1, 2].filter((i) => cluster.nodes[i] !== leader) as [number, number]
-  const number = wiped + 1
-  await until(() => cluster.nodes[wiped]!.parts.driver.status.committedIndex === leader.parts.driver.status.committedIndex)
-  // It is wiped when the others have heard how far it had committed.
-  const { presence, driver } = cluster.nodes[wiped]!.parts
-  const heardOf = [leader, cluster.nodes[kept]!].map(({ parts }) => {
-    const heard = parts.presence.heard.bind(parts.presence)
-    let committed = 0
-    parts.presence.heard = (node, now) => {
-      heard(node, now)
-      if (node === number) committed = Math.max(committed, now.committed)
-    }
-    return () => committed
-  })
-  await until(() => {
-    presence.tell()
-    return heardOf.every((committed) => committed() >= driver.status.committedIndex)
-  })
-  t.same([leader, cluster.nodes[kept]!].map((node) => node.parts.presence.refused(number)), [undefined, undefined])
+  const [kept, restored, wiped] = [0, 1, 2, 3].filter((i) => cluster.nodes[i] !== leader) as [number, number, number]
+  const watchers = [leader, cluster.nodes[kept]!]
+  const refusals = (i: number) => watchers.map((node) => node.parts.presence.refused(i + 1))
+  /** Until both have heard that the node's present start has committed what the leader has. */
+  const known = async (i: number): Promise<void> => {
+    const { presence, driver, ledger } = cluster.nodes[i]!.parts
+    const { bootCounter } = ledger.recovered
+    await until(() => driver.status.committedIndex === leader.parts.driver.status.committedIndex)
+    const heardOf = watchers.map(({ parts }) => {
+      const heard = parts.presence.heard.bind(parts.presence)
+      let committed = 0
+      parts.presence.heard = (node, now) => {
+        heard(node, now)
+        if (node === i + 1 && now.boot === bootCounter) committed = Math.max(committed, now.committed)
+      }
+      return () => committed
+    })
+    await until(() => {
+      presence.tell()
+      return heardOf.every((committed) => committed() >= driver.status.committedIndex)
+    })
+    t.same(refusals(i), [undefined, undefined])
+  }
+  const dataOf = (i: number): string => join(cluster.files.members[i]!.folder, 'data')
+
+  await cluster.stopNode(restored)
+  cpSync(dataOf(restored), `${dataOf(restored)}.copy`, { recursive: true })
+  await cluster.startNode(restored)
+  await known(restored)
+  await cluster.stopNode(restored)
+  rmSync(dataOf(restored), { recursive: true })
+  renameSync(`${dataOf(restored)}.copy`, dataOf(restored))
+  await cluster.startNode(restored)
+  await until(() => refusals(restored).every((reason) => reason !== undefined && /two starts bear the number|its log ends/.test(reason)))
+  t.equal(await settled(leader, cluster.enrolment()), 'OK', 'the other three go on')
+
+  await known(wiped)
   await cluster.stopNode(wiped)
-  rmSync(join(cluster.files.members[wiped]!.folder, 'data'), { recursive: true })
+  rmSync(dataOf(wiped), { recursive: true })
   await cluster.startNode(wiped)
-  await until(() => [leader, cluster.nodes[kept]!].every((node) => node.parts.presence.refused(number) !== undefined))
-  t.equal(await settled(leader, cluster.enrolment()), 'OK', 'the other two go on')
-  await cluster.stopNode(kept)
+  await until(() => refusals(wiped).every((reason) => reason !== undefined))
   const before = leader.parts.driver.status.committedIndex
   await until(() => leader.parts.driver.status.role !== 'leader')
-  t.equal(leader.parts.driver.status.committedIndex, before, 'with the wiped one alone nothing is committed')
+  t.equal(leader.parts.driver.status.committedIndex, before, 'with these two instead of two sound ones nothing is committed')
 })
