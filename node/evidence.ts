@@ -43,6 +43,8 @@ export class EvidenceStore {
   readonly #kept = new Map<string, KeptEvidence>()
   readonly #countByNode = new Map<number, number>()
   readonly #buckets = new Map<number, TokenBucket>()
+  /** The file ends within a line: a crash cut it. The next line must not become part of that one. */
+  #endsTorn = false
 
   constructor(dataDir: string, chain: { readonly id: Uint8Array; readonly sets: () => readonly MemberSet[] }, collaborators: EvidenceCollaborators) {
     this.#path = join(dataDir, 'evidence.ndjson')
@@ -57,12 +59,13 @@ export class EvidenceStore {
       if (errorCode(error) === 'ENOENT') return ''
       throw error
     })
+    this.#endsTorn = text !== '' && !text.endsWith('\n')
     for (const line of text.split('\n')) {
       if (line === '') continue
       try {
         const { seenAt, evidence } = evidenceOfLine(line)
         const proven = verifyEvidence(this.#chain.id, this.#chain.sets(), evidence)
-        if (this.#isNew(proven)) this.#remember({ proven, evidence, seenAtMs: Date.parse(seenAt) })
+        if (this.#isNew(proven)) this.#remember({ proven, evidence, seenAtMs: Date.parse(seenAt) || this.#with.clock.nowMs() })
       } catch (error) {
         if (!(error instanceof SteleError) && !(error instanceof SyntaxError)) throw error
         this.#with.logger.warn({ path: this.#path }, 'a line of kept evidence proves nothing')
@@ -136,7 +139,9 @@ export class EvidenceStore {
     const { kind, node, member, epoch, term, at } = proven
     logger.error({ code: 'EQUIVOCATION', kind, node, member, epoch, term, at: Number(at), path: this.#path }, PHRASES[kind])
     const line = JSON.stringify({ kind, node, seenAt: new Date(seenAtMs).toISOString(), evidence: toHex(encode(evidenceSchema, evidence)) })
-    appendFile(this.#path, `${line}\n`, { mode: 0o600, flush: true }).catch((error: unknown) => logger.error({ error }, 'evidence could not be stored'))
+    const before = this.#endsTorn ? '\n' : ''
+    this.#endsTorn = false
+    appendFile(this.#path, `${before}${line}\n`, { mode: 0o600, flush: true }).catch((error: unknown) => logger.error({ error }, 'evidence could not be stored'))
   }
 
   #tell(evidence: Evidence): void {
@@ -146,6 +151,8 @@ export class EvidenceStore {
 
 /** A line of `evidence.ndjson`; nothing about it is verified. Throws SyntaxError or CODEC_*. */
 export function evidenceOfLine(line: string): { readonly seenAt: string; readonly evidence: Evidence } {
-  const { seenAt, evidence } = JSON.parse(line) as { readonly seenAt?: unknown; readonly evidence?: unknown }
+  const value: unknown = JSON.parse(line)
+  if (typeof value !== 'object' || value === null) throw new SyntaxError('the line is no JSON object')
+  const { seenAt, evidence } = value as { readonly seenAt?: unknown; readonly evidence?: unknown }
   return { seenAt: String(seenAt), evidence: decode(evidenceSchema, maybeFromHex(String(evidence)) ?? new Uint8Array(0), { maxBytes: EVIDENCE_BYTES_MAX }) }
 }

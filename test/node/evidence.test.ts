@@ -1,5 +1,5 @@
 // Goal: evidence is kept once per misdeed, within bounds, verified before it is passed on, and survives a restart.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { encode } from '../../primitives/codec.ts'
@@ -16,7 +16,10 @@ function open(folder: string, start = 0) {
   const store = new EvidenceStore(folder, { id: sample.chain, sets: () => [sample.set] }, {
     logger: log.logger, metrics: noMetrics, clock: { nowMs: () => time.ms, monotonicMs: () => time.ms }, publish: async (data) => { published.push(data) },
   })
-  return { store, published, log, time, lines: () => readFileSync(join(folder, 'evidence.ndjson'), 'utf8').trim().split('\n') }
+  const path = join(folder, 'evidence.ndjson')
+  /** Whole lines. The file is there, and grows, some time after a piece was kept. */
+  const lines = (): string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [])
+  return { store, published, log, time, lines }
 }
 const wire = (i: number): Uint8Array => encode(evidenceSchema, makeEvidence(PIECES[i]!))
 const until = async (holds: () => boolean): Promise<void> => { while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2)) }
@@ -48,6 +51,26 @@ t.test('a piece is kept, told and alarmed once, whoever brings it first, and is 
   t.same(again.store.accused, [1, 2])
   again.store.repeat()
   t.equal(again.published.length, 2, 'a node that was away is told')
+})
+
+t.test('a file that a crash cut, or that somebody wrote into, loses no other piece, then or later', async (t) => {
+  const folder = t.testdir()
+  const first = open(folder)
+  t.ok(first.store.keep(PIECES[0]!))
+  await until(() => first.lines().length === 1)
+  const path = join(folder, 'evidence.ndjson')
+  const whole = readFileSync(path, 'utf8')
+  writeFileSync(path, `null\n7\n[]\n${whole.replace(/"seenAt":"[^"]*"/, '"seenAt":"soon"')}${whole.slice(0, 200)}`)
+  const second = open(folder, 5)
+  await second.store.load()
+  t.match(second.store.list, [{ proven: { kind: 'attestation' }, seenAtMs: 5 }], 'a time that is none is now')
+  t.ok(second.store.keep(PIECES[1]!))
+  await until(() => second.lines().length === 6)
+  t.ok(second.store.keep(PIECES[2]!))
+  await until(() => second.lines().length === 7)
+  const third = open(folder)
+  await third.store.load()
+  t.same(third.store.list.map(({ proven }) => proven.kind), ['attestation', 'header', 'vote'], 'what was kept behind the torn line is whole')
 })
 
 t.test('one liar fills nothing: pieces of a node are bounded, and a peer that brings many is slowed down', async (t) => {
