@@ -126,7 +126,7 @@ async function isSame(path: string, read: ReadManifest, chain: Uint8Array): Prom
 
 async function installParts({ read, nodes }: ChosenSnapshot, ports: JoinPorts): Promise<void> {
   const folder = joinFolder(ports.dataDir)
-  const database = await openDatabase(join(folder, STAGED.state), { writeBufferBytes: 32 * 1024 * 1024 })
+  const database = await openDatabase(join(folder, STAGED.state))
   try {
     const install = await SnapshotInstall.open(database, read)
     await fetchParts(join(folder, STAGED.parts), read, install, { ...ports, nodes })

@@ -38,7 +38,7 @@ export interface DatabaseOptions {
   /** LevelDB's memtable, in bytes; up to two live at once. Too small: many small table files and more compaction. Too large: memory, slower reopening. */
   readonly writeBufferBytes: number
 }
-export const DATABASE_DEFAULTS: DatabaseOptions = { blockCacheBytes: 16 * 1024 * 1024, writeBufferBytes: 8 * 1024 * 1024 }
+export const DATABASE_DEFAULTS: DatabaseOptions = { blockCacheBytes: 16 * 1024 * 1024, writeBufferBytes: 32 * 1024 * 1024 }
 
 const CHECKSUM_BYTES = 4
 

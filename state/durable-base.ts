@@ -5,8 +5,8 @@ import type { Layer, LayerBase, StateWrite } from './overlay.ts'
 import { RecentCache } from './recent-cache.ts'
 import { TreeNode } from './tree-node.ts'
 
-/** What a flush changes: the newest write of each key and the newest form of each node (null: gone). */
-export interface Merged { readonly writes: Map<string, StateWrite>; readonly nodes: Map<string, TreeNode | null> }
+/** What a flush changes: the writes of each layer, oldest first, and the newest form of each node (null: gone). */
+export interface Merged { readonly writes: readonly ReadonlyMap<string, StateWrite>[]; readonly nodes: ReadonlyMap<string, TreeNode | null> }
 
 export interface CacheOptions {
   /** Bytes of values kept in memory. Too small: contracts read LevelDB (about 6 µs a key). */
@@ -96,7 +96,7 @@ export class DurableBase implements LayerBase {
 
   /** Moves to the version that `view` shows, of which the changes are known. */
   advance(view: DatabaseView, root: Digest, newest: Layer | undefined, { writes, nodes }: Merged): void {
-    for (const [text, { value }] of writes) this.#values.set(text, value ?? ABSENT)
+    for (const each of writes) for (const [text, { value }] of each) this.#values.set(text, value ?? ABSENT)
     for (const [path, node] of nodes) this.#cacheNode(path, node)
     this.#shared = new SharedView(view)
     this.root = root

@@ -10,6 +10,7 @@ import { rowKey } from './keyspace.ts'
 import { Layer, type StateView } from './overlay.ts'
 import { proveKey } from './state-tree.ts'
 import { subtreeDigest } from './tree-node.ts'
+import type { TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
 
@@ -41,15 +42,14 @@ export interface WorldOptions extends CacheOptions {
 }
 export const WORLD_DEFAULTS = { valueCacheBytes: 8 * 1024 * 1024, nodeCacheBytes: 32 * 1024 * 1024, sync: true } as const
 
-/** Later layers win, so a key or node changed by many blocks is written once. */
+/** Upper nodes change with every block and are written once for all. Blocks seldom write the same key, so values are left as they are: the last in order wins. */
 function merge(layers: readonly Layer[]): Merged {
-  const merged: Merged = { writes: new Map(), nodes: new Map() }
-  for (const layer of layers) {
-    const { writes, nodes } = layer.changes()
-    for (const [text, write] of writes) merged.writes.set(text, write)
-    for (const [path, node] of nodes) merged.nodes.set(path, node)
-  }
-  return merged
+  const changes = layers.map((layer) => layer.changes())
+  const [only] = changes
+  if (changes.length === 1) return { writes: [only!.writes], nodes: only!.nodes }
+  const nodes = new Map<string, TreeNode | null>()
+  for (const each of changes) for (const [path, node] of each.nodes) nodes.set(path, node)
+  return { writes: changes.map(({ writes }) => writes), nodes }
 }
 
 /** A state that can be proved: the durable one, or a sealed layer. */
@@ -223,7 +223,7 @@ export class WorldState {
 
   #operations({ writes, nodes }: Merged, { height, appliedIndex, blockHash }: AppliedPosition, root: Digest, indexWrites: readonly IndexWrite[]): WriteOperation[] {
     const operations: WriteOperation[] = []
-    for (const { key, value } of writes.values()) operations.push({ key: rowKey('value', key), value })
+    for (const each of writes) for (const { key, value } of each.values()) operations.push({ key: rowKey('value', key), value })
     // One allocation for all node rows; it is free again when the batch is written.
     let bytes = 0
     for (const node of nodes.values()) bytes += node?.rowBytes ?? 0
