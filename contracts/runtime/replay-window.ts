@@ -12,6 +12,39 @@ export function minuteOf(timeMs: bigint): bigint {
   return timeMs / MINUTE_MS
 }
 
+/** One bit for each value of the first 20 bits of an id: 128 KiB. */
+const MARKS_BYTES = 2 ** 20 / 8
+
+/**
+ * Which ids may have been seen, by the minute in which they expire: a bit that is not set says for certain that an id is new, as nearly every one is. That answer costs a look at a byte;
+ * the exact one takes a text of the id and a search through every layer. What a dropped layer marked stays marked, which only means a search in vain.
+ */
+class Marks {
+  private readonly minutes = new Map<bigint, Uint8Array>()
+
+  add(key: string, minute: bigint): void {
+    let marks = this.minutes.get(minute)
+    if (marks === undefined) this.minutes.set(minute, (marks = new Uint8Array(MARKS_BYTES)))
+    const at = placeOf(key.charCodeAt(0), key.charCodeAt(1), key.charCodeAt(2))
+    marks[at >> 3] = marks[at >> 3]! | (1 << (at & 7))
+  }
+
+  mayHold(id: Uint8Array, minute: bigint): boolean {
+    const at = placeOf(id[0]!, id[1]!, id[2]!)
+    return ((this.minutes.get(minute)?.[at >> 3] ?? 0) & (1 << (at & 7))) !== 0
+  }
+
+  prune(timeMs: bigint): void {
+    const minute = minuteOf(timeMs)
+    for (const at of this.minutes.keys()) if (at < minute) this.minutes.delete(at)
+  }
+}
+
+/** The first 20 bits, of the first three bytes. */
+function placeOf(first: number, second: number, third: number): number {
+  return (first << 12) | (second << 4) | (third >> 4)
+}
+
 /** Ids and claims of a stretch of blocks, grouped by the minute in which they expire, so that forgetting a minute is one step. */
 class Entries {
   readonly ids = new Map<bigint, Set<string>>()
@@ -86,6 +119,8 @@ export interface WindowBlock { readonly height: bigint; readonly timeMs: bigint;
 export class ReplayWindow implements ReplayView {
   readonly idsMax: number
   private readonly entries = new Entries()
+  /** Of these ids and those of all layers above. */
+  readonly marks = new Marks()
 
   /** `idsMax` must be equal on all nodes of a chain; tests make it small. */
   constructor({ idsMax = LIVE_IDS_MAX }: { readonly idsMax?: number } = {}) {
@@ -93,7 +128,8 @@ export class ReplayWindow implements ReplayView {
   }
 
   hasId(id: Uint8Array, validUntil: bigint): boolean {
-    return this.has(bytesToText(id), minuteOf(validUntil))
+    const minute = minuteOf(validUntil)
+    return this.marks.mayHold(id, minute) && this.has(bytesToText(id), minute)
   }
 
   isClaimed(key: Uint8Array, timeMs: bigint): boolean {
@@ -140,7 +176,12 @@ export class ReplayWindow implements ReplayView {
 
   /** Takes up what another window held, before any block. */
   restore({ minutes, claims }: WindowContent): void {
-    for (const { minute, ids } of minutes) for (const id of ids) this.entries.addId(id, minute)
+    for (const { minute, ids } of minutes) {
+      for (const id of ids) {
+        this.entries.addId(id, minute)
+        this.marks.add(id, minute)
+      }
+    }
     for (const { key, untilMs } of claims) this.entries.addClaim(key, untilMs)
   }
 
@@ -149,22 +190,26 @@ export class ReplayWindow implements ReplayView {
     for (const [minute, keys] of added.ids) for (const key of keys) this.entries.addId(key, minute)
     for (const bucket of added.claims.values()) for (const [key, until] of bucket) this.entries.addClaim(key, until)
     this.entries.prune(timeMs)
+    this.marks.prune(timeMs)
   }
 }
 
 /** What one block in progress adds. Dropping the object forgets the block; `flush` makes it part of the base. */
 export class WindowLayer implements ReplayView {
   readonly idsMax: number
+  readonly marks: Marks
   private below: ReplayWindow | WindowLayer
   private added: Entries | undefined = new Entries()
 
   constructor(below: ReplayWindow | WindowLayer) {
     this.below = below
+    this.marks = below.marks
     this.idsMax = below.idsMax
   }
 
   hasId(id: Uint8Array, validUntil: bigint): boolean {
-    return this.has(bytesToText(id), minuteOf(validUntil))
+    const minute = minuteOf(validUntil)
+    return this.marks.mayHold(id, minute) && this.has(bytesToText(id), minute)
   }
 
   isClaimed(key: Uint8Array, timeMs: bigint): boolean {
@@ -183,7 +228,10 @@ export class WindowLayer implements ReplayView {
   /** Remembers an included transaction and the claims of its receipt. */
   add(registry: Registry, height: bigint, transaction: Transaction, receipt: Receipt): void {
     if (this.added === undefined) throw new SteleError({ code: 'WINDOW_LAYER_ORDER', message: 'a flushed layer takes no more transactions' })
-    this.added.addId(bytesToText(transaction.id), minuteOf(transaction.body.validUntil))
+    const id = bytesToText(transaction.id)
+    const minute = minuteOf(transaction.body.validUntil)
+    this.added.addId(id, minute)
+    this.marks.add(id, minute)
     for (const { key, untilMs } of claimsOf(registry, height, receipt)) this.added.addClaim(bytesToText(key), untilMs)
   }
 

@@ -49,6 +49,21 @@ t.test('a long chain of speculative layers stays correct while its lower end is 
   t.equal(transactions.filter((transaction) => holds(window, transaction)).length, 32)
 })
 
+t.test('an id that begins like one that is held is new, and a window taken from another holds what that held', async (t) => {
+  const window = new ReplayWindow()
+  const transaction = make(1)
+  const layer = window.layer()
+  add(layer, transaction)
+  const alike = Uint8Array.from(transaction.id, (byte, i) => (i === 31 ? byte ^ 1 : byte))
+  t.notOk(layer.hasId(alike, transaction.body.validUntil))
+  t.notOk(layer.hasId(transaction.id, transaction.body.validUntil + 60_000n), 'ids are held under the minute in which they expire')
+  layer.flush(world.timeMs)
+  t.notOk(window.hasId(alike, transaction.body.validUntil))
+  const other = new ReplayWindow()
+  other.restore(window.content(world.timeMs))
+  t.same([holds(other, transaction), holds(other.layer(), transaction), other.hasId(alike, transaction.body.validUntil)], [true, true, false])
+})
+
 t.test('ids are forgotten with their minute and not before', async (t) => {
   const window = new ReplayWindow({ idsMax: 1 })
   const minuteEnd = (world.timeMs / 60_000n + 1n) * 60_000n
