@@ -46,9 +46,9 @@ export class Admission {
     if (this.#isKnown(transaction)) return { transaction, known: true }
     const proofs = this.#ports.executor.proofs(transaction)
     // Signatures inside the arguments are judged by the contract; verifying them here, in batches, leaves only a look-up to it.
-    const signed = this.#ports.reader.verify([transaction])
-    const [valid] = proofs.length === 0 ? await signed : (await Promise.all([signed, this.#ports.verifyBatch(proofs)]))[0]
-    if (valid !== true) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
+    const signed = this.#ports.reader.verifyOne(transaction)
+    const valid = proofs.length === 0 ? await signed : (await Promise.all([signed, this.#ports.verifyBatch(proofs)]))[0]
+    if (!valid) throw new SteleError({ code: 'TX_SIGNATURE_INVALID', message: 'the signature does not verify', details: { path: 'signatures[0]' } })
     const member = this.#authorise(transaction)
     if (member !== 'included' && this.#ports.cancellations.has(transaction)) throw new SteleError({ code: 'TX_CANCELLED', message: 'its account has cancelled this transaction', details: { path: 'body' } })
     // Meanwhile it may have come by another way, into the mempool or already into a block.

@@ -1,7 +1,7 @@
 import { toHex, equalBytes } from '../primitives/bytes.ts'
 import { blockHashOf, encodeBlock, encodeHeader, headerSigningBytes } from '../primitives/block.ts'
 import type { BlockHeader } from '../primitives/block.ts'
-import { encode } from '../primitives/codec.ts'
+import { encode, encodeAll } from '../primitives/codec.ts'
 import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
 import { activationRoot } from '../primitives/member-history.ts'
@@ -169,7 +169,7 @@ export class Executor {
       throw new SteleError({ code: 'BLOCK_INVALID', message: 'the block breaks a rule of the chain', details: { rule: outcome.refused.code, height, position: outcome.refused.position } })
     }
     const { root } = layer.seal()
-    const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
+    const receiptBytes = encodeAll(receiptSchema, outcome.receipts)
     const eventRoot = outcome.set === undefined ? merkleRoot(receiptBytes) : activationRoot(outcome.set)
     if (!equalBytes(root, header.stateRoot) || !equalBytes(eventRoot, header.eventRoot)) {
       throw new SteleError({ code: 'ROOT_MISMATCH', message: 're-execution gives another root than the proposer signed', details: { height, proposer: header.proposer, ours: toHex(root), theirs: toHex(header.stateRoot), eventsAgree: equalBytes(eventRoot, header.eventRoot) } })
@@ -244,7 +244,7 @@ export class Executor {
     const rules = recovery === undefined ? tip.rules : rulesOf(tip.rules, recovery)
     const contents = recovery === undefined ? transactions.map(({ bytes }) => bytes) : [encode(signedRecovery, recovery)]
     const { root } = layer.seal()
-    const receiptBytes = outcome.receipts.map((receipt) => encode(receiptSchema, receipt))
+    const receiptBytes = encodeAll(receiptSchema, outcome.receipts)
     const header: BlockHeader = {
       v: 1, chain, epoch: rules.members.epoch, height: BigInt(tip.height + 1), term, parent: tip.hash, txRoot: merkleRoot(contents),
       eventRoot: outcome.set === undefined ? merkleRoot(receiptBytes) : activationRoot(outcome.set), historyRoot: tip.history.root(), stateRoot: root, memberSet: rules.memberSet, parameters: rules.parameters,

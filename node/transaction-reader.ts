@@ -2,6 +2,7 @@ import { sha256Hex } from '../primitives/hash.ts'
 import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
 import type { Transaction, TransactionBody } from '../primitives/transaction.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
+import { Slab } from '../primitives/slab.ts'
 import { RecentCache } from '../state/recent-cache.ts'
 
 /** Transactions remembered by their complete bytes: twice as many as wait and stand in blocks on their way. */
@@ -35,6 +36,8 @@ export class TransactionReader {
   readonly #chain: Uint8Array
   readonly #verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>
   readonly #known = new RecentCache<ReadTransaction>(REMEMBERED_MAX, () => 1)
+  /** Transactions come and go in order, so that those of one slab are forgotten together. */
+  readonly #slab = new Slab()
 
   constructor(chain: Uint8Array, verifyBatch: (items: readonly SignatureItem[]) => Promise<boolean[]>) {
     this.#chain = chain
@@ -46,7 +49,7 @@ export class TransactionReader {
     const key = sha256Hex(bytes)
     let transaction = this.#known.get(key)
     if (transaction === undefined) {
-      transaction = this.readOnce(new Uint8Array(bytes))
+      transaction = this.readOnce(this.#slab.join(bytes))
       this.#known.set(key, transaction)
     }
     return transaction
@@ -60,6 +63,15 @@ export class TransactionReader {
   /** True when all its signatures were found valid before. */
   isVerified(transaction: Transaction): boolean {
     return transaction instanceof ReadTransaction && transaction.verified
+  }
+
+  /** Whether all signatures of a transaction that came by itself are valid. */
+  async verifyOne(transaction: Transaction): Promise<boolean> {
+    if (this.isVerified(transaction)) return true
+    const verdicts = await this.#verifyBatch(signatureItems(transaction))
+    const valid = verdicts.every(Boolean)
+    if (valid && transaction instanceof ReadTransaction) transaction.verified = true
+    return valid
   }
 
   /** Verifies in one batch what is not verified yet; says for each whether all its signatures are valid. */

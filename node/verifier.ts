@@ -83,13 +83,18 @@ export class VerifierPool {
     if (items.length === 0) return Promise.resolve([])
     if (this.#stopped) return Promise.reject(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
     return new Promise((resolve, reject) => {
+      if (this.#asked.length === 0) setImmediate(() => this.#dispatch())
+      const [only] = items
+      if (items.length === 1) {
+        this.#asked.push({ item: only!, resolve: (valid) => resolve([valid]), reject })
+        return
+      }
       const verdicts: boolean[] = []
       let missing = items.length
       const settle = (i: number, valid: boolean): void => {
         verdicts[i] = valid
         if (--missing === 0) resolve(verdicts)
       }
-      if (this.#asked.length === 0) setImmediate(() => this.#dispatch())
       items.forEach((item, i) => this.#asked.push({ item, resolve: (valid) => settle(i, valid), reject }))
     })
   }

@@ -34,6 +34,18 @@ export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
   return schema.write(sink, value) ? drain(sink) : encodeSlowly(schema, value)
 }
 
+/** `encode` of each value, as pieces of one buffer: for many that are kept and let go together. */
+export function encodeAll<T>(schema: Schema<T>, values: readonly T[]): Uint8Array[] {
+  sink.at = 0
+  const ends: number[] = []
+  for (const value of values) {
+    if (!schema.write(sink, value)) return values.map((each) => encode(schema, each))
+    ends.push(sink.at)
+  }
+  const all = drain(sink)
+  return ends.map((end, i) => all.subarray(i === 0 ? 0 : ends[i - 1]!, end))
+}
+
 /** Finds why a value does not fit and names it, or writes what the fast way leaves. */
 function encodeSlowly<T>(schema: Schema<T>, value: T): Uint8Array {
   const fault = schema.check(value)

@@ -18,7 +18,11 @@ export function ed25519KeyId(publicKey: Uint8Array): Uint8Array {
   return id
 }
 
+export function isKnownKeyId(keyId: Uint8Array): boolean {
+  return keyId.length === KEY_ID_BYTES && keyId[0] === ED25519
+}
+
 /** The Ed25519 public key of a key id; undefined for an algorithm we do not know. */
 export function keyIdToPublicKey(keyId: Uint8Array): Uint8Array | undefined {
-  return keyId.length === KEY_ID_BYTES && keyId[0] === ED25519 ? keyId.subarray(1) : undefined
+  return isKnownKeyId(keyId) ? keyId.subarray(1) : undefined
 }

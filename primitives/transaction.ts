@@ -2,10 +2,11 @@ import { array, bytes, decode, encode, fixedBytes, struct, text, u32, u64 } from
 import type { Infer } from './codec.ts'
 import { equalBytes, toHex } from './bytes.ts'
 import { SteleError } from './error.ts'
-import { domainBytes, hash } from './hash.ts'
-import { keyIdToPublicKey } from './signature.ts'
+import { domainBytes, domainPrefix, hash } from './hash.ts'
+import { isKnownKeyId, keyIdToPublicKey } from './signature.ts'
 import type { SignatureItem, Signer } from './signature.ts'
 import { ed25519KeyId } from './signature.ts'
+import { Slab } from './slab.ts'
 
 /** Limits of a transaction, in bytes and counts (DESIGN §6). More than one signer comes with a later version. */
 export const TRANSACTION_LIMITS = { transactionBytesMax: 64 * 1024, argumentBytesMax: 60 * 1024, signersMax: 1, lifetimeMsMax: 10 * 60 * 1000 } as const
@@ -67,7 +68,7 @@ export function decodeTransaction(envelopeBytes: Uint8Array, chain: Uint8Array):
   if (envelope.signatures.length !== body.signers.length) {
     throw new SteleError({ code: 'TX_SIGNATURES_MISMATCH', message: 'the signatures do not match the signers named in the body', details: { path: 'signatures', signers: body.signers.length, signatures: envelope.signatures.length } })
   }
-  if (body.signers.some((signer) => keyIdToPublicKey(signer) === undefined)) {
+  if (!body.signers.every(isKnownKeyId)) {
     throw new SteleError({ code: 'TX_KEY_UNKNOWN_ALGORITHM', message: 'a signer names a signature algorithm that this node does not know', details: { path: 'signers' } })
   }
   const id = transactionIdOf(chain, envelope.body)
@@ -80,8 +81,11 @@ export function inspectTransaction(envelopeBytes: Uint8Array): Transaction {
   return decodeTransaction(envelopeBytes, decode(transactionBody, body, { maxBytes: TRANSACTION_LIMITS.transactionBytesMax }).chain)
 }
 
+/** Signed messages live until their signatures are verified. */
+const messages = new Slab()
+
 /** The signatures of a decoded transaction, for a batch verifier. */
 export function signatureItems(transaction: Transaction): SignatureItem[] {
-  const message = signingBytes(transaction.body.chain, transaction.bodyBytes)
+  const message = messages.join(domainPrefix('tx-sign'), transaction.body.chain, transaction.bodyBytes)
   return transaction.signatures.map((signature, i) => ({ publicKey: keyIdToPublicKey(transaction.body.signers[i]!)!, message, signature }))
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import t from 'tap'
 import { fromHex, toHex } from '../../primitives/bytes.ts'
-import { array, boolean, bytes, decode, encode, fixedBytes, fromJson, i64, oneOf, optional, struct, text, toJson, u32, u64, variant } from '../../primitives/codec.ts'
+import { array, boolean, bytes, decode, encode, encodeAll, fixedBytes, fromJson, i64, oneOf, optional, struct, text, toJson, u32, u64, variant } from '../../primitives/codec.ts'
 import type { Infer } from '../../primitives/codec.ts'
 
 const schema = struct({
@@ -16,6 +16,14 @@ t.test('canonical bytes are the same whatever the order of members', (t) => {
   const turned = Object.fromEntries(Object.entries(sample).reverse()) as Sample
   t.equal(toHex(encode(schema, turned)), toHex(encode(schema, sample)))
   t.same(decode(schema, encode(schema, sample)), sample)
+  t.end()
+})
+
+t.test('many values at once have the bytes that each has alone, and one that does not fit is named', (t) => {
+  const values: Sample[] = [sample, { ...sample, zed: 70_000 }, { ...sample, maybe: 'é' }]
+  t.same(encodeAll(schema, values).map(toHex), values.map((value) => toHex(encode(schema, value))))
+  t.same(encodeAll(schema, []), [])
+  t.throws(() => encodeAll(schema, [sample, { ...sample, zed: -1 }]), { code: 'CODEC_VALUE_INVALID', details: { path: 'zed' } })
   t.end()
 })
 
