@@ -25,6 +25,9 @@ export async function enrol(client: Client, until: 'committed' | 'final', waitMs
   return sendAndWait(client, { contract: 'identity', call: 'enroll', args }, { until, waitMs })
 }
 
+/** How long one write of the load may take, in ms. Meanwhile a leader is elected; who waits longer would miss what comes after a lost majority. */
+const LOAD_WAIT_MS = 10_000
+
 /** Steady writes by one member, in the background, one after the other; what a stage of the script does must not lose any. */
 export class Load {
   readonly confirmed: Confirmed[] = []
@@ -51,7 +54,7 @@ export class Load {
   async #run(): Promise<void> {
     while (this.#running) {
       try {
-        this.confirmed.push(await enrol(this.#client, 'committed'))
+        this.confirmed.push(await enrol(this.#client, 'committed', LOAD_WAIT_MS))
       } catch (error) {
         this.failures.push(errorCode(error) ?? String(error))
       }

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePorts } from '../../node/free-ports.ts'
 import { startChild } from '../../node/children.ts'
@@ -7,6 +7,9 @@ import type { DevNetwork } from '../../node/dev-network.ts'
 import type { Child } from '../../node/children.ts'
 import { run, stele } from './cli.ts'
 import type { Outcome } from './cli.ts'
+
+/** A node tells the others once a second where it stands, in ms with some more. */
+const TOLD_MS = 1_500
 
 /** A running node of an institution: its folder, the way to it. */
 export interface Post { readonly member: number; node: number; readonly name: string; readonly folder: string; custodian: string; governance: string; config: string; rpc: string; child: Child | undefined }
@@ -49,9 +52,9 @@ export class Town {
     return String(proposal)
   }
 
-  /** These members agree, at the same time. Returns what each of their nodes made of the proposal with its vote. */
+  /** These members agree, at the same time, through another's node where their own is gone. Returns what each of their nodes made of the proposal with its vote. */
   async vote(proposal: string, by: readonly number[]): Promise<string[]> {
-    const told = await Promise.all(by.map((member) => run('member', 'vote', proposal, '--config', this.post(member).custodian, '--governance', this.post(member).governance)))
+    const told = await Promise.all(by.map((member) => run('member', 'vote', proposal, '--config', this.post(member).custodian, '--governance', this.post(member).governance, '--rpc', this.urls[0]!)))
     return told.map(({ state }) => String(state))
   }
 
@@ -138,6 +141,35 @@ export class Town {
     post.child!.process.kill('SIGKILL')
     await post.child!.exited
     post.child = undefined
+  }
+
+  /** A member's node is stopped, its data are copied, it goes on; then it is killed and runs on the copy. Returns why the others refuse it from then on; all of them must. */
+  async runOnCopy(member: number, meanwhile: () => Promise<unknown>): Promise<string> {
+    const post = this.post(member)
+    const data = join(post.folder, 'data')
+    await this.retire(member)
+    cpSync(data, `${data}.copy`, { recursive: true })
+    await this.boot(post)
+    // Those who have not heard of a start cannot miss it.
+    await this.#seen(post, 'not connected to all others again', ({ connected }) => connected === true)
+    await meanwhile()
+    await new Promise((resolve) => setTimeout(resolve, TOLD_MS))
+    await this.kill(member)
+    rmSync(data, { recursive: true })
+    renameSync(`${data}.copy`, data)
+    await this.boot(post)
+    const [first] = await this.#seen(post, 'on old data, and not everybody has noticed', ({ refused }) => typeof refused === 'string')
+    return String(first!['refused'])
+  }
+
+  /** Waits until every other running node sees this one so; returns what they see. */
+  async #seen({ member, node }: Post, otherwise: string, holds: (seen: Readonly<Record<string, unknown>>) => boolean): Promise<Record<string, unknown>[]> {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      const lists = await Promise.all(this.running.filter((each) => each.member !== member).map(({ rpc }) => run('member', 'list', '--rpc', rpc))) as { readonly nodes: readonly Record<string, unknown>[] }[]
+      const seen = lists.map(({ nodes }) => nodes.find((each) => each['node'] === node)!)
+      if (seen.every(holds)) return seen
+    }
+    throw new Error(`node ${node} is ${otherwise}`)
   }
 
   async retire(member: number): Promise<void> {
