@@ -35,6 +35,12 @@ export function malformed(line: number, reason: string, details: Record<string, 
   return new SteleError({ code: 'HISTORY_MALFORMED', message: 'the file is no history of a known form', details: { line, reason, ...details } })
 }
 
+/** A whole number of any size: beyond what a float tells apart, its digits. */
+export function wholeOf(text: string): number | string {
+  const number = Number(text)
+  return Number.isSafeInteger(number) ? number + 0 : BigInt(text).toString()
+}
+
 /** Pairs invocations with their completions, line after line. A process does one thing at a time. */
 export class HistoryBuilder {
   readonly #open = new Map<number | string, Open>()

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 export const USAGE = `npm run check:history -- [--json] [--expected] [--timeout S] [--max-memory MIB] FILE…
 
 Says of each history of client operations whether it is linearizable: whether every operation can have happened at one moment between its call
-and its return. The form is told from the content: the log of a Jepsen test of an etcd register, key-value events in EDN, or our own (docs/testing.md).
+and its return. The form is told from the content: the log of a Jepsen test of an etcd register, events in EDN (key-value or register), or our own (docs/testing.md).
 
   FILE              a history, or a folder: then every .log, .txt, .edn and .ndjson below it
   --timeout S       seconds per file after which the answer is \`undecided\` (none unless told)

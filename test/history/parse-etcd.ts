@@ -1,4 +1,4 @@
-import { HistoryBuilder, malformed } from './operation.ts'
+import { HistoryBuilder, malformed, wholeOf } from './operation.ts'
 import type { Operation, Outcome, Request } from './operation.ts'
 
 /** A line of Jepsen's log; other loggers and the nemesis write such lines too. */
@@ -43,12 +43,6 @@ function requestOf(f: string, value: string, line: number): Request {
   if (name === 'write' && WHOLE.test(value)) return { f: 'write', value: wholeOf(value) }
   if (name === 'cas' && pair !== null) return { f: 'cas', from: wholeOf(pair[1]!), to: wholeOf(pair[2]!) }
   throw malformed(line, `the value of an invoked :${f}`, { value: value.slice(0, 64) })
-}
-
-/** A whole number of any size: beyond what a float tells apart, its digits. */
-function wholeOf(text: string): number | string {
-  const number = Number(text)
-  return Number.isSafeInteger(number) ? number + 0 : BigInt(text).toString()
 }
 
 function outcomeOf(type: string, f: string, value: string, line: number): Outcome | 'dropped' {

@@ -23,6 +23,17 @@ t.test('key-value events', async (t) => {
   t.strictSame(parseHistory(text).operations.map(short), [[0, 'k', { f: 'append', value: 'a "b"' }, { type: 'ok', value: null }, 0, 2], [1, 'k', { f: 'read' }, { type: 'ok', value: 'x' }, 1, 3]])
 })
 
+t.test('events in EDN however they are written: any order, commas or none, comments, tags, members nobody needs', async (t) => {
+  const plain = '{:process 0, :type :invoke, :f :put, :key "k", :value "a;,}"}\n{:process 0, :type :ok, :f :put, :key "k", :value "a;,}"}\n'
+  const odd = '; a history\n\n  { :value "a;,}" :key "k", :f :put :type :invoke :process 0 :index 0, :extra {:a [1 #{2} (3)] :b #inst "2026-01-01"}} ; done\n#jepsen.history.Op{:type :ok,:f :put,:key "k",:value "a;,}",:process 0}\n{:type :info :process :nemesis :f :start :value nil}\n'
+  t.strictSame(parseHistory(odd).operations, parseHistory(plain).operations)
+  t.equal(parseHistory(odd).form, 'edn')
+  const jepsen = '{:type :invoke, :f :write, :value 3, :process 0, :time 10, :index 0}\n{:type :invoke, :f :cas, :value [3 -4], :process 1}\n{:type :ok, :f :write, :value 3, :process 0}\n{:type :fail, :f :cas, :value [3 -4], :process 1, :error :timeout}\n{:type :invoke, :f :read, :value nil, :process 0}\n{:type :ok, :f :read, :value 3, :process 0}\n{:type :invoke, :f :read, :process 0}\n{:type :ok, :f :read, :value nil, :process 0}\n'
+  const history = parseHistory(jepsen)
+  t.equal(history.model.name, 'register')
+  t.strictSame(history.operations.map(short), [[0, '', { f: 'write', value: 3 }, { type: 'ok', value: null }, 0, 2], [0, '', { f: 'read' }, { type: 'ok', value: 3 }, 3, 4], [0, '', { f: 'read' }, { type: 'ok', value: null }, 5, 6]])
+})
+
 t.test('our own form', async (t) => {
   const history = parseHistory(ours({ process: 'p', type: 'invoke', f: 'cas', key: 'k', value: [null, 'x'], timeMs: 5 }, { process: 'p', type: 'fail', f: 'cas', key: 'k' }, { process: 'p', type: 'invoke', f: 'delete', key: 'k' }, { process: 'p', type: 'dropped', f: 'delete', key: 'k' }))
   t.strictSame(history.operations.map(short), [['p', 'k', { f: 'cas', from: null, to: 'x' }, { type: 'fail' }, 0, 1]])
@@ -54,6 +65,11 @@ const BAD: readonly (readonly [string, string, number, string])[] = [
   ['a completion alone', log('0 :ok :read 1'), 1, 'a completion without an open invocation of this process'],
   ['a completion of another', log('0 :invoke :read nil', '0 :ok :write 1'), 2, 'the completion names another operation than the invocation'],
   ['a torn event', '{:process 0, :type :invoke, :f :get, :key "k", :value', 1, 'no event of the form {:process n, :type :t, :f :f, :key "k", :value "v"}'],
+  ['an event in two pieces', '{:process 0, :type :invoke, :f :get, :key "k"} {:a 1}', 1, 'no event of the form {:process n, :type :t, :f :f, :key "k", :value "v"}'],
+  ['a member twice', '{:process 0, :type :invoke, :f :get, :key "k", :process 1}', 1, 'no event of the form {:process n, :type :t, :f :f, :key "k", :value "v"}'],
+  ['an event nested without end', `{:process 0, :type :invoke, :f :get, :key "k", :value ${'['.repeat(100_000)}`, 1, 'no event of the form {:process n, :type :t, :f :f, :key "k", :value "v"}'],
+  ['operations of two models', '{:process 0, :type :invoke, :f :get, :key "k"}\n{:process 1, :type :invoke, :f :cas, :key "k", :value [1 2]}', 2, 'an operation other than :get, :put and :append, or :read, :write and :cas'],
+  ['a text that has an escape of no kind', '{:process 0, :type :invoke, :f :put, :key "k", :value "\\q"}', 1, 'a :value that is no text'],
   ['no heading', '{"process":0}\n', 1, 'the first line is no heading {"history":"stele",…}'],
   ['a model nobody knows', '{"history":"stele","version":1,"model":"queue"}', 1, 'the model is none of register, key-value'],
   ['half a line of JSON', `${ours()}{"process":`, 2, 'no JSON object'],
