@@ -191,3 +191,19 @@ t.test('a vote that comes too late for its height closes the proposal: no versio
   t.equal(world.vote(3, undo.id), 'PROPOSAL_CLOSED')
   t.match(readActivations(world.reader), [{ contract: 'access', version: 2, height: 400n }])
 })
+
+t.test('of two proposals in one block the first is open and the second leaves nothing; two votes that would both decide it, decide it once', async (t) => {
+  const world = new Assembly(4)
+  const propose = (member: number, change: MembershipChange) => world.transaction(world.institution(member), 'membership', 'propose', { change, until: world.timeMs + DAY })
+  const [first, second] = [propose(1, { kind: 'remove', value: { member: 4 } }), propose(2, { kind: 'remove', value: { member: 1 } })]
+  t.match(world.block([first, second]), { receipts: [{ code: 'OK' }, { code: 'PROPOSAL_OPEN' }] })
+  t.equal(readProposal(world.reader, second.id), undefined)
+  t.match(readGovernance(world.reader), { open: first.id, proposals: 1 })
+  const voteOf = (member: number) => {
+    const ballot: BallotContent = { proposal: first.id, vote: 'yes', reason: 'agreed', text: null }
+    return world.transaction(world.institution(member), 'membership', 'vote', { ballot, signature: signerOf(`governance ${member}`).sign(ballotBytes(world.chain, ballot)) })
+  }
+  t.match(world.block([1, 2, 3, 4].map(voteOf)), { receipts: [{ code: 'OK' }, { code: 'OK' }, { code: 'OK' }, { code: 'PROPOSAL_CLOSED' }] })
+  t.match(readProposal(world.reader, first.id), { state: 'passed', yes: [1, 2, 3] })
+  t.same(pendingStep(world.reader), { stage: 'demote', node: 0, due: true })
+})

@@ -79,6 +79,15 @@ t.test('a running network: status, a transaction from the shell, its receipt, an
   t.equal(unknown!.code, 3, 'not yet is not failed')
   t.match(json(here!), { node: 1, name: 'city-hospital' })
 
+  const desk = ['--config', join(network.nodes[0]!.folder, 'custodian.yaml')]
+  const [stranger, undecided, unknownVersion] = await Promise.all([
+    stele(['member', 'propose', 'remove', '--member', '99', ...desk]), stele(['member', 'withdraw', '0'.repeat(64), ...desk]), stele(['member', 'propose', 'deactivate', '--contract', 'access', '--version', '2', ...desk]),
+  ])
+  t.match(stranger, { code: 2, err: /no active member has number 99; active are 1, 2, 3/ })
+  t.match(undecided, { code: 1, err: /PROPOSAL_NOT_OPEN[^]*→ .*stele member list/ })
+  t.match(unknownVersion, { code: 2, err: /waiting are none/ })
+  t.match(json(await stele(['member', 'list', '--json', ...rpc(0)])), { open: null, proposals: [], asOf: { height: 1 } }, 'none of it cost a block')
+
   const receipt = join(directory, 'receipt.json')
   t.match(await stele(['tx', 'receipt', id, '--out', receipt, ...rpc(1)]), { code: 0, out: /stele verify receipt/ })
   const { bundle } = JSON.parse(readFileSync(receipt, 'utf8')) as { bundle: string }
