@@ -5,9 +5,13 @@ import type { SignatureItem, Signer } from '../../primitives/signature.ts'
 /** Stands for the chain id. */
 export const CHAIN = sha256(u32Bytes(0x57e1e))
 
+const publicKeys: Uint8Array[] = []
+
 /** Attestation key of a node. */
 export function publicKeyOf(node: number): Uint8Array {
-  return sha256(u32Bytes(node))
+  const known = publicKeys[node]
+  if (known !== undefined) return known
+  return (publicKeys[node] = sha256(u32Bytes(node)))
 }
 
 const SIGNATURE_BYTES = 64

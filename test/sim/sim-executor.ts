@@ -16,6 +16,7 @@ import type { SimSnapshot } from './sim-snapshot.ts'
 
 /** State root of height 0. */
 export const GENESIS_ROOT: Uint8Array = sha256(CHAIN)
+const NOTHING: ReadonlySet<number> = new Set()
 const NO_ROOT: Uint8Array = new Uint8Array(32)
 const FUTURE_TOLERANCE_MS = 500
 const BLOCK_TRANSACTIONS_MAX = 50
@@ -41,7 +42,8 @@ export class SimDatabase {
 /** `members`: those of the state after the block. `change`: what an activation block does to the configuration. */
 export interface ExecutedSimBlock { readonly index: number; readonly term: number; readonly hash: Uint8Array; readonly data: Uint8Array; readonly block: SimBlock; readonly members: SimMembers; readonly change: ChangeSet | undefined }
 
-interface Layer { readonly index: number; readonly executed: ExecutedSimBlock | undefined; readonly root: Uint8Array; readonly transactions: ReadonlySet<number> }
+/** `after`: what stands above it; undefined where it holds no block. */
+interface Layer { readonly index: number; readonly executed: ExecutedSimBlock | undefined; readonly after: SimTip | undefined; readonly root: Uint8Array; readonly transactions: ReadonlySet<number> }
 
 /** What the next block stands on. */
 interface SimTip { readonly height: number; readonly hash: Uint8Array; readonly root: Uint8Array; readonly timeMs: number; readonly members: SimMembers }
@@ -113,7 +115,7 @@ export class SimExecutor implements Execution {
 
   execute(entry: Entry): ExecutionRefusal | undefined {
     if (entry.kind === 'noop') {
-      this.#push({ index: entry.index, executed: undefined, root: this.#tip.root, transactions: new Set() })
+      this.#push({ index: entry.index, executed: undefined, after: undefined, root: this.#tip.root, transactions: NOTHING })
       return undefined
     }
     const read = this.#ports.reader.read(entry.data)
@@ -128,7 +130,7 @@ export class SimExecutor implements Execution {
     const { root, members, change } = outcome
     if (!equalBytes(root, block.root)) return refuse('ROOT_MISMATCH', root)
     for (const transaction of block.transactions) this.#ports.mempool.markCut(String(transaction))
-    this.#push({ index: entry.index, executed: { index: entry.index, term: entry.term, hash, data: read.data, block, members, change }, root, transactions: new Set(block.transactions) })
+    this.#push({ index: entry.index, executed: { index: entry.index, term: entry.term, hash, data: read.data, block, members, change }, after: tipAfter(block, hash, members), root, transactions: new Set(block.transactions) })
     this.#ports.onExecuted(entry, root)
     return undefined
   }
@@ -166,7 +168,8 @@ export class SimExecutor implements Execution {
     const { root, members, change } = this.#run(tip, { height, transactions }, activates)!
     const block: SimBlock = { height, term, timeMs: Math.max(tip.timeMs, this.#ports.clock.nowMs()), proposer: this.#node, parent: tip.hash, root, transactions }
     const data = encodeSimBlock(this.forge(block))
-    const layer = { index, executed: { index, term, hash: simBlockHash(data), data, block, members, change }, root: block.root, transactions: new Set(transactions) }
+    const hash = simBlockHash(data)
+    const layer = { index, executed: { index, term, hash, data, block, members, change }, after: tipAfter(block, hash, members), root: block.root, transactions: new Set(transactions) }
     return { data, transactions: transactions as unknown as readonly Transaction[], change, layer }
   }
 
@@ -190,8 +193,8 @@ export class SimExecutor implements Execution {
     const layer = this.#layers[0]?.index === entry.index ? this.#layers.shift() : undefined
     const executed = layer?.executed
     if (executed !== undefined) {
-      const { block, hash, members } = executed
-      this.#base = { height: block.height, hash, root: block.root, timeMs: block.timeMs, members }
+      const { block } = executed
+      this.#base = layer!.after!
       for (const transaction of block.transactions) {
         this.#applied.set(transaction, block.height)
         this.#ports.mempool.remove(String(transaction))
@@ -229,8 +232,8 @@ export class SimExecutor implements Execution {
 
   get #tip(): SimTip {
     for (let at = this.#layers.length - 1; at >= 0; at--) {
-      const executed = this.#layers[at]!.executed
-      if (executed !== undefined) return { height: executed.block.height, hash: executed.hash, root: executed.block.root, timeMs: executed.block.timeMs, members: executed.members }
+      const { after } = this.#layers[at]!
+      if (after !== undefined) return after
     }
     return this.#base
   }
@@ -242,6 +245,12 @@ export class SimExecutor implements Execution {
   }
 
   #isApplied(transaction: number): boolean {
-    return this.#applied.has(transaction) || this.#layers.some(({ transactions }) => transactions.has(transaction))
+    if (this.#applied.has(transaction)) return true
+    for (const { transactions } of this.#layers) if (transactions.has(transaction)) return true
+    return false
   }
+}
+
+function tipAfter({ height, root, timeMs }: SimBlock, hash: Uint8Array, members: SimMembers): SimTip {
+  return { height, hash, root, timeMs, members }
 }
