@@ -26,7 +26,7 @@ t.test('at least fifteen bugs that others really had can be planted, and all of 
 
 t.test('every planted bug is found, and nothing is found when none is switched on', { timeout: 300_000 }, async (t) => {
   const range = { seeds: SEEDS_MAX, untilMs: Number.MAX_SAFE_INTEGER, ticks: TICKS, stopAtFirst: true }
-  const sums = await runRanges([...BUGS.map(({ name, seed, profile }) => ({ ...range, from: seed, profile, bug: name })), { ...range, from: 1, seeds: 2, profile: 'swarm', bug: undefined }])
+  const sums = await runRanges([...BUGS.map(({ name, seed, profile }) => ({ ...range, from: seed, profiles: [profile], bug: name })), { ...range, from: 1, seeds: 2, profiles: ['swarm'], bug: undefined }])
   BUGS.forEach(({ name, item, profile, seed }, i) => {
     const { seeds, events, violations: [found] } = sums[i]!
     t.ok(found, `${name} (${item}): found in ${seeds} seeds of ${profile}, ${events} events, from seed ${seed} on: ${found?.violation?.claim}`)

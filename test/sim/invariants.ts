@@ -40,7 +40,8 @@ interface Shadow {
   roots: Uint8Array[]
 }
 
-interface Committed { readonly term: number; readonly data: Uint8Array; readonly kind: Entry['kind'] }
+/** `byTerm`: no later term can have committed it, since nobody had spoken in a later one. */
+interface Committed { readonly term: number; readonly data: Uint8Array; readonly kind: Entry['kind']; readonly byTerm: number }
 
 /** Entries of one (index, term) pair: what they hold and the term before them. */
 interface Known { readonly kind: Entry['kind']; readonly data: Uint8Array; readonly previousTerm: number }
@@ -59,6 +60,8 @@ export class Invariants {
   /** Acknowledged to a client as committed. */
   readonly acknowledged = new Map<number, number>()
   leadersSeen = 0
+  /** Highest term of a message so far, pre-votes aside. */
+  #newestTerm = 0
   certificatesSeen = 0
   newestCertifiedHeight = 0
   /** The members after each committed change, with the index of its entry; the first is genesis. */
@@ -179,7 +182,10 @@ export class Invariants {
     const message = decodeMessage(frame)
     const shadow = this.#shadow(node)
     const isPreVote = message.type === 'preVoteRequest' || message.type === 'preVoteAnswer'
-    if (!isPreVote) shadow.sentTerm = Math.max(shadow.sentTerm, message.term)
+    if (!isPreVote) {
+      shadow.sentTerm = Math.max(shadow.sentTerm, message.term)
+      this.#newestTerm = Math.max(this.#newestTerm, message.term)
+    }
     if (message.type === 'appendAck' && message.index > 0) this.#acknowledges(node, shadow, message)
     if (message.type === 'appendRefusal') this.#check(shadow.refused.has(`${message.index}:${message.entryTerm}`), 'a refusal is durable before it is told', { node, index: message.index })
     if (message.type === 'voteRequest') this.#voted(node, message.term, node)
@@ -257,7 +263,7 @@ export class Invariants {
   #committedAt(node: number, shadow: Shadow, entry: Entry, executed: ExecutedSimBlock | undefined): void {
     const known = this.committed[entry.index - 1]
     if (known === undefined) {
-      this.committed[entry.index - 1] = { term: entry.term, data: entry.data, kind: entry.kind }
+      this.committed[entry.index - 1] = { term: entry.term, data: entry.data, kind: entry.kind, byTerm: this.#newestTerm }
       this.#isAtMajority(node, entry.index, entry.term)
       if (executed !== undefined) this.#membersCommitted(entry.index, executed)
     } else if (!this.#lied && (known.term !== entry.term || !equalBytes(known.data, entry.data))) this.fail('State Machine Safety', { node, index: entry.index, term: entry.term, agreed: known.term, view: shadow.view.length })
@@ -342,8 +348,9 @@ export class Invariants {
       }
       return
     }
-    // By Log Matching, holding the newest committed entry means holding all of them.
-    const newest = this.committed.length
+    // By Log Matching, holding the newest committed entry means holding all of them. Whoever wins an old term late (a paused candidate does) needs to hold only what that term or an earlier one has committed.
+    let newest = this.committed.length
+    while (newest > 0 && this.committed[newest - 1]!.byTerm > term) newest--
     const { view } = this.#shadow(node)
     if (newest > 0) this.#check(view[newest - 1] === this.committed[newest - 1]!.term, 'Leader Completeness', { leader: node, term, newestCommitted: newest, holds: view[newest - 1] })
   }

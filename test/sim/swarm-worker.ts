@@ -3,8 +3,11 @@ import { plantAll, switchOn } from './bugs.ts'
 import type { Profile } from './faults.ts'
 import type { SimResult } from './simulation.ts'
 
-/** Seeds `from`, `from + step`, … of a profile until `untilMs` (epoch) or `seeds` runs, or the first violation when `stopAtFirst`. */
-export interface SeedRange { readonly from: number; readonly step: number; readonly seeds: number; readonly untilMs: number; readonly ticks: number; readonly profile: Profile; readonly bug: string | undefined; readonly stopAtFirst: boolean }
+/**
+ * Seeds `from`, `from + step`, … until `untilMs` (epoch) or `seeds` runs, or the first violation when `stopAtFirst`, or until the thread has run `eventsMin` events, those of earlier ranges included.
+ * Of several profiles seed s is of the one at s modulo their number.
+ */
+export interface SeedRange { readonly from: number; readonly step: number; readonly seeds: number; readonly untilMs: number; readonly eventsMin?: number; readonly ticks: number; readonly profiles: readonly Profile[]; readonly bug: string | undefined; readonly stopAtFirst: boolean }
 
 /** What a worker is started with: ranges one after the other. With a bug in any of them all bugs are planted, and switched on by turns. */
 export interface SwarmWork { readonly ranges: readonly SeedRange[] }
@@ -18,10 +21,13 @@ if (parentPort !== null) {
   if (ranges.some(({ bug }) => bug !== undefined)) plantAll()
   const { drawPlan } = await import('./faults.ts')
   const { simulate } = await import('./simulation.ts')
-  for (const [range, { from, step, seeds, untilMs, ticks, profile, bug, stopAtFirst }] of ranges.entries()) {
+  let events = 0
+  for (const [range, { from, step, seeds, untilMs, eventsMin = Infinity, ticks, profiles, bug, stopAtFirst }] of ranges.entries()) {
     switchOn(bug)
-    for (let run = 0; run < seeds && Date.now() < untilMs; run++) {
-      const result = await simulate(drawPlan(from + run * step, ticks, profile))
+    for (let run = 0; run < seeds && events < eventsMin && Date.now() < untilMs; run++) {
+      const seed = from + run * step
+      const result = await simulate(drawPlan(seed, ticks, profiles[seed % profiles.length]!))
+      events += result.events
       port.postMessage({ range, result } satisfies SwarmNews)
       if (stopAtFirst && result.violation !== undefined) break
     }

@@ -27,7 +27,7 @@ async function swarm(given: SimArguments): Promise<number> {
   let toldMs = startedMs
   const seeds = given.seeds ?? FOREVER
   const untilMs = given.seeds === undefined ? startedMs + given.minutes * 60_000 : FOREVER
-  const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds, untilMs, ticks: given.ticks, profile: given.profile, bug: undefined, stopAtFirst: false }, (sums) => {
+  const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds, untilMs, ticks: given.ticks, profiles: [given.profile], bug: undefined, stopAtFirst: false }, (sums) => {
     if (Date.now() - toldMs < PROGRESS_MS) return
     toldMs = Date.now()
     process.stderr.write(`${((toldMs - startedMs) / 1000).toFixed(0)} s: ${sums.seeds} seeds, ${sums.events} events, ${sums.violations.length} violations\n`)
@@ -57,7 +57,7 @@ async function hunt(given: SimArguments): Promise<number> {
     for (; told < upTo; told++) process.stdout.write(verdict(given, bugs[told]!, sums[told]!))
   }
   const latest: SwarmTotals[] = []
-  const sums = await runRanges(bugs.map(({ name, profile }) => ({ ...range, profile: given.profile === 'swarm' ? profile : given.profile, bug: name })), (at, totals) => {
+  const sums = await runRanges(bugs.map(({ name, profile }) => ({ ...range, profiles: [given.profile === 'swarm' ? profile : given.profile], bug: name })), (at, totals) => {
     latest[at] = totals
     if (totals.violations.length > 0) found.add(bugs[at]!.name)
     tell(at, latest)
