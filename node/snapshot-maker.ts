@@ -122,8 +122,8 @@ export class SnapshotMaker {
       await folder.writeProof(height, encodeProof(proof))
       this.#waiting.shift()
       this.#newest = height
-      await this.#forgetOld()
       await onCertified(height)
+      await this.#forgetOld()
     }
   }
 
@@ -140,15 +140,15 @@ export class SnapshotMaker {
   }
 
   /**
-   * The newest stay, and the one at or below which the ledger begins: it and the ledger together are the whole state. Where blocks are pruned the next one above those gone stays too,
-   * until it is old enough to go on from: under load the newest never are.
+   * The newest stay, and the one from which what is kept goes on: with the blocks above it, it is the whole state. Where blocks are pruned the next one stays too, until it is old
+   * enough to go on from: under load the newest never are.
    */
   async #forgetOld(): Promise<void> {
-    const { folder, ledger, store, prunes } = this.#ports
+    const { folder, store: { floor }, prunes } = this.#ports
     const heights = (await folder.heights()).filter((height) => !this.#waiting.includes(height))
-    const ground = heights.find((height) => height >= ledger.firstHeight())
-    const next = prunes ? heights.find((height) => height > store.floor) : undefined
-    for (const height of heights.slice(0, -KEPT)) if (height !== next && (height !== ground || ledger.firstHeight() === 1)) await folder.remove(height)
+    const ground = floor === 1 ? undefined : heights.find((height) => height >= floor)
+    const next = prunes ? heights.find((height) => height > floor) : undefined
+    for (const height of heights.slice(0, -KEPT)) if (height !== ground && height !== next) await folder.remove(height)
   }
 
   /** Gives up what is under way; unfinished files are deleted by the next start. */
