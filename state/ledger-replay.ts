@@ -1,4 +1,4 @@
-import { RECORD_TYPES } from './ledger-format.ts'
+import { RECORD_TYPES, recordBytes } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
 import { NO_LOSS, fixOf, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
 import type { BeforeLoss, Damage, Loss } from './ledger-damage.ts'
@@ -29,6 +29,9 @@ export interface ChainEnd extends RecordPlace {
   readonly checksum: number
   readonly lastType: number
 }
+
+/** A header and one number. */
+const RECORD_BYTES_MIN = recordBytes(8)
 
 export const CHAIN_START: ChainEnd = { segment: 1, offset: 0, ordinal: 0, checksum: 0, lastType: 0 }
 
@@ -87,6 +90,7 @@ export class LedgerReplay {
       return
     }
     if (!this.follows(header) && this.#gap === undefined && this.#held?.header.ordinal === header.ordinal - 1) this.#distrustHeld(item)
+    if (header.type !== RECORD_TYPES.fill) this.#doubtHeld(item, header.ordinal - 1)
     this.#settleHeld()
     this.#closeGap(item)
     const slot = this.#slot
@@ -96,8 +100,9 @@ export class LedgerReplay {
 
   /** Bytes that are no record, in file order. */
   gap(span: Span): void {
-    this.#settleHeld()
+    if (this.#held !== undefined && this.#held.segment !== (this.#gap ?? span).segment) this.#settleHeld()
     if (this.#gap === undefined || this.#gap.segment !== span.segment) {
+      if (this.#gap !== undefined) this.#settleHeld()
       // Bytes at the end of one file and at the start of the next: the later ones stand for the lost records, the earlier are cleared.
       if (this.#gap !== undefined) this.#clear(this.#gap)
       this.#gap = span
@@ -108,8 +113,9 @@ export class LedgerReplay {
 
   /** Ends the replay. Records the slot vouches for and nobody found are lost between `end` and the slot's own place. */
   finish(): Damage[] {
-    this.#settleHeld()
     const slot = this.#slot
+    if (slot !== undefined) this.#doubtHeld(slot, slot.ordinal)
+    this.#settleHeld()
     if (slot !== undefined && slot.ordinal > this.end.ordinal) {
       const start = this.#gap ?? { segment: this.end.segment, offset: this.end.offset }
       const same = slot.segment === start.segment
@@ -169,6 +175,20 @@ export class LedgerReplay {
     this.#held = undefined
     this.#lost(held, loss)
     this.#skip({ ...held, header: { ...held.header, checksum: next.header.previousChecksum, bridge: next.header.previousChecksum } })
+  }
+
+  /**
+   * Before `next` less room is left than the lost records up to `lastOrdinal` took: the record before them is an older one that a lost write has brought to light again, and
+   * longer than what stood there. It goes with them; a fill for them alone would reach into `next`.
+   */
+  #doubtHeld(next: RecordPlace, lastOrdinal: number): void {
+    const held = this.#held
+    if (held === undefined || held.segment !== next.segment) return
+    const lost = lastOrdinal - held.header.ordinal
+    const bytes = next.offset - held.offset - held.bytes
+    if (lost <= 0 || bytes >= lost * RECORD_BYTES_MIN) return
+    this.#held = undefined
+    this.#gap = { segment: held.segment, offset: held.offset, bytes: next.offset - held.offset }
   }
 
   #settleHeld(): void {

@@ -208,6 +208,24 @@ t.test('what a restart shows after a failed sync survives the power cut after it
   t.match(recovered, { lastIndex: 2, hardState: { term: 2, vote: 3 } }, 'it was counted as durable, so it is')
 })
 
+t.test('the same holds where the segment is full, so that the start is counted in the next one (found by the simulator, seed 100042)', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ entries: [testEntry(1)] })
+  let broken = true
+  disk.fault = (which, path) => {
+    if (broken && which === 'sync' && path.endsWith('00000001.segment')) throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+  }
+  // With the boot record (72 bytes) and the first entry (448) this one fills the segment to its last byte.
+  await t.rejects(ledger.append({ entries: [testEntry(2, 1, 4096 - 72 - 448 - 144)] }), { code: 'LEDGER_WRITE_FAILED' })
+  broken = false
+  await ledger.close()
+  const restarted = disk.kill()
+  const again = await openNormal(restarted)
+  t.match(again.recovered, { lastIndex: 2 })
+  t.match((await openNormal(restarted.crash())).recovered, { lastIndex: 2 }, 'the sync of the next segment alone would not have kept it')
+})
+
 t.test('no room for the next spare segment is told while the present segment still has room', async (t) => {
   const disk = new CrashFileSystem()
   disk.fault = (which, path) => {
