@@ -13,7 +13,7 @@ const VARIABLE_BYTES: Readonly<Record<string, { readonly max: number, readonly w
 /** Words of members about institutions, machines and rules, never about a person; each is held to a pattern without spaces. */
 const MACHINE_TEXT: ReadonlySet<string> = new Set([
   'membership.propose.change|add.name', 'membership.propose.change|add.node.addresses[]', 'membership.propose.change|replace.node.addresses[]', 'membership.propose.change|rotateNode.addresses[]',
-  'membership.propose.change|parameters.policy[].purpose', 'membership.propose.change|parameters.policy[].roles[]', 'membership.propose.change|activate.contract',
+  'membership.propose.change|parameters.policy[].purpose', 'membership.propose.change|parameters.policy[].roles[]', 'membership.propose.change|activate.contract', 'membership.propose.change|deactivate.contract',
 ])
 
 /** Sizes of fixed bytes that may occur: hashes, ids and X25519 keys, key ids, signatures, tags. */
