@@ -64,11 +64,9 @@ async function mendAll(repair: LedgerRepair, source: BlockSource, ports: MendPor
       await repair.repairLocal()
       logger.info({}, 'records that only this node writes were mended')
     }
-    if (!await mendCopies(repair, source, ports)) {
-      await room.wait()
-      continue
-    }
+    await mendCopies(repair, source, ports)
     if (repair.damaged.every(({ needFrom }) => needFrom === 0)) return
+    // What no copy brings back is not waited for: where it was replaced, or where the ledger cannot tell any more what it was, what the cluster has committed takes its place.
     if (await replaceWithCommitted(repair, source, ports)) continue
     await room.wait()
   }
@@ -76,15 +74,14 @@ async function mendAll(repair: LedgerRepair, source: BlockSource, ports: MendPor
 
 type MendPorts = Omit<LedgerRepairPorts, 'open'>
 
-/** Puts back every single lost entry that some member has. False when one is missing everywhere for now and its place is not known to hold another. */
-async function mendCopies(repair: LedgerRepair, source: BlockSource, ports: MendPorts): Promise<boolean> {
+/** Puts back single lost entries in ascending order, up to the first one that no member has. */
+async function mendCopies(repair: LedgerRepair, source: BlockSource, ports: MendPorts): Promise<void> {
   const lost = repair.damaged.filter(({ fix }) => fix === 'copy').sort((a, b) => a.index! - b.index!)
   for (const { index } of lost) {
     // Its neighbour's return may have told more about it.
     const damage = repair.damaged.find((candidate) => candidate.fix === 'copy' && candidate.index === index)
-    if (damage !== undefined && !await mendCopy(damage, repair, source, ports)) return replacedElsewhere(damage, source, ports)
+    if (damage !== undefined && !await mendCopy(damage, repair, source, ports)) return
   }
-  return true
 }
 
 async function mendCopy(damage: Damage, repair: LedgerRepair, source: BlockSource, { room, rules, logger, check }: MendPorts): Promise<boolean> {
@@ -124,12 +121,6 @@ async function mustBeProved(checked: CheckedEntry, { hash }: Damage, source: Blo
   if (await isFinal(checked, source, rules, signal)) return
   const [place] = await agreedPlaces(entry.index, entry.index, source, rules, signal)
   if (place === undefined || !samePlace(place, placeOf(entry))) throw refused(entry.index, 'a certificate or a majority of voters vouches for it', entry.hash)
-}
-
-/** True when a majority has committed another entry where one was lost: then the lost one is given up for the committed ones. */
-async function replacedElsewhere({ index, term, hash }: Damage, source: BlockSource, { room, rules }: MendPorts): Promise<boolean> {
-  const [place] = await agreedPlaces(index!, index!, source, rules, room.signal)
-  return place !== undefined && ((term !== undefined && place.term !== term) || (hash !== undefined && !equalBytes(place.hash, hash)))
 }
 
 /** Gives up what is in doubt for what the cluster has committed there. False while the cluster has not committed as far as this node acknowledged. */

@@ -1,4 +1,4 @@
-import { RECORD_TYPES, recordBytes } from './ledger-format.ts'
+import { DATA_OFFSET, RECORD_TYPES, recordBytes } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
 import { NO_LOSS, fixOf, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
 import type { BeforeLoss, Damage, Loss } from './ledger-damage.ts'
@@ -117,15 +117,31 @@ export class LedgerReplay {
     if (slot !== undefined) this.#doubtHeld(slot, slot.ordinal)
     this.#settleHeld()
     if (slot !== undefined && slot.ordinal > this.end.ordinal) {
-      const start = this.#gap ?? { segment: this.end.segment, offset: this.end.offset }
-      const same = slot.segment === start.segment
-      const bytes = same ? slot.offset - start.offset : 0
-      this.#lost({ segment: start.segment, offset: start.offset, bytes, openEnded: !same }, lossBeforeSlot(this.#before(), slot))
+      this.#lost(this.#spanBeforeSlot(slot), lossBeforeSlot(this.#before(), slot))
       this.state.lose(slot.index)
       this.end = { segment: slot.segment, offset: slot.offset, ordinal: slot.ordinal, checksum: slot.checksum, lastType: slot.lastType }
     }
     this.#takeFromSlot()
     return this.#losses.map((lost) => this.#damageOf(lost))
+  }
+
+  /**
+   * Where the records stood that the slot vouches for and nobody found. The last of them ended where the slot says, so it stood in the slot's segment, though the chain ends in the one
+   * before when nothing is left of it: a copy can only be put back there, since checksums are bound to their segment.
+   */
+  #spanBeforeSlot(slot: Slot): Span {
+    const gap = this.#gap
+    const end = this.#endPlace()
+    if (gap?.missing === true) return { ...gap, bytes: 0, openEnded: true }
+    if (end.segment > slot.segment) return { ...(gap ?? end), bytes: 0, openEnded: true }
+    if (gap !== undefined && gap.segment !== slot.segment) this.#clear(gap)
+    const offset = gap?.segment === slot.segment ? gap.offset : end.segment === slot.segment ? end.offset : DATA_OFFSET
+    return { segment: slot.segment, offset, bytes: slot.offset - offset, openEnded: false }
+  }
+
+  /** The end of the chain, which before its first record is where records begin. */
+  #endPlace(): RecordPlace {
+    return { segment: this.end.segment, offset: Math.max(this.end.offset, DATA_OFFSET) }
   }
 
   #damageOf({ span, loss, previous, previousEntry }: PendingLoss): Damage {
@@ -219,7 +235,7 @@ export class LedgerReplay {
       this.#gap = undefined
       return
     }
-    const span = this.#gap ?? { segment: this.end.segment, offset: this.end.offset, bytes: 0, openEnded: true }
+    const span = this.#gap ?? { ...this.#endPlace(), bytes: 0, openEnded: true }
     this.#gap = undefined
     const loss = lossBetween(this.#before(), next)
     this.#lost(span, loss)

@@ -80,6 +80,23 @@ t.test('an older record that a lost write has brought to light goes with the rec
   t.same(opened.status === 'normal' ? contentOf(opened.ledger) : undefined, content, 'nothing behind it was harmed')
 })
 
+t.test('where the records of the newest segment turned to zeros, the lost entry is put back there and not behind the segment before (found by the simulator, seed 101389)', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  for (let index = 1; index <= 4; index++) await ledger.append({ entries: [testEntry(index, 1, 1000)] })
+  await ledger.close()
+  const content = contentOf(await openNormal(disk.copy()))
+  const last = (await recordsOf(disk)).at(-1)!
+  t.match(last, { path: `${DIRECTORY}/00000002.segment`, offset: HEADER_REGION_BYTES, type: 'entry', index: 4 }, 'the only record of its segment')
+  disk.bytesOf(last.path).fill(0, HEADER_REGION_BYTES)
+  const repair = await openRepair(disk)
+  t.match(repair.damaged, [{ segment: 2, offset: HEADER_REGION_BYTES, openEnded: false, fix: 'copy', index: 4 }])
+  await repair.repair(testEntry(4, 1, 1000))
+  const opened = await repair.finish()
+  t.equal(opened.status, 'normal')
+  t.same(opened.status === 'normal' ? contentOf(opened.ledger) : undefined, content)
+})
+
 t.test('any one flipped byte, in records, headers, slots or the zeros between, is reported where it is', async (t) => {
   const { disk, segments } = await makeSmallLedger()
   t.equal((await scanLedger(disk, DIRECTORY)).segments, 2)
