@@ -90,14 +90,15 @@ function replaySealed(replay: LedgerReplay, file: Uint8Array, segment: number, s
 
 /**
  * In the newest segment, damage after everything known to be durable is what a crash leaves of a batch that was never
- * acknowledged. Known to be durable is what the slot covers, and what any record says was synced when it was written.
+ * acknowledged. Known to be durable is what the slot covers, and what any record says was synced when it was written. Damage
+ * to the last of that is no reason to cut the record behind it, which may have been acknowledged as well, and may be all that tells of the damage.
  */
 function replayNewest(replay: LedgerReplay, file: Uint8Array, segment: number, seed: number, slot: Slot | undefined, damaged: Damage[]): void {
   const pieces = [...scanRecords(file, seed)]
   const proven = pieces.reduce((most, { header }) => Math.max(most, header?.durableOrdinal ?? 0), slot?.ordinal ?? 0)
   for (const { kind, header, offset, bytes } of pieces) {
     const ordinal = header?.ordinal ?? replay.lastOrdinal + 1
-    const sound = kind === 'record' && header !== undefined && replay.follows(header)
+    const sound = kind === 'record' && header !== undefined && (replay.follows(header) || replay.goesOn(header, proven))
     if (ordinal > proven && !sound) {
       const last = pieces.at(-1)
       const end = last === undefined ? offset + bytes : last.offset + last.bytes

@@ -82,6 +82,13 @@ export class LedgerReplay {
     return this.#gap === undefined && (header.ordinal === last.ordinal + 1 || jumps) && header.previousChecksum === last.checksum
   }
 
+  /** True when the record is the first after `proven`, and what should stand before it is damaged: its header says whom it followed. */
+  goesOn(header: RecordHeader, proven: number): boolean {
+    const slot = this.#slot
+    if (header.ordinal !== proven + 1 || header.type === RECORD_TYPES.fill || this.follows(header)) return false
+    return slot?.ordinal !== proven || slot.checksum === header.previousChecksum
+  }
+
   /** The next record that can be read. Call in file order; records that are missing before it are noticed by its ordinal. */
   take(item: ReplayItem): void {
     const { header } = item

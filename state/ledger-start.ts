@@ -1,6 +1,6 @@
 import { SteleError } from '../primitives/error.ts'
 import type { OpenFile } from './file-system.ts'
-import { DATA_OFFSET, recordBytes } from './ledger-format.ts'
+import { DATA_OFFSET } from './ledger-format.ts'
 import type { LedgerImage } from './ledger-image.ts'
 import { Ledger } from './ledger.ts'
 import type { RecoveredState } from './ledger.ts'
@@ -8,9 +8,6 @@ import type { LedgerCollaborators, LedgerSettings } from './ledger-options.ts'
 import { RecordReader } from './ledger-reader.ts'
 import { removeLeftovers, removePruned, segmentPath, writeSegmentHeader } from './ledger-segment.ts'
 import { LedgerWriter } from './ledger-writer.ts'
-
-/** Header and the number of the start. */
-const BOOT_RECORD_BYTES = recordBytes(8)
 
 /** Clears what a crash left behind the last durable record, and rewrites damaged header copies and slots; none of it holds anything acknowledged, so it is done in place. */
 export async function heal(settings: LedgerSettings, { fileSystem, logger }: LedgerCollaborators, image: LedgerImage): Promise<void> {
@@ -61,15 +58,16 @@ export async function startLedger(settings: LedgerSettings, collaborators: Ledge
 }
 
 /**
- * Writes what stands behind the newest slot once more. The sync of the boot record makes it durable, and what a killed process had not synced; where this segment has no room for
- * that record it goes into the next one, and this one is synced here. After a sync that failed the system may call those pages clean and still show them: then they
+ * Writes what stands behind the newest slot once more, and syncs it before the boot record says that all before it was durable: a power cut between the two would else leave a record that vouches
+ * for what never was. After a sync that failed the system may call those pages clean and still show them: then they
  * were read here, no later sync would write them, and a power cut would take back what counts as recovered (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
  */
-async function writeAgain(file: OpenFile, { slot, end, segmentBytes }: LedgerImage): Promise<void> {
+async function writeAgain(file: OpenFile, { slot, end }: LedgerImage): Promise<void> {
   const from = slot?.segment === end.segment ? slot.offset : DATA_OFFSET
   const tail = await file.read(from, Math.max(end.offset - from, 0))
-  if (tail.length > 0) await file.write([tail], from)
-  if (end.offset + BOOT_RECORD_BYTES > segmentBytes) await file.sync()
+  if (tail.length === 0) return
+  await file.write([tail], from)
+  await file.sync()
 }
 
 /** A disk that is full or broken while opening is told like one that fails later. */

@@ -207,6 +207,7 @@ export class SimDisk {
       throw Object.assign(new Error('input/output error'), { code: 'EIO' })
     }
     const done = file.unsynced.splice(0, covered)
+    this.#mend(file, done)
     // A later sync succeeded, so what was spoilt before it is vouched for by now, and the harm may come out.
     const harmless = this.#harmOf(file, done)
     for (const write of done) put(file, 'platter', write)
@@ -218,25 +219,36 @@ export class SimDisk {
     told?.()
   }
 
-  #pendingHarm: { readonly file: DiskFile; readonly writes: readonly Write[] } | undefined
+  /** `end`: where the lost record ends. */
+  #pendingHarm: { readonly file: DiskFile; readonly writes: readonly Write[]; readonly end: number } | undefined
+
+  /** What was lost and is written once more, in full and synced, is there again: no disk takes a write back because it had lost an earlier one of the same bytes. */
+  #mend(file: DiskFile, done: readonly Write[]): void {
+    const stillLost = (harm: Write): boolean => !done.some(({ offset, bytes }) => offset <= harm.offset && offset + bytes.length >= harm.offset + harm.bytes.length)
+    if (file.lied.length > 0) file.lied = file.lied.filter(stillLost)
+    if (this.#pendingHarm?.file !== file) return
+    const writes = this.#pendingHarm.writes.filter(stillLost)
+    this.#pendingHarm = writes.length === 0 ? undefined : { ...this.#pendingHarm, writes }
+  }
 
   /** Works out the harm of an armed fault, and hands out that of the sync before. */
   #harmOf(file: DiskFile, done: readonly Write[]): readonly Write[] | undefined {
-    const due = this.#pendingHarm?.file === file && done.length > 0 ? this.#pendingHarm.writes : undefined
+    const due = this.#pendingHarm?.file === file && done.some((write) => vouches(write, this.#pendingHarm!.end)) ? this.#pendingHarm.writes : undefined
     if (due !== undefined) this.#pendingHarm = undefined
     const record = done.find(({ offset }) => offset >= 4 * PAGE_BYTES)
     if (record === undefined || due !== undefined) return due
+    const end = record.offset + record.bytes.length
     if (this.faults.lieNext) {
       this.faults.lieNext = false
       this.counts.lies++
-      this.#pendingHarm = { file, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }] }
+      this.#pendingHarm = { file, end, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }] }
     } else if (this.faults.strayNext) {
       this.faults.strayNext = false
       this.counts.strays++
       const pages = Math.max(1, Math.floor((record.offset - 4 * PAGE_BYTES) / PAGE_BYTES))
       const astray = record.offset - PAGE_BYTES * (1 + this.#random.below(pages))
       const stray = astray >= 4 * PAGE_BYTES && astray + record.bytes.length <= record.offset ? [{ offset: astray, bytes: record.bytes }] : []
-      this.#pendingHarm = { file, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }, ...stray] }
+      this.#pendingHarm = { file, end, writes: [{ offset: record.offset, bytes: window(file.platter, record.offset, record.bytes.length) }, ...stray] }
     }
     return undefined
   }
@@ -266,6 +278,11 @@ export class SimDisk {
   #mustHaveRoom(full = this.faults.full): void {
     if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
   }
+}
+
+/** A slot, or a record behind what ended at `end`. What a start clears or rewrites elsewhere says nothing about it. */
+function vouches({ offset, bytes }: Write, end: number): boolean {
+  return (offset === PAGE_BYTES || offset === 2 * PAGE_BYTES || offset >= end) && bytes.some((byte) => byte !== 0)
 }
 
 function put(file: DiskFile, side: 'cache' | 'platter', { offset, bytes }: Write): void {

@@ -226,6 +226,27 @@ t.test('the same holds where the segment is full, so that the start is counted i
   t.match((await openNormal(restarted.crash())).recovered, { lastIndex: 2 }, 'the sync of the next segment alone would not have kept it')
 })
 
+/** A ledger with one entry, whose process has ended after a sync that failed over a vote: the pages still show it. */
+async function afterFailedSync(): Promise<CrashFileSystem> {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ entries: [testEntry(1)] })
+  disk.fault = (which) => {
+    if (which === 'sync') throw Object.assign(new Error('input/output error'), { code: 'EIO' })
+  }
+  await ledger.append({ hardState: { term: 2, vote: 3, commit: 0 } }).catch(() => ledger.close())
+  return disk.kill()
+}
+
+t.test('a boot record does not outlive what it calls durable: a power cut in the start after a failed sync is no damage', async (t) => {
+  const disk = await afterFailedSync()
+  const order: string[] = []
+  disk.fault = (which, path) => { if (path.endsWith('.segment')) order.push(which) }
+  await openNormal(disk)
+  t.strictSame(order.slice(0, 4), ['write', 'sync', 'write', 'sync'], 'the tail is durable before the boot record is written')
+  t.match((await openNormal(disk.crash())).recovered, { hardState: { term: 2, vote: 3 } })
+})
+
 t.test('no room for the next spare segment is told while the present segment still has room', async (t) => {
   const disk = new CrashFileSystem()
   disk.fault = (which, path) => {

@@ -97,6 +97,38 @@ t.test('where the records of the newest segment turned to zeros, the lost entry 
   t.same(opened.status === 'normal' ? contentOf(opened.ledger) : undefined, content)
 })
 
+t.test('damage to the last record of which the newest slot does not know is seen by the boot record behind it (found by the simulator, seeds 100152 and 100592)', async (t) => {
+  const disk = new CrashFileSystem()
+  await (await openNormal(disk)).append({ entries: [testEntry(1)] })
+  const restarted = disk.crash()
+  await openNormal(restarted)
+  const damaged = restarted.crash()
+  const [, entry, boot] = await recordsOf(damaged)
+  t.strictSame([entry?.type, boot?.type], ['entry', 'boot'], 'nothing else was written after the start')
+  damaged.bytesOf(FIRST).fill(0, entry!.offset, boot!.offset)
+  const repair = await openRepair(damaged)
+  t.match(repair.damaged, [{ offset: entry!.offset, index: 1, fix: 'copy' }])
+  await repair.repair(testEntry(1))
+  const opened = await repair.finish()
+  t.match(opened, { status: 'normal', ledger: { recovered: { lastIndex: 1 } } })
+})
+
+t.test('damage to the last record of which the newest slot knows does not cut what was acknowledged behind it', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  await ledger.append({ entries: [testEntry(1)] })
+  await ledger.append({ hardState: { term: 2, vote: 3, commit: 0 }, entries: [testEntry(2, 2)] })
+  const damaged = disk.crash()
+  const [, first, vote] = await recordsOf(damaged)
+  damaged.bytesOf(FIRST)[first!.offset]! ^= 1
+  const repair = await openRepair(damaged)
+  t.match(repair.damaged, [{ offset: first!.offset, bytes: vote!.offset - first!.offset, index: 1, fix: 'copy' }])
+  t.equal(repair.requiredLastIndex, 2)
+  await repair.repair(testEntry(1))
+  const opened = await repair.finish()
+  t.match(opened, { status: 'normal', ledger: { recovered: { lastIndex: 2, hardState: { term: 2, vote: 3 } } } }, 'entry and vote are still there')
+})
+
 t.test('any one flipped byte, in records, headers, slots or the zeros between, is reported where it is', async (t) => {
   const { disk, segments } = await makeSmallLedger()
   t.equal((await scanLedger(disk, DIRECTORY)).segments, 2)
