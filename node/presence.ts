@@ -45,10 +45,16 @@ export function decodePresence(bytes: Uint8Array): Presence {
 export function regression(before: Pick<Presence, 'boot' | 'committed'> & Partial<Presence>, now: Presence, promised: Promised = { term: 0, index: 0 }): string | undefined {
   if (now.boot < before.boot) return `its start counter fell from ${before.boot} to ${now.boot}`
   if (now.last < before.committed) return `its log ends at ${now.last}, it had committed ${before.committed}`
-  if (now.boot === before.boot) return before.start === undefined || before.start === now.start ? undefined : `two starts bear the number ${now.boot}`
+  if (now.boot === before.boot) return isSameStart(before, now) ? undefined : `two starts bear the number ${now.boot}`
   if (now.startTerm < promised.term) return `it started in term ${now.startTerm}, it had voted or acknowledged in term ${promised.term}`
   if (now.startTerm === promised.term && now.startLast < promised.index) return `it started with a log that ended at ${now.startLast}, it had acknowledged ${promised.index} in that term`
   return undefined
+}
+
+/** Whether two of one number may be the same start. What an earlier build wrote down has no random number: then what the start found on disk has to be the same, as far as it was written. */
+function isSameStart(before: Partial<Presence>, now: Presence): boolean {
+  if (before.start !== undefined) return before.start === now.start
+  return before.startTerm === undefined || (before.startTerm === now.startTerm && before.startLast === now.startLast)
 }
 
 /** A number that no other start draws. */

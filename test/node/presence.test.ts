@@ -51,6 +51,20 @@ t.test('a start from older data is known by the term it began in, and by the end
   t.equal(regression({ boot: 3, committed: 50 }, at()), undefined, 'a record of an earlier version does not name the start')
 })
 
+t.test('where an earlier build wrote no random number, two starts of one number are told by what they found on disk', async (t) => {
+  const folder = testDirectory(t)
+  const { start, ...earlier } = at()
+  writeFileSync(join(folder, 'presence.json'), JSON.stringify([[2, earlier], [3, earlier], [4, earlier]]))
+  const watch = new PresenceWatch(folder, { own: () => at(), acknowledged: () => [], broadcast: () => undefined, known: () => [2, 3, 4], logger: silentLogger })
+  watch.heard(2, at({ startLast: earlier.startLast + 1 }))
+  watch.heard(3, at({ startTerm: earlier.startTerm + 1 }))
+  watch.heard(4, at({ start }))
+  t.match([2, 3, 4].map((node) => watch.refused(node)), [/two starts bear the number 3/, /two starts bear the number 3/, undefined])
+  watch.heard(4, at({ start: start + 1 }))
+  t.match(watch.refused(4), /two starts bear the number 3/, 'its random number is remembered from then on')
+  await watch.stop()
+})
+
 t.test('only what certainly an earlier start promised is held against a later one', async (t) => {
   const folder = t.testdir({ lost: {}, early: {}, replaced: {} })
   const scene = (name: string): PresenceWatch => new PresenceWatch(join(folder, name), { own: () => at(), acknowledged: () => acknowledged, broadcast: () => undefined, known: () => [2], logger: silentLogger })
