@@ -15,6 +15,7 @@ export const CLIENT_ERRORS = {
   CLIENT_RECORD_INVALID: 'the record to register is empty, too large or labelled wrongly; details name the field and the rule',
   CLIENT_TX_FAILED: 'the transaction is in a block and had no effect; details.result is the code of the contract',
   CLIENT_TX_EXPIRED: 'block time passed the transaction\'s validUntil before it was included; sign it anew with a later one',
+  CLIENT_QUESTION_UNKNOWN: 'the node knows no paid question of this id: details say whether the id is of another transaction or of none; check it against what `stele dataset ask` printed (it is not the id of the data set)',
   CLIENT_STORAGE_TOO_FEW: 'too few members hold the ciphertext to register the record; wait until more nodes are up and call again, nothing is uploaded twice',
   CLIENT_ACCESS_DENIED: 'the decision on the ledger is a denial, or there is nothing there: the two look alike',
   CLIENT_KEY_NOT_RELEASED: 'the permit is final but no key arrived before it ended; is the custodian running? ask for access again',

@@ -67,6 +67,8 @@ export class ArchiveReader {
 
   /** The record at `at`; undefined where the file ends or a record is torn or damaged. */
   record(at: number): Promise<ArchiveRecord | undefined> { return recordAt(this.#file, at) }
+  /** Bytes of the file. */
+  async bytes(): Promise<number> { return (await this.#file.stat()).size }
   close(): Promise<void> { return this.#file.close() }
 }
 

@@ -1,8 +1,8 @@
-import { copyFile, mkdir, rename } from 'node:fs/promises'
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { openSync, closeSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
 import { namesIn, syncFolder } from '../state/snapshot-folder.ts'
 import { ArchiveReader, archiveBlock, archiveError, decodeAs } from './archive-format.ts'
@@ -14,17 +14,23 @@ import type { Trust } from './snapshot-verify.ts'
 export const archiveFolder = (dataDir: string): string => join(dataDir, 'archive')
 const NAME = /^(\d{16})-(\d{16})\.archive$/
 
-/** Verifies an archive and puts a copy where the node serves it from; complete under its name or not there at all. Throws what `verifyArchive` throws. */
+/** Verifies an archive and puts a copy where the node serves it from; complete under its name or not there at all. Throws what `verifyArchive` throws, `OUTPUT_UNWRITABLE`. */
 export async function importArchive(path: string, dataDir: string, trust: Trust, options: VerifyArchiveOptions): Promise<ArchiveReport & { readonly path: string }> {
   const report = await verifyArchive(path, trust, options)
   const folder = archiveFolder(dataDir)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
   const digits = (height: number): string => String(height).padStart(16, '0')
   const target = join(folder, `${digits(report.from)}-${digits(report.to)}.archive`)
-  await copyFile(path, `${target}.new`)
-  await verifyArchive(`${target}.new`, trust, options)
-  await rename(`${target}.new`, target)
-  await syncFolder(folder)
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await copyFile(path, `${target}.new`)
+    await verifyArchive(`${target}.new`, trust, options)
+    await rename(`${target}.new`, target)
+    await syncFolder(folder)
+  } catch (cause) {
+    await rm(`${target}.new`, { force: true }).catch(() => undefined) // Where nothing can be written, nothing was.
+    if (cause instanceof SteleError || !(cause instanceof Error) || !('syscall' in cause)) throw cause
+    throw new SteleError({ code: 'OUTPUT_UNWRITABLE', message: 'nothing can be written there', details: { folder, reason: errorCode(cause) }, cause })
+  }
   return { ...report, path: target }
 }
 

@@ -51,6 +51,7 @@ export async function verifyArchive(path: string, { chain, trusted }: Trust, { s
     const record = await reader.record(at)
     if (record === undefined || last === undefined) throw unfinished(to, to)
     const end = decodeAs(archiveEnd, record.payload)
+    if (await reader.bytes() > record.end) throw archiveError('nothing follows the end', { path, bytes: await reader.bytes() - record.end })
     if (!equalBytes(end.digest, digest.digest())) throw archiveError('the blocks are those that were written', { path })
     const { finality, links } = decodeAs(snapshotProof, end.proof)
     const { content } = finality.certificate

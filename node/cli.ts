@@ -40,6 +40,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification f
     register(program)
   }
   try {
+    refuseEmpty(argv.slice(2))
     await program.parseAsync(argv)
     return Number(process.exitCode ?? EXIT.ok)
   } catch (error) {
@@ -47,8 +48,15 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not ready or no quorum, 4 verification f
   }
 }
 
-async function report(error: unknown, json: boolean): Promise<number> {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+/** A variable of a script that holds nothing would otherwise mean the present folder, or zero. */
+function refuseEmpty(args: readonly string[]): void {
+  const at = args.findIndex((argument) => argument === '' || /^--[a-z-]+=$/.test(argument))
+  if (at >= 0) throw new SteleError({ code: 'USAGE_EMPTY', message: 'an argument is empty', details: { place: at + 1, after: args[at] === '' ? args[at - 1] : args[at] } })
+}
+
+async function report(thrown: unknown, json: boolean): Promise<number> {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.ok : EXIT.usage
+  const error = fromSystem(thrown)
   if (json && error instanceof SteleError) printJson({ error: { code: error.code, message: error.message, details: error.details, retryable: error.retryable } })
   else {
     const { nextStep } = await import('./next-step.ts')
@@ -57,6 +65,13 @@ async function report(error: unknown, json: boolean): Promise<number> {
     say(`stele: ${text}${next === undefined || text.includes(next) ? '' : `\n→ ${next}`}`)
   }
   return exitCodeOf(error)
+}
+
+/** What the operating system refused and no command foresaw, as an error of ours that names call, path and reason. */
+function fromSystem(error: unknown): unknown {
+  if (error instanceof SteleError || !(error instanceof Error) || !('syscall' in error)) return error
+  const { syscall, path, dest } = error as NodeJS.ErrnoException & { readonly dest?: string }
+  return new SteleError({ code: 'SYSTEM_REFUSED', message: 'the operating system refused', details: { reason: errorCode(error), call: syscall, path, to: dest }, cause: error })
 }
 
 function exitCodeOf(error: unknown): number {

@@ -1,5 +1,7 @@
 /** Codes of the command line alone: what each means and what to do next. */
 export const COMMAND_ERRORS = {
+  USAGE_EMPTY: 'An argument has no text, as when a variable of a script is not set; details name its place and what stands before it. Nothing was done.',
+  SYSTEM_REFUSED: 'The operating system refused a file or an address; details name the call, the path and the reason (ENOENT: there is none of that name; EACCES, EPERM: not for this user; ENOSPC: the disk is full; EISDIR, ENOTDIR: a folder where a file is meant, or the reverse).',
   USAGE_DATA_MISSING: 'The command does not know what to verify; give --data DIR, `receipt FILE` or `proof FILE`.',
   USAGE_GENESIS_MISSING: 'A receipt is judged by a genesis file; give --genesis FILE, from a source you trust and not from the node.',
   USAGE_ADDRESS: 'An address is no multiaddress that other nodes could dial, such as /ip4/203.0.113.5/tcp/9000 or /dns4/node.example.org/tcp/9000.',
@@ -21,7 +23,7 @@ export const COMMAND_ERRORS = {
   PREFLIGHT_UNSAFE: 'The change would leave too few voters that answer, or another change is not complete; the details say why. Bring nodes up, or wait, and try again.',
   PROPOSAL_NOT_OPEN: 'The proposal was decided, withdrawn, its time has passed, this member has voted on it, or the id is not one; nothing was sent. `stele member list` shows the proposals and their votes.',
   PROPOSAL_NOT_ACCEPTED: 'The members rejected the proposal, it was withdrawn, or its time passed. `stele member list` shows the votes.',
-  RECOVERY_UNREADABLE: 'A file is no recovery statement or exported certificate of this version; the details name it.',
+  RECOVERY_UNREADABLE: 'A file is no recovery statement or exported certificate of this version; the details name it. Ask whoever made it for it again, copied whole and made with this version of the program.',
   RECOVERY_RIVAL: 'This node was given another statement of the same epoch before. Both are kept as evidence and this one opens nothing: inform all members.',
   RECOVERY_SIGNED_BEFORE: 'This governance key has signed another statement of the same epoch; two would let rival recoveries proceed. The record beside the keystore says which.',
   RECOVERY_BELOW_FINAL: 'A certificate, a committed block or an attestation stands above the recovery height. Propose again on the node that holds the highest block.',

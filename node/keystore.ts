@@ -92,7 +92,9 @@ export async function readKeystore(path: string): Promise<string> {
   })
   try {
     // Asked of the open file, so that nobody can swap it in between.
-    const { mode, size } = await file.stat()
+    const found = await file.stat()
+    const { mode, size } = found
+    if (!found.isFile()) throw fail('KEYSTORE_MALFORMED', 'a folder or a device is no keystore', { path })
     if (process.platform !== 'win32' && (mode & 0o077) !== 0) throw fail('KEYSTORE_MODE', 'others may read or write the keystore file', { path, mode: (mode & 0o777).toString(8) })
     if (size > FILE_BYTES_MAX) throw fail('KEYSTORE_MALFORMED', 'the file is too large for a keystore', { path, bytes: size })
     return await file.readFile('utf8')
@@ -104,9 +106,9 @@ export async function readKeystore(path: string): Promise<string> {
 /** Reads and opens a keystore file of one kind. `KEYSTORE_KIND` for another kind, besides the codes of `readKeystore` and `openJson`. */
 export async function openKeystoreFile(path: string, kind: string, passphrase: string): Promise<OpenedKeystore> {
   const text = await readKeystore(path)
-  const found = parseKeystore(text).kind
-  if (found !== kind) throw fail('KEYSTORE_KIND', 'the keystore is of another kind', { path, kind: found, expected: kind })
   try {
+    const found = parseKeystore(text).kind
+    if (found !== kind) throw fail('KEYSTORE_KIND', 'the keystore is of another kind', { kind: found, expected: kind })
     return await openJson(text, passphrase)
   } catch (error) {
     if (error instanceof SteleError) throw new SteleError({ code: error.code, message: error.message, details: { path, ...error.details }, cause: error })

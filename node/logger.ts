@@ -11,7 +11,7 @@ export function createLogger(level: 'debug' | 'info' | 'warn' | 'error', binding
     base: { ...bindings },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: REDACTED.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
-    serializers: { error: describeError },
+    serializers: { error: (error: unknown) => describeError(error) },
   }, pino.destination({ fd: 2, sync: true }))
   return {
     debug: (fields, phrase) => logger.debug(fields, phrase),
@@ -21,13 +21,13 @@ export function createLogger(level: 'debug' | 'info' | 'warn' | 'error', binding
   }
 }
 
-/** An error as log fields: code, text, details and what caused it, without a stack unless it is a bug. */
-export function describeError(error: unknown): object {
+/** An error as log fields: code, text, details and what caused it, without a stack unless it is a bug. What caused an error of a known code is no bug either: whoever gave the code foresaw it. */
+export function describeError(error: unknown, isForeseen = false): object {
   if (!(error instanceof Error)) return { message: String(error) }
   const { code, details } = error as Error & { code?: unknown; details?: unknown }
-  const known = typeof code === 'string' && code !== 'INVARIANT_BROKEN'
+  const isKnown = code !== 'INVARIANT_BROKEN' && (isForeseen || typeof code === 'string')
   return {
     ...(code === undefined ? {} : { code }), message: error.message, ...(details === undefined ? {} : { details }),
-    ...(known ? {} : { stack: error.stack }), ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+    ...(isKnown ? {} : { stack: error.stack }), ...(error.cause === undefined ? {} : { cause: describeError(error.cause, isKnown) }),
   }
 }

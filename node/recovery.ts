@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { certificateSchema } from '../primitives/certificate.ts'
 import type { Certificate } from '../primitives/certificate.ts'
@@ -8,16 +6,12 @@ import { SteleError } from '../primitives/error.ts'
 import type { Genesis } from '../primitives/genesis.ts'
 import { verifyRecovery } from '../primitives/recovery.ts'
 import type { RecoveryStatement, SignedRecovery } from '../primitives/recovery.ts'
-import { silentLogger } from '../primitives/ports.ts'
 import { readerOf } from '../contracts/index.ts'
-import { openDatabase } from '../state/database.ts'
-import { openLedger } from '../state/ledger-open.ts'
 import type { Ledger } from '../state/ledger.ts'
-import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
-import { openWorldState } from '../state/world-state.ts'
 import type { ChainRules } from './chain-rules.ts'
 import type { Config } from './config.ts'
 import { headerRules } from './genesis-file.ts'
+import { openOffline } from './offline-stores.ts'
 import { forgetPromises } from './presence.ts'
 import { keepRecovery } from './recovery-file.ts'
 import { aheadOf, mustAgree } from './recovery-import.ts'
@@ -35,28 +29,23 @@ export interface Holding {
   close(): Promise<void>
 }
 
-/** Opens the data of a node that does not run. Throws LEDGER_*, STATE_*; `LEDGER_LOCKED` while it runs. */
+/** Opens the data of a node that does not run. Throws LEDGER_*, STATE_*; `LEDGER_LOCKED` while it runs, `LEDGER_MISSING` or `STATE_MISSING` rather than taking nothing for an empty chain. */
 export async function openHolding(config: Pick<Config, 'dataDir'>, genesis: Genesis): Promise<Holding> {
   const rules = headerRules(genesis)
-  const failed = (error: unknown): never => { throw error }
-  const opened = await openLedger({ directory: join(config.dataDir, 'ledger'), chainId: rules.chain }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger: silentLogger, random: { bytes: (length) => new Uint8Array(randomBytes(length)) }, failed, damaged: failed })
-  if (!('ledger' in opened)) throw new SteleError({ code: 'LEDGER_DAMAGED', message: 'the ledger is damaged; start the node so that it repairs itself, or use another node', details: {} })
-  const { ledger } = opened
+  const { ledger, world, close } = await openOffline(config.dataDir, rules.chain)
   try {
-    const world = openWorldState(await openDatabase(join(config.dataDir, 'state')), { chain: rules.chain })
     rules.load(readerOf(world.view()))
     const applied = world.height
-    await world.close()
     const height = ledger.lastHeight()
     const index = ledger.indexOfHeight(height)
     const hash = index === undefined ? undefined : ledger.entry(index)?.hash
     const stored = ledger.newestCertificate()
     return {
       rules, ledger, applied, last: { height, block: height === 0 ? rules.chain : hash!, term: ledger.term(ledger.lastIndex()) ?? 0 },
-      certificate: stored === undefined ? undefined : decode(certificateSchema, stored.bytes), close: () => ledger.close(),
+      certificate: stored === undefined ? undefined : decode(certificateSchema, stored.bytes), close,
     }
   } catch (error) {
-    await ledger.close()
+    await close()
     throw error
   }
 }

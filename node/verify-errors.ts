@@ -2,7 +2,7 @@
 export const VERIFY_ERRORS = {
   VERIFY_NO_DATA: 'There is no ledger in this folder; name a node\'s data folder (it holds ledger/ and state/), or the folder with its config.yaml.',
   VERIFY_GENESIS_MISSING: 'No genesis file was found near the folder, and nothing can be verified without one; name it with --genesis FILE. Take it from a source you trust, not from the node.',
-  VERIFY_DAMAGED: 'The folder is not sound; the findings say what and where. Do not delete it: start the node to repair from its peers, or restore a backup and verify again.',
+  VERIFY_DAMAGED: 'The folder is not sound; the findings say what and where. Keep it: start the node, which fetches from its peers what it can. When it does not start either, let the members give the institution another node; never start an older copy of the folder (docs/membership.md).',
 
   LEDGER_DAMAGED: 'Bytes of the ledger are not as they were written. Start the node: it opens in repair mode and fetches intact copies from its peers.',
   LEDGER_TORN: 'Bytes stand after the last record that is known to be durable: what a power failure leaves of a batch nobody acknowledged, or an altered tail. Opening the ledger cuts it; then verify again.',

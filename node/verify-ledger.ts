@@ -43,7 +43,7 @@ export async function scanLedgerFiles(directory: string, chain: Uint8Array, jour
     })
   } catch (error) {
     if (errorCode(error) !== 'LEDGER_UNREPAIRABLE') throw error
-    journal.find({ part: 'ledger', code: 'LEDGER_DAMAGED', rule: 'some segment has an intact header', file: directory })
+    journal.find({ part: 'ledger', code: 'LEDGER_UNREPAIRABLE', rule: 'some segment has an intact header', file: directory })
     return undefined
   }
   if (image === undefined) throw new SteleError({ code: 'VERIFY_NO_DATA', message: 'there is no ledger in this folder', details: { directory } })
@@ -74,7 +74,7 @@ const WHAT = {
 function report({ kind, durable, segment, offset, bytes, index, height, recordType, fix }: Damage, journal: VerifyJournal, tornTailAllowed: boolean): void {
   if (!durable && tornTailAllowed) return journal.skip('ledger', `${bytes} bytes at segment ${segment}, offset ${offset} are a batch that was not finished`)
   journal.find({
-    part: 'ledger', code: durable ? 'LEDGER_DAMAGED' : 'LEDGER_TORN', rule: durable ? WHAT[kind] : 'nothing follows the last durable record',
+    part: 'ledger', code: !durable ? 'LEDGER_TORN' : fix === 'none' ? 'LEDGER_UNREPAIRABLE' : 'LEDGER_DAMAGED', rule: durable ? WHAT[kind] : 'nothing follows the last durable record',
     segment, offset, bytes, ...(index === undefined ? {} : { index }), ...(height === undefined ? {} : { height }),
     details: { ...(recordType === undefined ? {} : { record: recordType }), repair: fix },
   })

@@ -10,7 +10,7 @@ export type VerifyPart = (typeof VERIFY_PARTS)[number]
  */
 export interface Finding {
   readonly part: VerifyPart
-  /** `LEDGER_DAMAGED`, `LEDGER_TORN`, `BLOCK_INVALID`, `ROOT_MISMATCH`, CERTIFICATE_*, `STATE_DAMAGED`, `VAULT_DAMAGED`, … */
+  /** `LEDGER_DAMAGED`, `LEDGER_UNREPAIRABLE`, `LEDGER_TORN`, `BLOCK_INVALID`, `ROOT_MISMATCH`, CERTIFICATE_*, `STATE_DAMAGED`, `VAULT_DAMAGED`, … */
   readonly code: string
   /** The rule that does not hold, or what is damaged, as a sentence without a full stop. */
   readonly rule: string

@@ -1,3 +1,4 @@
+import { LEDGER_ERRORS } from '../state/errors.ts'
 import { bad, dim, good } from './output.ts'
 import { VERIFY_ERRORS } from './verify-errors.ts'
 import { VERIFY_PARTS } from './verify-report.ts'
@@ -47,6 +48,9 @@ function detailsOf({ details, rule }: Finding): string {
 
 /** One step for each kind of finding; unknown kinds get the general one. */
 function nextSteps({ findings }: VerifyReport): string[] {
+  // What no other node can give back makes every other advice about the ledger void: a start would be refused.
+  const lost = findings.filter(({ code }) => code === 'LEDGER_UNREPAIRABLE')
+  if (lost.length > 0) return [LEDGER_ERRORS.LEDGER_UNREPAIRABLE]
   const table: Readonly<Record<string, string>> = VERIFY_ERRORS
   return [...new Set(findings.map(({ code }) => table[code] ?? VERIFY_ERRORS.VERIFY_DAMAGED))]
 }

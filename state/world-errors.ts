@@ -4,6 +4,7 @@ import { SteleError } from '../primitives/error.ts'
 export const WORLD_ERRORS = {
   STATE_LOCKED: 'another process holds this data directory; stop it or choose another directory',
   STATE_OPEN_FAILED: 'the state database cannot be opened; check path, permissions and free space, then `stele doctor`',
+  STATE_MISSING: 'there is no state beside the ledger; start the node once, which makes it again from the ledger, stop it, and run the command again',
   STATE_CLOSED: 'the state was used after it was closed',
   STATE_DAMAGED: 'stored state is not what was written (the details name the key or tree path); delete the state directory and let the ledger replay it',
   STATE_READ_FAILED: 'the database could not be read; see the cause, check the disk, and restart the node',

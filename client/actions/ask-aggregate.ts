@@ -16,11 +16,23 @@ export type AggregateInput = Omit<CallArgs<'anonymization', 'spend'>, 'query'> &
 const RETRIES = 50
 const RETRY_MS = 100
 
-/** What a final receipt says was paid for. Throws `CLIENT_PROOF_MISMATCH` when it is of another call. */
-export function spentOf({ id, events }: ConfirmedReceipt): SpentEvent {
+/** What a final receipt says was paid for. Throws `CLIENT_QUESTION_UNKNOWN` when it is of another call: the receipt proves which. */
+function spentOf({ id, events }: ConfirmedReceipt): SpentEvent {
   const event = events.find(({ contract, name }) => contract === 'anonymization' && name === 'spent')
-  if (event?.data === undefined) throw clientError('CLIENT_PROOF_MISMATCH', { details: { asked: toHex(id), rule: 'the receipt must hold what was spent' } })
+  if (event?.data === undefined) throw clientError('CLIENT_QUESTION_UNKNOWN', { details: { question: toHex(id), found: 'another transaction' } })
   return event.data as SpentEvent
+}
+
+/** What was paid for a question, by its final receipt. Throws `CLIENT_QUESTION_UNKNOWN` when `waitMs` pass and the node knows no transaction of this id; and as `waitForReceipt`. */
+export async function readSpent(client: Client, question: Uint8Array, { waitMs = 5_000, ...options }: WaitOptions = {}): Promise<SpentEvent> {
+  try {
+    return spentOf(await waitForReceipt(client, question, { waitMs, ...options }))
+  } catch (error) {
+    if (errorCode(error) !== 'CLIENT_TIMED_OUT') throw error
+    const { status } = await client.call('tx_status', { id: toHex(question) }, options)
+    if (status !== 'unknown') throw error
+    throw clientError('CLIENT_QUESTION_UNKNOWN', { retryable: true, details: { question: toHex(question), found: 'no transaction' }, cause: error })
+  }
 }
 
 /**
@@ -38,9 +50,9 @@ export async function askAggregate(client: Client, { query, ...terms }: Aggregat
   return { request: receipt.id, spent }
 }
 
-/** The answer to a paid question, opened; waits for it up to `waitMs`. Throws `CLIENT_TIMED_OUT` while institutions or the owner have not answered, SEAL_*, `CLIENT_PROOF_MISMATCH`. */
+/** The answer to a paid question, opened; waits for it up to `waitMs`. Throws `CLIENT_QUESTION_UNKNOWN`, `CLIENT_TIMED_OUT` while institutions or the owner have not answered, SEAL_*, `CLIENT_PROOF_MISMATCH`. */
 export async function readAggregate(client: Client, request: Uint8Array, { waitMs = 5_000, ...options }: SignedOptions & { readonly waitMs?: number } = {}): Promise<AggregateAnswer> {
-  const spent = spentOf(await waitForReceipt(client, request, options))
+  const spent = await readSpent(client, request, options)
   const { sealKeys } = client.signer(options.account)
   if (sealKeys === undefined) throw clientError('CLIENT_NO_ACCOUNT')
   const entry = await retried(() => client.callSigned('vault_mailbox_get', { request: toHex(request), section: 0, kind: 'answer' }, options), Math.ceil(waitMs / RETRY_MS), options.signal).catch((error: unknown) => {

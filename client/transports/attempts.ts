@@ -37,7 +37,7 @@ export async function withRetries<T>(policy: RetryPolicy, random: Pick<Random, '
  * Runs `work` with a signal that fires at the caller's abort or after `timeoutMs`. A timeout becomes `CLIENT_TIMED_OUT` (retryable: the outcome is unknown
  * and the request idempotent), the caller's abort stays the caller's reason, any other failure of the connection becomes `CLIENT_UNREACHABLE`.
  */
-export async function bounded<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number, signal: AbortSignal | undefined, metaMessages: readonly string[]): Promise<T> {
+export async function bounded<T>(work: (signal: AbortSignal) => Promise<T>, timeoutMs: number, signal: AbortSignal | undefined, { node, metaMessages }: { readonly node: string; readonly metaMessages: readonly string[] }): Promise<T> {
   signal?.throwIfAborted()
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
@@ -45,8 +45,8 @@ export async function bounded<T>(work: (signal: AbortSignal) => Promise<T>, time
   } catch (error) {
     if (signal?.aborted === true) throw signal.reason
     if (error instanceof SteleError) throw error
-    if (timeout.aborted) throw clientError('CLIENT_TIMED_OUT', { retryable: true, details: { timeoutMs }, metaMessages, cause: error })
+    if (timeout.aborted) throw clientError('CLIENT_TIMED_OUT', { retryable: true, details: { node, timeoutMs }, metaMessages, cause: error })
     const system = errorCode(error instanceof Error ? error.cause : undefined)
-    throw clientError('CLIENT_UNREACHABLE', { retryable: true, details: system === undefined ? {} : { system }, metaMessages, cause: error })
+    throw clientError('CLIENT_UNREACHABLE', { retryable: true, details: { node, ...(system !== undefined && { system }) }, metaMessages, cause: error })
   }
 }

@@ -80,7 +80,7 @@ class HttpTransport implements Transport {
   async #attempts<T>(what: string, { signal, timeoutMs, retries }: RequestOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { retry, random, timeoutMs: ownTimeoutMs } = this.#options
     const policy = retries === undefined ? retry : { ...retry, retries }
-    return withRetries(policy, random, signal, () => bounded(work, timeoutMs ?? ownTimeoutMs, signal, [what, `Node: ${this.name}`]))
+    return withRetries(policy, random, signal, () => bounded(work, timeoutMs ?? ownTimeoutMs, signal, { node: this.name, metaMessages: [what, `Node: ${this.name}`] }))
   }
 }
 

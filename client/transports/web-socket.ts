@@ -115,6 +115,6 @@ class WebSocketTransport implements Transport {
 
   #bounded<T>(method: string, timeoutMs: number | undefined, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#options.WebSocket === undefined) throw clientError('CLIENT_NO_SUBSCRIPTIONS')
-    return bounded(work, timeoutMs ?? this.#options.timeoutMs, signal, [`Method: ${method}`, `Node: ${this.name}`])
+    return bounded(work, timeoutMs ?? this.#options.timeoutMs, signal, { node: this.name, metaMessages: [`Method: ${method}`, `Node: ${this.name}`] })
   }
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { SteleError } from '../../primitives/error.ts'
+import { nextStep } from '../next-step.ts'
 import { EXIT, bad, explain, good, print, printJson } from '../output.ts'
 import { heightOf } from './snapshot.ts'
 
@@ -88,7 +89,7 @@ async function runVerify(path: string, { genesis, json }: VerifyFlags): Promise<
     progress.clear()
     if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN' || error.code === 'ARCHIVE_UNREADABLE') throw error
     if (json === true) printJson({ valid: false, error: { code: error.code, message: error.message, details: error.details } })
-    else print(`${bad('✗')} the archive proves nothing: ${explain(error)}`)
+    else print(`${bad('✗')} the archive proves nothing: ${explain(error)}\n→ ${nextStep(error.code) ?? 'export it again from a member'}`)
     process.exitCode = EXIT.verificationFailed
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { toHex } from '../../primitives/bytes.ts'
 import { SteleError } from '../../primitives/error.ts'
@@ -47,7 +47,8 @@ async function holding(path: string): Promise<{ readonly held: Holding; readonly
 }
 
 async function exportCertificate({ config, out, json }: NodeData & { readonly out: string }): Promise<void> {
-  const { exportText } = await import('../recovery-import.ts')
+  const [{ exportText }, { mustBeWritable }] = await Promise.all([import('../recovery-import.ts'), import('../files.ts')])
+  mustBeWritable(out)
   const { held, node } = await holding(config)
   const { last, applied, certificate, rules } = held
   await held.close()
@@ -59,7 +60,8 @@ async function exportCertificate({ config, out, json }: NodeData & { readonly ou
 }
 
 async function propose({ config, members, certificates = [], giveUp, out, json }: NodeData & { readonly members: readonly number[]; readonly giveUp?: boolean; readonly out: string }): Promise<void> {
-  const [{ proposeRecovery }, { keepPresented, readExports }, { recoveryText }] = await Promise.all([import('../recovery.ts'), import('../recovery-import.ts'), import('../recovery-file.ts')])
+  const [{ proposeRecovery }, { keepPresented, readExports }, { recoveryText }, { mustBeWritable }] = await Promise.all([import('../recovery.ts'), import('../recovery-import.ts'), import('../recovery-file.ts'), import('../files.ts')])
+  mustBeWritable(out)
   const { held, dataDir } = await holding(config)
   try {
     const presented = readExports(certificates, held.rules)
@@ -90,7 +92,9 @@ async function sign({ statement: path, member, governance, passphraseFile, json 
   const message = recoveryBytes(recovery.statement.chain, recovery.statement)
   remember(governance, recovery, message)
   const signatures = [...recovery.signatures.filter((each) => each.member !== member), { member, signature: signer.sign(message) }].sort((a, b) => a.member - b.member)
-  writeFileSync(path, recoveryText({ ...recovery, signatures }))
+  // Whole or as it was: it holds the signatures of others.
+  writeFileSync(`${path}.new`, recoveryText({ ...recovery, signatures }), { flush: true })
+  renameSync(`${path}.new`, path)
   if (json === true) printJson({ statement: path, signatures: signatures.map((each) => each.member) })
   else print(`signed by members ${signatures.map((each) => each.member).join(', ')}`)
 }

@@ -3,7 +3,11 @@ import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import { SteleError } from '../../primitives/error.ts'
 import { toHex } from '../../primitives/bytes.ts'
+import { nextStep } from '../next-step.ts'
 import { EXIT, bad, explain, good, print, printJson, table } from '../output.ts'
+
+/** The snapshot itself may be sound: nobody should delete it. */
+const NO_DAMAGE: ReadonlySet<string> = new Set(['SNAPSHOT_WRONG_CHAIN', 'SNAPSHOT_VERSION_UNSUPPORTED', 'SNAPSHOT_NOT_CERTIFIED'])
 
 interface Options { readonly data: string; readonly genesis?: string; readonly json?: boolean }
 
@@ -92,7 +96,7 @@ async function verify(wanted: number | undefined, options: Options): Promise<voi
       if (progress) process.stderr.write('\r\u001b[K')
       if (!(error instanceof SteleError) || error.code === 'INVARIANT_BROKEN') throw error
       results.push({ valid: false, height, error: { code: error.code, message: error.message, details: error.details } })
-      if (options.json !== true) print(`${bad('✗')} snapshot ${height}: ${explain(error)}\n→ delete ${folder.of(height)}; the node makes a new one, or takes one from the other members`)
+      if (options.json !== true) print(`${bad('✗')} snapshot ${height}: ${explain(error)}\n→ ${NO_DAMAGE.has(error.code) ? nextStep(error.code) : `delete ${folder.of(height)}; the node makes a new one, or takes one from the other members`}`)
       process.exitCode = EXIT.verificationFailed
     }
   }

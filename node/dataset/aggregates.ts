@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fetchQuestion, spentOf } from '../../client/actions/ask-aggregate.ts'
+import { fetchQuestion, readSpent } from '../../client/actions/ask-aggregate.ts'
 import type { SpentEvent } from '../../client/actions/ask-aggregate.ts'
 import { getHead } from '../../client/actions/get-head.ts'
-import { sendAndWait, waitForReceipt } from '../../client/actions/index.ts'
+import { sendAndWait } from '../../client/actions/index.ts'
 import type { Client } from '../../client/create-client.ts'
 import { combineShares, maskedShare, maskedShareSchema, noisyCells, noisyShareSchema } from '../../contracts/anonymization/aggregate-share.ts'
 import type { MaskedShare } from '../../contracts/anonymization/aggregate-share.ts'
@@ -67,7 +67,7 @@ interface Asked { readonly spent: SpentEvent; readonly query: AggregateQuery; re
 
 /** A paid question, proven by its final receipt; the answer it names is the one that everybody computes. */
 async function readAsked(client: Client, state: RemoteState, request: Uint8Array, form: DefinitionForm): Promise<Asked> {
-  const spent = spentOf(await waitForReceipt(client, request))
+  const spent = await readSpent(client, request)
   const query = await fetchQuestion(client, request, spent)
   if (!equalBytes(answerKey(spent), spent.answer)) throw differs('the answer that was paid for')
   return { spent, query, ...(await termsAt(state, spent.dataset, spent.version, form)) }

@@ -49,7 +49,7 @@ t.test('what is not a JSON-RPC answer is refused without quoting it', async (t) 
 })
 
 t.test('a node that is not there, hangs up or hangs is told apart, and tried again', async (t) => {
-  await t.rejects(http('http://127.0.0.1:1', QUICK).request('chain_head', {}), { code: 'CLIENT_UNREACHABLE', retryable: true })
+  await t.rejects(http('http://127.0.0.1:1', QUICK).request('chain_head', {}), { code: 'CLIENT_UNREACHABLE', retryable: true, details: { node: 'http://127.0.0.1:1' } })
   let count = 0
   const flaky = await serve(t, ({ id }, response) => (++count < 3 ? response.destroy() : answer(response, id, 'here')))
   t.equal(await http(flaky, QUICK).request('chain_head', {}), 'here')

@@ -1,11 +1,13 @@
 // Goal: an archive proves every block in it, goes on where it was interrupted, and gives a node back what it has pruned.
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { archiveStart } from '../../node/archive-format.ts'
 import { exportOffline } from '../../node/archive-offline.ts'
-import { importArchive } from '../../node/archive-shelf.ts'
+import { archiveFolder, importArchive } from '../../node/archive-shelf.ts'
 import { verifyArchive } from '../../node/archive-verify.ts'
 import { headerRules } from '../../node/genesis-file.ts'
+import { openOffline } from '../../node/offline-stores.ts'
 import { createOffline } from '../../node/snapshot-offline.ts'
 import { verifySnapshot } from '../../node/snapshot-verify.ts'
 import { snapshotsFolder } from '../../node/join-swap.ts'
@@ -63,6 +65,8 @@ t.test('blocks are exported, verified with no node, and served again after they 
     t.match(await refused(flipped), /^(ARCHIVE|CERTIFICATE|PROOF|CODEC)_/, `byte ${at}`)
   }
   t.equal(await refused(whole.subarray(0, -100)), 'ARCHIVE_UNFINISHED')
+  t.equal(await refused(Buffer.concat([whole, Uint8Array.of(0)])), 'ARCHIVE_INVALID', 'nothing follows the end')
+  t.equal(await refused(archiveStart({ v: 2, chain: rules.chain, from: 1n, to: 10n })), 'ARCHIVE_VERSION_UNSUPPORTED')
   await t.rejects(verifyArchive(path, { ...trust, chain: new Uint8Array(32) }), { code: 'ARCHIVE_WRONG_CHAIN' })
 
   // Killed in the middle of a record: the next call goes on behind the last whole one, to the same bytes.
@@ -77,7 +81,20 @@ t.test('blocks are exported, verified with no node, and served again after they 
   t.equal(await createOffline({ dataDir, genesis: cluster.files.genesis, rules, folder }), 10, 'a snapshot is made of a stopped node')
   t.match(await verifySnapshot(folder, 10, trust, { share: 1 }), { height: 10, certifiedBy: [1] })
 
-  await t.rejects(importArchive(join(directory, 'bad.archive'), dataDir, trust, {}), { code: 'ARCHIVE_UNFINISHED' })
+  await t.rejects(importArchive(join(directory, 'bad.archive'), dataDir, trust, {}), { code: 'ARCHIVE_VERSION_UNSUPPORTED' })
+  t.notOk(existsSync(archiveFolder(dataDir)), 'nothing of a refused archive is put anywhere')
+  writeFileSync(archiveFolder(dataDir), 'in the way')
+  await t.rejects(importArchive(path, dataDir, trust, {}), { code: 'OUTPUT_UNWRITABLE', details: { reason: 'EEXIST' } })
+  rmSync(archiveFolder(dataDir))
+  // Without its state a folder would pass for one where nothing is committed.
+  renameSync(join(dataDir, 'state'), join(dataDir, 'aside'))
+  await t.rejects(openOffline(dataDir, rules.chain), { code: 'STATE_MISSING' })
+  mkdirSync(join(dataDir, 'state'))
+  await t.rejects(openOffline(dataDir, rules.chain), { code: 'STATE_MISSING' }, 'nor with an empty one')
+  rmSync(join(dataDir, 'state'), { recursive: true })
+  renameSync(join(dataDir, 'aside'), join(dataDir, 'state'))
+  await t.rejects(openOffline(join(directory, 'nowhere'), rules.chain), { code: 'LEDGER_MISSING' })
+  t.notOk(existsSync(join(directory, 'nowhere')))
   await importArchive(path, dataDir, trust, {})
   await cluster.startNode(0)
   await grow(16)

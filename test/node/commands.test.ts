@@ -8,6 +8,7 @@ import { readCard } from '../../node/card-file.ts'
 import { COMMAND_ERRORS } from '../../node/command-errors.ts'
 import { runCli } from '../../node/cli.ts'
 import { mustBeWritable, readWhole } from '../../node/files.ts'
+import { describeError } from '../../node/logger.ts'
 import { nextStep } from '../../node/next-step.ts'
 import { checkSaid, readReceiptFile } from '../../node/receipt-file.ts'
 import { connect } from '../../node/rpc-connection.ts'
@@ -20,7 +21,7 @@ import { crc32c, logFaults, tableFaults } from '../../node/verify-tables.ts'
 import { SampleChain } from '../../docs/spec/sample-chain.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { decode, encode } from '../../primitives/codec.ts'
-import { errorCode } from '../../primitives/error.ts'
+import { errorCode, SteleError } from '../../primitives/error.ts'
 import { receiptBundle, receiptSchema } from '../../primitives/receipt.ts'
 import type { RpcClusterStatus } from '../../primitives/rpc-types.ts'
 import { createSigner } from '../../primitives/signature.ts'
@@ -195,6 +196,9 @@ t.test('a sound folder is told in a line a part, an unsound one with place, rule
   })
   t.match(damaged, /✗ ledger .*\n {4}LEDGER_DAMAGED height 2, entry 3, segment 1, offset 16900, 312 bytes\n {6}broken rule: every record matches its checksum \(record entry, repair copy\)\n✓ chain/)
   t.match(damaged, /! chain +not all of it[^]*and 899 more findings[^]*not sound: 900 findings in \/data\n→ .*Start the node/)
+  const lost = formatVerifyReport({ ...report, sound: false, findingCount: 2, findings: [{ part: 'ledger', code: 'LEDGER_DAMAGED', rule: 'a' }, { part: 'ledger', code: 'LEDGER_UNREPAIRABLE', rule: 'b' }] })
+  t.match(lost, /\n→ .*member propose replace.*Starting it again does not help\.$/)
+  t.notMatch(lost, /Start the node/, 'a start would be refused')
 })
 
 t.test('progress tells part, share and time left, not more often than the eye can follow', async (t) => {
@@ -242,6 +246,34 @@ t.test('an option of a command that is called like one of the program is the com
   t.equal(code, 1)
   t.match(said.join(''), /CONFIG_UNREADABLE/)
   t.notMatch(said.join(''), /^\d+\.\d+\.\d+\n/)
+})
+
+t.test('an argument without text is refused by its place, before anything is done', async (t) => {
+  const said: string[] = []
+  const errors = t.capture(process.stderr, 'write', (text: string) => { said.push(text); return true })
+  for (const args of [['archive', 'export', '', '--data', 'x'], ['snapshot', 'list', '--data', ''], ['snapshot', 'list', '--data=']]) t.equal(await runCli(['node', 'stele', ...args]), 2, args.join(' '))
+  errors.restore()
+  t.match(said.join(''), /USAGE_EMPTY.*place=3 after=export[^]*place=4 after=--data\)[^]*place=3 after=--data=/)
+})
+
+t.test('what the operating system refuses is told with call, path and reason, and no stack', async (t) => {
+  const path = join(t.testdir({ file: 'x' }), 'file', 'below')
+  const said: string[] = []
+  const errors = t.capture(process.stderr, 'write', (text: string) => { said.push(text); return true })
+  const code = await runCli(['node', 'stele', 'keygen', '--member', 'x', '--number', '1', '--address', '/ip4/127.0.0.1/tcp/9000', '--out', path, '--passphrase-file', path])
+  errors.restore()
+  t.equal(code, 1)
+  t.notMatch(said.join(''), /\n +at /)
+  t.match(said.join(''), /^stele: [A-Z_]+: .*below[^]*\n→ /)
+})
+
+t.test('a log tells what caused an error of a known code without a stack, and a bug with one', async (t) => {
+  const failed = new TypeError('fetch failed', { cause: Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:1'), { code: 'ECONNREFUSED' }) })
+  const told = describeError(new SteleError({ code: 'CLIENT_UNREACHABLE', message: 'no node', details: { node: 'http://127.0.0.1:1' }, cause: failed }))
+  t.notMatch(JSON.stringify(told), /stack/)
+  t.match(told, { code: 'CLIENT_UNREACHABLE', details: { node: 'http://127.0.0.1:1' }, cause: { message: 'fetch failed', cause: { code: 'ECONNREFUSED' } } })
+  t.match(describeError(failed), { stack: /TypeError: fetch failed/ })
+  t.match(describeError(new SteleError({ code: 'INVARIANT_BROKEN', message: 'a bug' })), { stack: /a bug/ })
 })
 
 t.test('a transaction without effect is told with what its result means', async (t) => {

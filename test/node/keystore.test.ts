@@ -41,6 +41,7 @@ t.test('what is not a keystore is refused by field, before any work is done for 
 t.test('a keystore that others may read is refused; one is never overwritten', async (t) => {
   const path = join(t.testdir({}), 'operator.json')
   await t.rejects(readKeystore(path), { code: 'KEYSTORE_NOT_FOUND' })
+  await t.rejects(readKeystore(join(path, '..')), { code: 'KEYSTORE_MALFORMED', details: { path: join(path, '..') } }, 'a folder')
   await writeKeystore(path, text)
   t.equal(statSync(path).mode & 0o777, 0o600)
   await t.rejects(writeKeystore(path, text), { code: 'KEYSTORE_EXISTS' })

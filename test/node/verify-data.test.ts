@@ -115,6 +115,14 @@ t.test('damage in a block\'s record names height, entry, segment, offset and rul
   t.equal(report.findings.filter(({ part }) => part === 'state').length, 0, 'the state is sound')
 })
 
+t.test('damage that no peer can mend has the code with which a start refuses it', async (t) => {
+  const folder = copy()
+  for (const slot of [4096, 8192]) flip(join(folder, 'ledger', '00000001.segment'), slot + 20)
+  const { findings } = await verify(folder, ['ledger'])
+  t.ok(findings.some(({ code }) => code === 'LEDGER_UNREPAIRABLE'), findings.map(({ code }) => code).join(' '))
+  await t.rejects(openLedger({ directory: join(folder, 'ledger'), chainId: chain }, { fileSystem: nodeFileSystem, timers: nodeTimers, logger: silentLogger, random: systemRandom, failed: () => undefined }), { code: 'LEDGER_UNREPAIRABLE' })
+})
+
 t.test('a flipped byte anywhere in the state database is found', async (t) => {
   const folder = copy()
   const state = join(folder, 'state')
