@@ -12,6 +12,7 @@ export const COMMAND_ERRORS = {
   INPUT_UNREADABLE: 'A file cannot be read; details name the path and the reason (ENOENT: there is none of that name; EACCES: not for this user; EISDIR: it is a folder), or it is empty or too large.',
   OUTPUT_UNWRITABLE: 'The folder of the output file is not there or cannot be written; details name it. Nothing was asked or done.',
   CONSENT_NOT_FOUND: 'The account has no consent of this id, so that nothing that was open is closed now; what the ledger holds bars a grant of this id that might still arrive. `stele consent list` shows the ids.',
+  CARD_ENROLLED: 'The card became an account of another kind before; the details name it. One card is one account: let the person make another one (`stele wallet new --card FILE`).',
   CARD_INVALID: 'The file is not the card that `stele wallet new --card FILE` wrote; details name file and rule. Ask the person for the card again.',
   PARAMETERS_FILE_INVALID: 'The file does not hold all chain parameters; details name path and rule. Take `parameters` of the genesis file and change what is to change.',
   TX_FILE_INVALID: 'The file holds no signed transaction: its bytes, their hex, or JSON with `transaction` in hex. Details say what it is not.',

@@ -27,6 +27,17 @@ export class CustodianDoorClient implements SectionKeyStore {
     await this.#ask({ kind: 'keepRelation', value: { subject, tagKey } })
   }
 
+  /** Keeps the signed enrolment of a card and, with it, the tag key of the account that it will make. A later one of the same card takes its place. */
+  async keepEnrolment(enrolment: Extract<DoorRequest, { kind: 'keepEnrolment' }>['value']): Promise<void> {
+    await this.#ask({ kind: 'keepEnrolment', value: enrolment })
+  }
+
+  /** The signed enrolment of a card; undefined when there was none. */
+  async enrolment(card: Uint8Array): Promise<Uint8Array | undefined> {
+    const answer = await this.#ask({ kind: 'enrolment', value: { card } })
+    return answer.kind === 'enrolment' ? answer.value.transaction ?? undefined : undefined
+  }
+
   /** Undefined when the relation is unknown or was erased. */
   async tagKey(subject: Uint8Array): Promise<Uint8Array | undefined> {
     const answer = await this.#ask({ kind: 'relation', value: { subject } })

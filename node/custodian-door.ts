@@ -1,10 +1,11 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { array, decode, encode, fixedBytes, optional, struct, text, u32, variant } from '../primitives/codec.ts'
+import { array, bytes, decode, encode, fixedBytes, optional, struct, text, u32, variant } from '../primitives/codec.ts'
 import type { Infer } from '../primitives/codec.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
+import { TRANSACTION_LIMITS } from '../primitives/transaction.ts'
 import { sectionKeySchema } from '../privacy/section-format.ts'
 import type { CustodianKeys } from './custodian-keys.ts'
 
@@ -12,16 +13,19 @@ import type { CustodianKeys } from './custodian-keys.ts'
 const BODY_BYTES_MAX = 256 * 1024
 /** Bytes a Unix socket's path may have; Linux takes 107, macOS 103. */
 const SOCKET_PATH_MAX = 103
+const transaction = bytes({ max: TRANSACTION_LIMITS.transactionBytesMax })
 
 /** What the importer asks of its custodian. Bytes in the canonical codec, one request a POST. */
 export const doorRequest = variant({
   keepKeys: struct({ record: fixedBytes(32), version: u32, keys: array(sectionKeySchema, { max: 64, min: 1 }) }),
   keepRelation: struct({ subject: fixedBytes(32), tagKey: fixedBytes(32) }),
   relation: struct({ subject: fixedBytes(32) }),
+  keepEnrolment: struct({ card: fixedBytes(32), account: fixedBytes(32), transaction, tagKey: optional(fixedBytes(32)) }),
+  enrolment: struct({ card: fixedBytes(32) }),
 })
 export type DoorRequest = Infer<typeof doorRequest>
 export const doorAnswer = variant({
-  kept: struct({}), relation: struct({ tagKey: optional(fixedBytes(32)) }), refused: struct({ code: text({ max: 64 }), message: text({ max: 256 }) }),
+  kept: struct({}), relation: struct({ tagKey: optional(fixedBytes(32)) }), enrolment: struct({ transaction: optional(transaction) }), refused: struct({ code: text({ max: 64 }), message: text({ max: 256 }) }),
 })
 export type DoorAnswer = Infer<typeof doorAnswer>
 
@@ -87,6 +91,13 @@ export class CustodianDoor {
         return { kind: 'kept', value: {} }
       case 'relation':
         return { kind: 'relation', value: { tagKey: (await this.#keys.tagKey(asked.value.subject)) ?? null } }
+      case 'keepEnrolment':
+        // The tag key first: an enrolment that is remembered has it.
+        if (asked.value.tagKey !== null) await this.#keys.putTagKey(asked.value.account, asked.value.tagKey)
+        await this.#keys.enrolments.put(asked.value.card, asked.value.transaction)
+        return { kind: 'kept', value: {} }
+      case 'enrolment':
+        return { kind: 'enrolment', value: { transaction: (await this.#keys.enrolments.get(asked.value.card)) ?? null } }
     }
   }
 }

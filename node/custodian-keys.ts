@@ -22,17 +22,20 @@ export async function openMasterKey(path: string, passphrase: string, cost?: Kdf
 }
 
 /**
- * Everything a custodian keeps secret: section keys of records and tag keys of relations, each in an encrypted file of its own that can be destroyed alone.
+ * Everything a custodian keeps secret: section keys of records, tag keys of relations and which card became which account, each in an encrypted file of its own that can be destroyed alone.
  * The one copy: whoever backs this folder up can no longer forget (DESIGN §5.12).
  */
 export class CustodianKeys {
   readonly sections: KeyStore
+  /** Card → signed enrolment. */
+  readonly enrolments: EncryptedFiles
   readonly #relations: EncryptedFiles
   readonly #directory: string
 
   constructor(options: { readonly directory: string }, masterKey: Uint8Array) {
     this.#directory = options.directory
     this.sections = new KeyStore(new EncryptedFiles({ directory: join(options.directory, 'keys') }, masterKey))
+    this.enrolments = new EncryptedFiles({ directory: join(options.directory, 'enrolments') }, masterKey)
     this.#relations = new EncryptedFiles({ directory: join(options.directory, 'relations') }, masterKey)
   }
 
@@ -41,6 +44,7 @@ export class CustodianKeys {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     await this.sections.start()
     await this.#relations.start()
+    await this.enrolments.start()
   }
 
   /** The tag key of a relation, known by the patient's account. Undefined when it was never told or is erased. */

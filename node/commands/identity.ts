@@ -1,13 +1,15 @@
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { certifyAttribute, sendAndWait } from '../../client/actions/index.ts'
+import { certifyAttribute } from '../../client/actions/index.ts'
 import { toHex } from '../../primitives/bytes.ts'
 import { ATTRIBUTES } from '../../primitives/calls/attributes.ts'
 import type { Attribute } from '../../primitives/calls/attributes.ts'
 import { ENROLLED_KINDS } from '../../primitives/calls/identity.ts'
 import { readCard } from '../card-file.ts'
 import { hexBytes, institutionOptions, integer, openDesk } from '../command-options.ts'
-import { print, printJson } from '../output.ts'
+import { enrol as enrolOnce } from '../enrolment.ts'
+import type { EnrolledKind } from '../enrolment.ts'
+import { print, printJson, say } from '../output.ts'
 
 const DAY_MS = 86_400_000
 interface DeskOptions { readonly config: string; readonly rpc: readonly string[]; readonly json?: boolean }
@@ -25,7 +27,8 @@ Examples:
 Examples:
   stele identity enrol --config city-hospital/custodian.yaml --kind patient --card ana.card
 
-The tag key of a patient goes to the custodian, which must be running.`)
+The custodian keeps the tag key of a patient and must be running; it remembers which account a card became, so the same card again gives the same account,
+also after a failure half-way.`)
     .action(enrol)
   institutionOptions(identity.command('certify')
     .description('certify an attribute of an account')
@@ -46,13 +49,12 @@ Examples:
     })
 }
 
-async function enrol({ kind, card: path, ...options }: DeskOptions & { kind: (typeof ENROLLED_KINDS)[number]; card: string }): Promise<void> {
-  // Read before anything stands on the ledger: a patient whose tag key nobody keeps could have no records.
-  const { signKey, sealKey, tagKey } = await readCard(path)
+async function enrol({ kind, card: path, ...options }: DeskOptions & { kind: EnrolledKind; card: string }): Promise<void> {
+  const card = await readCard(path)
   const desk = await openDesk(options)
-  const { id, height } = await sendAndWait(desk.client, { contract: 'identity', call: 'enroll', args: { kind, signKey, sealKey } })
-  if (kind === 'patient') await desk.door.keepRelation(id, tagKey)
-  await desk.close()
-  if (options.json === true) printJson({ account: toHex(id), height })
-  else print(toHex(id))
+  const forgetful = (): void => say('note: the custodian does not answer, so nobody remembers which account this card becomes')
+  const { account, height, isNew } = await enrolOnce(desk, kind, card, forgetful).finally(() => desk.close())
+  if (!isNew) say('note: this card had been enrolled before; nothing was changed')
+  if (options.json === true) printJson({ account: toHex(account), height })
+  else print(toHex(account))
 }
