@@ -21,7 +21,7 @@ async function main(given: SimArguments): Promise<number> {
   const { drawPlan } = await import('./faults.ts')
   const { simulate } = await import('./simulation.ts')
   const { keeping, shrink } = await import('./shrink.ts')
-  const { reportFailure, reportRun } = await import('./report.ts')
+  const { reportFailure, reportRun, tellShrinking } = await import('./report.ts')
   const whole = drawPlan(given.seed, given.ticks, given.profile)
   const plan = given.keep === undefined ? whole : keeping(whole, given.keep)
   const startedMs = performance.now()
@@ -34,7 +34,7 @@ async function main(given: SimArguments): Promise<number> {
     return 1
   }
   process.stderr.write(`seed ${given.seed} breaks an invariant; removing faults that do not matter …\n`)
-  process.stdout.write(reportFailure(given, await shrink(plan, result)))
+  process.stdout.write(reportFailure(given, await shrink(plan, result, { onProgress: tellShrinking(given.seed) })))
   return 1
 }
 

@@ -1,7 +1,7 @@
 import type { SimArguments } from './arguments.ts'
 import { DEFAULT_TICKS } from './arguments.ts'
 import type { Plan } from './faults.ts'
-import type { Shrunk } from './shrink.ts'
+import type { ShrinkProgress, Shrunk } from './shrink.ts'
 import type { SimResult } from './simulation.ts'
 
 /** One run, for people. */
@@ -35,4 +35,14 @@ export function reportFailure(given: Pick<SimArguments, 'ticks' | 'profile' | 'b
 
 function text(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? ''
+}
+
+/** Tells on stderr, every few seconds, how far the shrinking of a seed's faults has come. */
+export function tellShrinking(seed: number, everyMs = 5000): (progress: ShrinkProgress) => void {
+  let toldMs = performance.now()
+  return ({ runs, kept, drawn }) => {
+    if (performance.now() - toldMs < everyMs) return
+    toldMs = performance.now()
+    process.stderr.write(`seed ${seed}: ${runs} runs with fewer faults, ${kept} of ${drawn} left\n`)
+  }
 }

@@ -65,7 +65,11 @@ t.test('a failing run is cut down to the faults that matter', async (t) => {
   // No bug is needed: a majority that loses what it called durable is beyond what the design promises, and must be noticed.
   const plan = drawPlan(11, 20, 'crash')
   const failed = { ...(await simulate(plan)), violation: { claim: 'none of the runs breaks this', details: {}, atMs: 0, phase: '' } }
-  const { keep, runs } = await shrink(plan, failed, 3)
+  const { keep, runs } = await shrink(plan, failed, { runsMax: 3 })
   t.equal(keep.length, plan.faults.length, 'nothing is dropped when the failure does not come again')
   t.ok(runs <= 3)
+  const told: number[] = []
+  t.equal((await shrink(plan, failed, { timeMaxMs: 0 })).runs, 0, 'no run begins once the time is over')
+  await shrink(plan, failed, { runsMax: 1, onProgress: ({ runs, kept, drawn }) => { told.push(runs, kept, drawn) } })
+  t.same(told, [1, plan.faults.length, plan.faults.length], 'and each run is told')
 })

@@ -26,11 +26,11 @@ function startWorker(work: SwarmWork, onNews: (news: SwarmNews) => void): { read
 }
 
 /** Runs seeds of one range in `jobs` threads; `onResult` is told of each. Resolves when all are through; rejects when a thread dies. */
-export async function runSwarm(jobs: number, range: Omit<SeedRange, 'step'>, onResult: (totals: SwarmTotals) => void = () => undefined): Promise<SwarmTotals> {
+export async function runSwarm(jobs: number, range: Omit<SeedRange, 'step'>, onResult: (totals: SwarmTotals, newest: SimResult) => void = () => undefined): Promise<SwarmTotals> {
   const totals = nothing()
   const workers = Array.from({ length: jobs }, (_, i) => startWorker({ ranges: [{ ...range, from: range.from + i, step: jobs, seeds: Math.ceil((range.seeds - i) / jobs) }] }, ({ result }) => {
     count(totals, result)
-    onResult(totals)
+    onResult(totals, result)
     if (range.stopAtFirst && result.violation !== undefined) for (const { worker } of workers) void worker.terminate()
   }))
   await Promise.all(workers.map(({ ended }) => ended))

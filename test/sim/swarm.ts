@@ -1,7 +1,7 @@
 import { readArguments } from './arguments.ts'
 import type { SimArguments } from './arguments.ts'
 import { BUGS } from './bugs.ts'
-import { reportFailure } from './report.ts'
+import { reportFailure, tellShrinking } from './report.ts'
 import { runRanges, runSwarm } from './swarm-run.ts'
 import type { SwarmTotals } from './swarm-run.ts'
 
@@ -27,7 +27,8 @@ async function swarm(given: SimArguments): Promise<number> {
   let toldMs = startedMs
   const seeds = given.seeds ?? FOREVER
   const untilMs = given.seeds === undefined ? startedMs + given.minutes * 60_000 : FOREVER
-  const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds, untilMs, ticks: given.ticks, profiles: [given.profile], bug: undefined, stopAtFirst: false }, (sums) => {
+  const totals = await runSwarm(given.jobs, { from: given.fromSeed, seeds, untilMs, ticks: given.ticks, profiles: [given.profile], bug: undefined, stopAtFirst: false }, (sums, { seed, violation }) => {
+    if (violation !== undefined) process.stderr.write(`seed ${seed} breaks: ${violation.claim}; its faults are cut down at the end\n`)
     if (Date.now() - toldMs < PROGRESS_MS) return
     toldMs = Date.now()
     process.stderr.write(`${((toldMs - startedMs) / 1000).toFixed(0)} s: ${sums.seeds} seeds, ${sums.events} events, ${sums.violations.length} violations\n`)
@@ -43,7 +44,10 @@ async function swarm(given: SimArguments): Promise<number> {
 async function explain(given: SimArguments, violations: Awaited<ReturnType<typeof runSwarm>>['violations']): Promise<void> {
   const { drawPlan } = await import('./faults.ts')
   const { shrink } = await import('./shrink.ts')
-  for (const result of violations.slice(0, FAILURES_SHOWN_MAX)) process.stdout.write(`seed ${result.seed}\n${reportFailure(given, await shrink(drawPlan(result.seed, given.ticks, given.profile), result))}`)
+  for (const result of violations.slice(0, FAILURES_SHOWN_MAX)) {
+    const shrunk = await shrink(drawPlan(result.seed, given.ticks, given.profile), result, { onProgress: tellShrinking(result.seed) })
+    process.stdout.write(`seed ${result.seed}\n${reportFailure(given, shrunk)}`)
+  }
   if (violations.length > FAILURES_SHOWN_MAX) process.stdout.write(`and ${violations.length - FAILURES_SHOWN_MAX} more: seeds ${violations.slice(FAILURES_SHOWN_MAX).map(({ seed }) => seed).join(' ')}\n`)
 }
 
