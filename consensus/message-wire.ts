@@ -1,3 +1,4 @@
+import { APPEND_ENTRIES_MAX } from './core/config.ts'
 import type { Entry, Message } from './core/message.ts'
 import { BinaryReader, BinaryWriter, malformed } from './binary.ts'
 
@@ -5,8 +6,7 @@ import { BinaryReader, BinaryWriter, malformed } from './binary.ts'
 const WIRE_VERSION = 1
 const HEADER_BYTES = 1 + 1 + 4 + 4 + 8
 const ENTRY_HEADER_BYTES = 1 + 8 + 8 + 4
-/** More entries or longer words than this are not sent by anyone sound. */
-const ENTRIES_MAX = 4096
+/** Longer words than this are not sent by anyone sound. */
 const CODE_BYTES_MAX = 64
 
 const TYPES = [
@@ -100,7 +100,7 @@ function readVote(reader: BinaryReader): { readonly vote?: Uint8Array } {
 
 function readEntries(reader: BinaryReader): Entry[] {
   const count = reader.u8() * 256 + reader.u8()
-  if (count > ENTRIES_MAX) throw malformed('too many entries')
+  if (count > APPEND_ENTRIES_MAX) throw malformed('too many entries')
   const entries: Entry[] = []
   for (let i = 0; i < count; i++) {
     const kind = KINDS[reader.u8()]

@@ -125,7 +125,7 @@ async function mustBeProved(checked: CheckedEntry, { hash }: Damage, source: Blo
 
 /** Gives up what is in doubt for what the cluster has committed there. False while the cluster has not committed as far as this node acknowledged. */
 async function replaceWithCommitted(repair: LedgerRepair, source: BlockSource, ports: MendPorts): Promise<boolean> {
-  const from = Math.min(...repair.damaged.map(({ needFrom }) => needFrom).filter((index) => index > 0))
+  const from = repair.replacedFrom
   const fetched = await fetchCommitted(from, repair.requiredLastIndex, source, ports)
   if (fetched === undefined) return false
   await repair.replaceCommitted(fetched.entries)

@@ -1,3 +1,4 @@
+import { SteleError } from '../primitives/error.ts'
 import { RECORD_TYPES, RECORD_TYPE_NAMES } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
 import type { ChainLink } from './ledger-encode.ts'
@@ -32,7 +33,7 @@ export interface Damage {
   readonly lastType: number
   /** End of the chain before the loss. */
   readonly previous: ChainLink
-  /** Where the log's entry before the lost one stands. */
+  /** Where the log's entry before the lost one stands; absent when it is lost for good, and then no copy of this one can be told from another. */
   readonly previousEntry?: RecordPlace
   /** The stretch ends where the records end, so a lost record may be longer than it. */
   readonly openEnded: boolean
@@ -63,6 +64,15 @@ export const NO_LOSS = {
   firstOrdinal: 0, lastOrdinal: 0, needFrom: 0, indexAfter: 0, checksum: 0, lastType: 0, openEnded: false, previous: { ordinal: 0, checksum: 0, lastType: 0 },
 } as const
 
+/** Throws `LEDGER_UNREPAIRABLE` when some of the damage has taken what only this node knew. */
+export function mustBeRepairable(damaged: readonly Damage[]): void {
+  const lost = damaged.find((damage) => damage.fix === 'none')
+  if (lost === undefined) return
+  throw new SteleError({
+    code: 'LEDGER_UNREPAIRABLE', message: 'what this node promised can no longer be known; rejoin under a new raft id', details: { segment: lost.segment, offset: lost.offset, kind: lost.recordType ?? lost.kind },
+  })
+}
+
 /** A record whose header is intact: everything but its payload is known. The block hash comes from the next record. */
 export function lossOfPayload(header: RecordHeader): Loss {
   const entry = header.type === RECORD_TYPES.entry
@@ -76,9 +86,12 @@ export function lossOfPayload(header: RecordHeader): Loss {
 /** Bytes that are no record, followed by `next`: its header tells what its predecessor was. */
 export function lossBetween(before: BeforeLoss, next: AfterLoss): Loss {
   const { header } = next
-  const indexAfter = header.type === RECORD_TYPES.entry ? header.index - 1 : header.index
+  const told = header.type === RECORD_TYPES.entry ? header.index - 1 : header.index
   const lastOrdinal = header.ordinal - 1
-  if (lastOrdinal !== before.ordinal + 1) return lossOfMany(before, { ordinal: lastOrdinal, checksum: header.previousChecksum, lastType: header.previousType }, indexAfter)
+  if (lastOrdinal !== before.ordinal + 1) return lossOfMany(before, { ordinal: lastOrdinal, checksum: header.previousChecksum, lastType: header.previousType }, told)
+  // A truncation and a fill tell where the log ended after them, not before.
+  const moved = (header.type === RECORD_TYPES.truncate || header.type === RECORD_TYPES.fill) && header.previousType !== RECORD_TYPES.truncate
+  const indexAfter = moved ? before.lastIndex + Number(header.previousType === RECORD_TYPES.entry) : told
   const loss = { firstOrdinal: lastOrdinal, lastOrdinal, recordType: typeName(header.previousType), checksum: header.previousChecksum, lastType: header.previousType, indexAfter }
   if (header.previousType !== RECORD_TYPES.entry) return { ...loss, needFrom: 0 }
   return { ...loss, index: indexAfter, needFrom: indexAfter, ...identityFrom(next) }
@@ -101,7 +114,7 @@ function lossOfMany(before: BeforeLoss, last: ChainLink, indexAfter: number): Lo
 /** The entry before `next`, as `next` remembers it. */
 export function identityFrom(next: AfterLoss): { term?: number; height?: number; hash?: Uint8Array } {
   const { header, payload } = next
-  if (header.type === RECORD_TYPES.fill) return {}
+  if (header.type === RECORD_TYPES.fill || header.type === RECORD_TYPES.truncate) return {}
   if (header.type !== RECORD_TYPES.entry) return { term: header.term }
   if (payload === undefined) return {}
   const record = decodePayload(header, payload)
@@ -113,6 +126,7 @@ export function identityFrom(next: AfterLoss): { term?: number; height?: number;
  * covered by a newer record of the kind, or by the newest slot when it was written after them.
  */
 export function fixOf(loss: Loss, covered: { hardState: boolean; attestation: boolean }): Damage['fix'] {
+  if (loss.lastOrdinal === 0) return 'local'
   switch (loss.recordType) {
     case 'entry': return 'copy'
     case 'hardState': return covered.hardState ? 'local' : 'none'

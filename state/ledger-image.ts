@@ -11,7 +11,7 @@ import { LedgerReplay } from './ledger-replay.ts'
 import type { ChainEnd, RecordVisitor } from './ledger-replay.ts'
 import { payloadOf, readPreface, scanRecords } from './ledger-scan.ts'
 import type { SegmentPreface } from './ledger-scan.ts'
-import { listSegments, segmentPath } from './ledger-segment.ts'
+import { newestBegun, segmentPath, segmentsAmong } from './ledger-segment.ts'
 import type { LedgerIdentity } from './ledger-segment.ts'
 import type { LedgerState } from './ledger-state.ts'
 
@@ -33,6 +33,8 @@ interface SegmentFile {
   readonly sequence: number
   readonly preface: SegmentPreface
   readonly missing: boolean
+  /** The file ends before its records begin. */
+  readonly cut: boolean
 }
 
 /**
@@ -41,14 +43,15 @@ interface SegmentFile {
  * Throws `LEDGER_WRONG_CHAIN`, `LEDGER_VERSION_UNSUPPORTED`, and `LEDGER_UNREPAIRABLE` when no header is left to read the records with.
  */
 export async function readLedger(fileSystem: FileSystem, directory: string, chainId: Uint8Array | undefined, visit?: RecordVisitor): Promise<LedgerImage | undefined> {
-  const all = await listSegments(fileSystem, directory)
+  const names = await fileSystem.list(directory)
+  const all = segmentsAmong(names)
+  const newest = newestBegun(names)
   const start = all.length === 0 && !(await fileSystem.list(directory)).includes(START_FILE) ? undefined : await readLedgerStart(fileSystem, directory, chainId)
-  if (all.length === 0 && start === undefined) return undefined
+  if (newest === 0 && start === undefined) return undefined
   const first = start?.segment ?? 1
   // A crash while pruning may have left segments that no longer count.
   const present = all.filter((sequence) => sequence >= first)
-  const newest = present.at(-1)
-  if (newest === undefined) throw new SteleError({ code: 'LEDGER_UNREPAIRABLE', message: 'every segment that the ledger still needs is gone', details: { directory } })
+  if (present.length === 0) throw new SteleError({ code: 'LEDGER_UNREPAIRABLE', message: 'every segment that the ledger still needs is gone', details: { directory } })
   const files = await readPrefaces(fileSystem, directory, first, newest, new Set(present))
   const header = files.find((file) => file.preface.header !== undefined)?.preface.header
   if (header === undefined) {
@@ -61,7 +64,7 @@ export async function readLedger(fileSystem: FileSystem, directory: string, chai
   const damaged: Damage[] = []
   for (const file of files) {
     if (file.missing) {
-      replay.gap({ segment: file.sequence, offset: DATA_OFFSET, bytes: 0, missing: true })
+      replay.gap({ segment: file.sequence, offset: DATA_OFFSET, bytes: 0, missing: true, openEnded: true })
       continue
     }
     const bytes = await readWhole(fileSystem, segmentPath(directory, file.sequence), file.preface.header?.segmentBytes ?? header.segmentBytes)
@@ -71,7 +74,7 @@ export async function readLedger(fileSystem: FileSystem, directory: string, chai
     if (file.sequence === newest) replayNewest(replay, bytes.whole, file.sequence, seed, slot, damaged)
     else replaySealed(replay, bytes.whole, file.sequence, seed)
   }
-  damaged.push(...replay.finish())
+  damaged.push(...replay.finish(), ...unknownEnd(files, replay.end.segment))
   if (replay.end.offset === 0) replay.end = { ...replay.end, segment: newest, offset: DATA_OFFSET }
   if (replay.end.segment < newest) replay.end = { ...replay.end, segment: newest, offset: DATA_OFFSET }
   return {
@@ -111,15 +114,15 @@ function replayNewest(replay: LedgerReplay, file: Uint8Array, segment: number, s
 }
 
 async function readPrefaces(fileSystem: FileSystem, directory: string, first: number, newest: number, present: Set<number>): Promise<SegmentFile[]> {
-  const starts = new Map<number, Uint8Array>()
-  for (const sequence of present) starts.set(sequence, (await readWhole(fileSystem, segmentPath(directory, sequence), DATA_OFFSET, DATA_OFFSET)).whole)
+  const starts = new Map<number, { readonly whole: Uint8Array; readonly short: number }>()
+  for (const sequence of present) starts.set(sequence, (await readWhole(fileSystem, segmentPath(directory, sequence), DATA_OFFSET, DATA_OFFSET)))
   let salt: Uint8Array | undefined
-  for (const [sequence, bytes] of starts) salt ??= readPreface(bytes, sequence, undefined).header?.salt
+  for (const [sequence, { whole }] of starts) salt ??= readPreface(whole, sequence, undefined).header?.salt
   return Array.from({ length: newest - first + 1 }, (_, i) => {
     const sequence = first + i
     const bytes = starts.get(sequence)
-    if (bytes === undefined) return { sequence, preface: { header: undefined, slots: [], stains: [] }, missing: true }
-    return { sequence, preface: readPreface(bytes, sequence, salt), missing: false }
+    if (bytes === undefined) return { sequence, preface: { header: undefined, slots: [], stains: [] }, missing: true, cut: false }
+    return { sequence, preface: readPreface(bytes.whole, sequence, salt), missing: false, cut: bytes.short > 0 }
   })
 }
 
@@ -140,6 +143,20 @@ function stainsOf(file: SegmentFile, newest: boolean): Damage[] {
   // One slot is always younger than the last sync but one; with both gone nothing says how far this node's promises went.
   const lost = newest && slots.length === 0 && stains.filter((stain) => stain.kind === 'slot').length === 2
   return stains.map((stain) => ({ ...NO_LOSS, segment: file.sequence, ...stain, durable: true, fix: lost && stain.kind === 'slot' ? 'none' : 'local' }))
+}
+
+/**
+ * A file that has lost its beginning, and nothing after it that tells how far its records went: no slot, and no record that is chained to its last one. A crash leaves no such file, since one is whole
+ * and synced before it gets its name; what it held, this node's own promises among it, can no longer be known. `endSegment`: where the newest record stands.
+ */
+function unknownEnd(files: readonly SegmentFile[], endSegment: number): Damage[] {
+  for (const { sequence, preface, missing, cut } of files.toReversed()) {
+    // Of a file that was cut short the one slot that is left may be the older one.
+    if (preface.slots.length > (cut ? 1 : 0)) return []
+    if (missing || cut || preface.header === undefined) return [{ ...NO_LOSS, segment: sequence, offset: 0, bytes: missing ? 0 : DATA_OFFSET, kind: missing ? 'missing' : cut ? 'short' : 'header', durable: true, fix: 'none' }]
+    if (sequence <= endSegment) return []
+  }
+  return []
 }
 
 /** Lost entries that a repair has marked but not yet replaced. */

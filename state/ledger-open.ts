@@ -1,6 +1,7 @@
 import { invariant } from '../primitives/assert.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import { CHAIN_ID_BYTES, DATA_OFFSET, SALT_BYTES } from './ledger-format.ts'
+import { mustBeRepairable } from './ledger-damage.ts'
 import type { Damage } from './ledger-damage.ts'
 import { readLedger } from './ledger-image.ts'
 import type { LedgerImage } from './ledger-image.ts'
@@ -42,12 +43,7 @@ async function openLocked(settings: LedgerSettings, collaborators: LedgerCollabo
   const image = await readLedger(fileSystem, settings.directory, settings.chainId) ?? await createLedger(settings, collaborators)
   const damaged = image.damaged.filter((damage) => damage.durable && !healsItself(damage))
   if (damaged.length > 0) {
-    const lost = damaged.find((damage) => damage.fix === 'none')
-    if (lost !== undefined) {
-      throw new SteleError({
-        code: 'LEDGER_UNREPAIRABLE', message: 'what this node promised can no longer be known; rejoin under a new raft id', details: { segment: lost.segment, offset: lost.offset, kind: lost.recordType ?? lost.kind },
-      })
-    }
+    mustBeRepairable(damaged)
     logger.error({ damaged: damaged.map(({ segment, offset, bytes, index, height, fix }) => ({ segment, offset, bytes, index, height, fix })) }, 'ledger damaged, repair mode')
     return { status: 'repair', damaged, repair: new LedgerRepair(settings, collaborators, image, { reopen, release }) }
   }

@@ -3,6 +3,7 @@ import { invariant } from '../primitives/assert.ts'
 import { SteleError } from '../primitives/error.ts'
 import { encodeRecord } from './ledger-encode.ts'
 import { RECORD_HEADER_BYTES, RECORD_TYPES, encodeRecordHeader, maybeDecodeRecordHeader, recordBytes, recordChecksum, sealRecordHeader, segmentSeed, setRecordChecksum, writeInteger } from './ledger-format.ts'
+import { mustBeRepairable } from './ledger-damage.ts'
 import type { Damage } from './ledger-damage.ts'
 import { readLedger } from './ledger-image.ts'
 import type { LedgerImage } from './ledger-image.ts'
@@ -51,6 +52,16 @@ export class LedgerRepair {
     return Math.max(index.lastIndex, repairFloor)
   }
 
+  /**
+   * First index that committed entries replace: the lowest in doubt, but nothing is left standing above what this node knows to be committed. Entries there may be others than those that were
+   * committed in their place, and what is put behind them would vouch for them (Log Matching). Infinity when no entry is in doubt.
+   */
+  get replacedFrom(): number {
+    const { index, hardState } = this.#image.state
+    const doubt = Math.min(...this.damaged.map(({ needFrom }) => needFrom).filter((from) => from > 0))
+    return doubt === Infinity ? doubt : Math.max(index.firstIndex, Math.min(doubt, hardState.commit + 1))
+  }
+
   /** Puts back an intact copy of a lost entry, byte for byte. `LEDGER_REPAIR_MISMATCH` when it is not the lost one; then nothing is changed. */
   async repair(entry: Entry): Promise<void> {
     const damage = this.#image.damaged.find((candidate) => candidate.fix === 'copy' && candidate.index === entry.index && candidate.durable)
@@ -69,20 +80,20 @@ export class LedgerRepair {
   }
 
   /**
-   * Gives up what is damaged for what the cluster has committed: `entries` from `needFrom` of the lowest damage, without a gap, up to
-   * `requiredLastIndex` at least, so that nothing this node acknowledged is forgotten. `LEDGER_REPAIR_INCOMPLETE` otherwise.
+   * Gives up what is damaged for what the cluster has committed: `entries` from `replacedFrom` on, without a gap, up to
+   * `requiredLastIndex` at least, so that nothing this node acknowledged is forgotten. `LEDGER_REPAIR_INCOMPLETE` otherwise. Damage that has come since the ledger was read is
+   * left in `damaged`, and has to be mended first.
    */
   async replaceCommitted(entries: readonly Entry[]): Promise<void> {
-    const needs = this.damaged.map((damage) => damage.needFrom).filter((from) => from > 0)
-    const from = Math.min(...needs)
+    const from = this.replacedFrom
     const offered = entries.filter((entry) => entry.index >= from)
-    const covers = needs.length > 0 && offered.every((entry, i) => entry.index === from + i) && from + offered.length - 1 >= this.requiredLastIndex
+    const covers = from !== Infinity && offered.every((entry, i) => entry.index === from + i) && from + offered.length - 1 >= this.requiredLastIndex
     if (!covers) {
-      throw new SteleError({ code: 'LEDGER_REPAIR_INCOMPLETE', message: 'the committed entries do not cover what was acknowledged', details: { from: needs.length > 0 ? from : undefined, requiredLastIndex: this.requiredLastIndex } })
+      throw new SteleError({ code: 'LEDGER_REPAIR_INCOMPLETE', message: 'the committed entries do not cover what was acknowledged', details: { from: from === Infinity ? undefined : from, requiredLastIndex: this.requiredLastIndex } })
     }
     const floor = this.requiredLastIndex
     await this.#patch(this.damaged.filter((damage) => damage.kind !== 'hole').map((damage) => ({ damage, bytes: this.#fill(damage) })))
-    invariant(this.damaged.every((damage) => damage.kind === 'hole'), 'only holes are left after all damage was filled')
+    if (this.damaged.some((damage) => damage.kind !== 'hole')) return
     await guardWrites(() => heal(this.#settings, this.#collaborators, this.#image))
     const ledger = await guardWrites(() => startLedger(this.#settings, this.#collaborators, this.#image, async () => undefined))
     await ledger.replaceFrom(from, floor, offered)
@@ -115,6 +126,7 @@ export class LedgerRepair {
   async #readAgain(): Promise<void> {
     const image = await readLedger(this.#collaborators.fileSystem, this.#settings.directory, this.#settings.chainId)
     invariant(image !== undefined, 'a ledger in repair has segments')
+    mustBeRepairable(image.damaged)
     this.#image = image
   }
 
@@ -140,7 +152,7 @@ export class LedgerRepair {
   #previousEntry(damage: Damage): PreviousEntry {
     const { base, firstIndex } = this.#image.state.index
     if (damage.index === firstIndex) return previousOf(base)
-    if (damage.previousEntry === undefined) return { term: 0, height: 0, hash: NO_HASH }
+    if (damage.previousEntry === undefined) throw mismatch(damage.index ?? 0, 'the entry before it, whose hash it holds, is lost too')
     const reader = new RecordReader(this.#collaborators.fileSystem, this.#settings.directory, this.#image.identity.salt)
     try {
       const record = reader.read(damage.previousEntry, SMALL_RECORD_BYTES)

@@ -164,9 +164,14 @@ export class LedgerReplay {
 
   #lost(span: Span, loss: Loss): void {
     const { index } = loss
-    const previousEntry = index === undefined || index === this.state.index.firstIndex ? undefined : (this.#lostPlaces.get(index - 1) ?? this.state.index.location(index - 1))
+    const previousEntry = index === undefined || index === this.state.index.firstIndex ? undefined : (this.#lostPlaces.get(index - 1) ?? this.#placeOf(index - 1))
     if (index !== undefined) this.#lostPlaces.set(index, { segment: span.segment, offset: span.offset })
     this.#losses.push({ span, loss, previous: this.end, previousEntry })
+  }
+
+  /** Undefined where an earlier repair has left a fill in place of the entry. */
+  #placeOf(index: number): RecordPlace | undefined {
+    return this.state.index.isHole(index) ? undefined : this.state.index.location(index)
   }
 
   /** The identity of a lost entry, as the entry after it or the slot tells it. */
@@ -235,20 +240,33 @@ export class LedgerReplay {
   }
 
   #closeGap(next: ReplayItem): void {
-    const missing = next.header.ordinal > this.end.ordinal + 1 && next.header.type !== RECORD_TYPES.fill
+    const jumps = next.header.type === RECORD_TYPES.fill && next.header.previousChecksum === this.end.checksum
+    const missing = next.header.ordinal > this.end.ordinal + 1 && !jumps
     if (this.#gap === undefined && !missing) return
     if (this.#gap !== undefined && next.header.ordinal === this.end.ordinal + 1) {
       this.#clear(this.#gap)
       this.#gap = undefined
       return
     }
-    const span = this.#gap ?? { ...this.#endPlace(), bytes: 0, openEnded: true }
+    const span = this.#spanBefore(next)
     this.#gap = undefined
     const loss = lossBetween(this.#before(), next)
     this.#lost(span, loss)
     this.state.lose(loss.indexAfter)
     this.#afterLoss = true
     this.end = { ...this.end, ordinal: next.header.ordinal - 1, checksum: next.header.previousChecksum, lastType: next.header.previousType }
+  }
+
+  /**
+   * Where the records stood that are missing before `next`. A segment between of which nothing is left held one at least, since it is begun for a record and synced before the next one is:
+   * the loss is placed there, because a copy fits in its own segment only, and behind the records of the segment before there may be no room.
+   */
+  #spanBefore(next: RecordPlace): Span {
+    const gap = this.#gap
+    const empty = (gap ?? this.end).segment + 1
+    if (next.segment <= empty) return gap ?? { ...this.#endPlace(), bytes: 0, openEnded: true }
+    if (gap !== undefined) this.#clear(gap)
+    return { segment: empty, offset: DATA_OFFSET, bytes: 0, openEnded: true }
   }
 
   /** Bytes in nobody's place: no record is lost, they are set to zero. */

@@ -4,6 +4,7 @@ import type { FileSystem, OpenFile } from './file-system.ts'
 
 const ZEROS = new Uint8Array(1024 * 1024)
 const SEGMENT_NAME = /^(\d{8})\.segment$/
+const SPARE_NAME = /^(\d{8})\.spare$/
 
 /** What all segments of one ledger have in common. */
 export interface LedgerIdentity {
@@ -27,11 +28,20 @@ export function lockPath(directory: string): string {
 
 /** Sequences of the segments in `directory`, ascending; none when there is no such directory. */
 export async function listSegments(fileSystem: FileSystem, directory: string): Promise<number[]> {
-  const names = await fileSystem.list(directory)
+  return segmentsAmong(await fileSystem.list(directory))
+}
+
+/** Sequences of the segments among a directory's names, in their order. */
+export function segmentsAmong(names: readonly string[]): number[] {
   return names.flatMap((name) => {
     const digits = SEGMENT_NAME.exec(name)?.[1]
     return digits === undefined ? [] : [Number(digits)]
   })
+}
+
+/** Highest sequence of a segment that was ever begun, by the names in the ledger's directory; 0 when none was. A spare is prepared only once the segment before it has its name: when that one's file is gone, the spare still tells of it. */
+export function newestBegun(names: readonly string[]): number {
+  return names.reduce((newest, name) => Math.max(newest, Number(SEGMENT_NAME.exec(name)?.[1] ?? 0), Number(SPARE_NAME.exec(name)?.[1] ?? 1) - 1), 0)
 }
 
 /**

@@ -5,6 +5,7 @@ import type { LedgerImage } from './ledger-image.ts'
 import { Ledger } from './ledger.ts'
 import type { RecoveredState } from './ledger.ts'
 import type { LedgerCollaborators, LedgerSettings } from './ledger-options.ts'
+import { patchSegment } from './ledger-patch.ts'
 import { RecordReader } from './ledger-reader.ts'
 import { removeLeftovers, removePruned, segmentPath, writeSegmentHeader } from './ledger-segment.ts'
 import { LedgerWriter } from './ledger-writer.ts'
@@ -18,6 +19,10 @@ export async function heal(settings: LedgerSettings, { fileSystem, logger }: Led
   const outside = image.damaged.filter((damage) => damage.lastOrdinal === 0 && damage.kind !== 'hole')
   for (const segment of new Set(outside.map((damage) => damage.segment))) {
     const here = outside.filter((damage) => damage.segment === segment)
+    if (here.some((damage) => damage.kind === 'missing')) {
+      await patchSegment(fileSystem, settings.directory, image.identity, segment, image.segmentBytes, [], true)
+      continue
+    }
     for (const torn of here) if (!torn.durable) logger.info({ segment, offset: torn.offset, bytes: torn.bytes }, 'torn tail cut')
     const file = await fileSystem.open(segmentPath(settings.directory, segment), 'write')
     try {

@@ -43,6 +43,9 @@ export interface RaftOptions {
   readonly maxWaitingAnswers: number
 }
 
+/** Entries of one append, however small they are: its receivers refuse more. */
+export const APPEND_ENTRIES_MAX = 4096
+
 export const DEFAULT_RAFT_OPTIONS: RaftOptions = {
   electionTicks: 10,
   heartbeatTicks: 1,

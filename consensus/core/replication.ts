@@ -1,3 +1,4 @@
+import { APPEND_ENTRIES_MAX } from './config.ts'
 import { entriesBytes } from './message.ts'
 import type { Entry, NodeId } from './message.ts'
 import type { Progress } from './progress.ts'
@@ -39,7 +40,8 @@ export function sendAppend(state: RaftState, to: NodeId, evenIfEmpty: boolean): 
 function nextEntries(state: RaftState, peer: Progress): readonly Entry[] {
   if (peer.state === 'replicate' && peer.inflights.full) return []
   const refusal = peer.refusal
-  const end = refusal === undefined || refusal.retry ? state.log.lastIndex + 1 : Math.min(refusal.index, state.log.lastIndex + 1)
+  const limit = Math.min(state.log.lastIndex + 1, peer.next + APPEND_ENTRIES_MAX)
+  const end = refusal === undefined || refusal.retry ? limit : Math.min(refusal.index, limit)
   const entries = state.log.slice(peer.next, end, state.config.maxMessageBytes)
   if (refusal !== undefined && peer.next + entries.length > refusal.index) refusal.retry = false
   return entries

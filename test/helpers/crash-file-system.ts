@@ -160,6 +160,13 @@ export class CrashFileSystem implements FileSystem {
     this.#durableNames.delete(path)
   }
 
+  /** Cuts a file short, as a damaged file system does. */
+  truncate(path: string, bytes: number): void {
+    const file = this.#find(path)
+    file.bytes = file.bytes.slice(0, bytes)
+    file.durable = file.durable.slice(0, bytes)
+  }
+
   /** An independent copy of what readers see now. */
   copy(): CrashFileSystem {
     const next = new CrashFileSystem()

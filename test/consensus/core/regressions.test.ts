@@ -1,4 +1,5 @@
 import t from 'tap'
+import { decodeMessage, encodeMessage } from '../../../consensus/message-wire.ts'
 import { Cluster } from '../../helpers/raft-cluster.ts'
 import { BareNode, block } from '../../helpers/raft-node.ts'
 
@@ -178,4 +179,20 @@ t.test('a leader that reaches only a bridge steps down and falls silent, so that
   const leader = cluster.leader()
   t.ok(leader !== undefined && leader !== 1, `node ${leader} leads`)
   t.not(cluster.status(1).role, 'leader')
+})
+
+t.test('an append carries no more entries than its receiver takes, however small they are (found by the simulator, seed 300111)', async (t) => {
+  const node = new BareNode({ terms: Array.from({ length: 5000 }, () => 1), applied: 1 })
+  node.lead(2)
+  const entriesSent = (): number => {
+    const [message] = node.take('append').filter(({ to, entries }) => to === 2 && entries.length > 0)
+    if (message === undefined) return 0
+    t.same(decodeMessage(encodeMessage(message)).type, 'append', 'and it can be read')
+    return message.entries.length
+  }
+  node.take('append')
+  node.receive('appendReject', { from: 2, term: 2, index: 5000, hintIndex: 0, hintTerm: 0 })
+  t.equal(entriesSent(), 4096)
+  node.receive('appendAck', { from: 2, term: 2, index: 4096 })
+  t.equal(entriesSent(), 5001 - 4096, 'the rest comes next')
 })
