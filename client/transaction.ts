@@ -4,10 +4,11 @@ import type { Random } from '../primitives/ports.ts'
 import type { Receipt } from '../primitives/receipt.ts'
 import { createTransaction, TRANSACTION_LIMITS, type Transaction } from '../primitives/transaction.ts'
 import type { Account } from './account.ts'
+import type { Chain } from './chain.ts'
 import { clientError } from './errors.ts'
 import { platformNow, webRandom, type NowMs } from './platform.ts'
 
-/** How long a transaction stays valid unless told otherwise: half of what the ledger allows, to leave room for clocks that differ. */
+/** How long a transaction stays valid unless told otherwise, ms: half of what any ledger allows, or of what this one does, to leave room for clocks that differ. */
 export const DEFAULT_LIFETIME_MS: number = TRANSACTION_LIMITS.lifetimeMsMax / 2
 
 export interface BuildTransactionOptions<C extends ContractName, N extends CallName<C>> {
@@ -25,13 +26,14 @@ export interface BuildTransactionOptions<C extends ContractName, N extends CallN
 
 /**
  * Encodes the arguments by the call's schema, builds the body and signs it. The result's `bytes` are what a node takes, `id` names it from now on;
- * sending the same bytes again is harmless. Throws `CLIENT_CALL_INVALID`.
+ * sending the same bytes again is harmless. A client as second argument gives its clock and what its chain allows. Throws `CLIENT_CALL_INVALID`.
  */
 export function buildTransaction<C extends ContractName, N extends CallName<C>>(
-  options: BuildTransactionOptions<C, N>, { random = webRandom, nowMs = platformNow }: { readonly random?: Random; readonly nowMs?: NowMs } = {},
+  options: BuildTransactionOptions<C, N>, { random = webRandom, nowMs = platformNow, chain: known }: { readonly random?: Random; readonly nowMs?: NowMs; readonly chain?: Pick<Chain, 'genesis'> } = {},
 ): Transaction {
   const { chain, account, contract, call } = options
-  const validUntil = BigInt(options.validUntilMs ?? nowMs() + DEFAULT_LIFETIME_MS)
+  const lifetimeMs = known === undefined ? DEFAULT_LIFETIME_MS : Math.min(DEFAULT_LIFETIME_MS, Math.floor(known.genesis.parameters.lifetimeMsMax / 2))
+  const validUntil = BigInt(options.validUntilMs ?? nowMs() + lifetimeMs)
   const args = encodeArgs(contract, call, options.args)
   return createTransaction({ chain, account: account.id, contract, call, args, validUntil, salt: options.salt ?? random.bytes(16) }, account.signer)
 }

@@ -13,19 +13,27 @@ import { retryAfterSeconds } from './transport-errors.ts'
 const LEAVE_MS = 1_000
 
 export interface GuardOptions {
+  /** Connections at once; beyond them a new one takes the place of the one that has been idle for the longest. */
+  readonly connectionsMax: number
   /** Connections of one address at once. */
   readonly connectionsPerAddressMax: number
 }
+/** Connections that the system may accept beyond the limit, so that those that have to leave can be told why. */
+const LEAVING_MAX = 64
 export interface GuardMetrics { connections(count: number): void; refused(code: string): void }
 
 /**
  * Refuses below HTTP: connections beyond those one address may hold, requests that do not arrive in time, bytes that are no HTTP.
- * Each is counted and, where a body can still be sent, answered as a JSON-RPC error without id.
+ * Each is counted and, where a body can still be sent, answered as a JSON-RPC error without id. Whoever holds all connections and asks for nothing shuts nobody out: an idle one makes room.
  */
 export class ConnectionGuard {
   readonly #options: GuardOptions
   readonly #metrics: GuardMetrics
   readonly #perAddress = new Map<string, number>()
+  /** Open connections without a request under way, the longest idle first. */
+  readonly #idle = new Set<Socket>()
+  /** Requests under way on each. */
+  readonly #busy = new WeakMap<Socket, number>()
   readonly #leaving = new WeakSet<Socket>()
   #open = 0
 
@@ -36,7 +44,16 @@ export class ConnectionGuard {
 
   /** Watches the connections of a server (those below TLS, if it has TLS); call it once, before the server listens. */
   watch(server: Server): void {
-    server.on('connection', (socket: Socket) => this.#opened(socket, !('setSecureContext' in server)))
+    const isPlain = !('setSecureContext' in server)
+    server.maxConnections = this.#options.connectionsMax + LEAVING_MAX
+    server.on('connection', (socket: Socket) => this.#opened(socket, isPlain))
+    // The socket that requests come by is the one inside TLS.
+    server.on(isPlain ? 'connection' : 'secureConnection', (socket: Socket) => this.#watchRest(socket))
+    server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.#began(socket)
+      response.once('close', () => this.#ended(socket))
+    })
+    server.on('upgrade', ({ socket }: IncomingMessage) => this.#began(socket))
     server.on('drop', () => this.#metrics.refused('RPC_CONNECTION_LIMIT'))
     server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
       request.resume()
@@ -65,8 +82,36 @@ export class ConnectionGuard {
       else this.#perAddress.set(address, left)
       this.#metrics.connections(--this.#open)
     })
-    const max = this.#options.connectionsPerAddressMax
-    if (held > max) this.#leave(socket, rpcError('RPC_CONNECTION_LIMIT', 'too many connections from this address', { details: { max } }), plain)
+    const { connectionsMax, connectionsPerAddressMax } = this.#options
+    if (connectionsPerAddressMax < connectionsMax && held > connectionsPerAddressMax) this.#leave(socket, rpcError('RPC_CONNECTION_LIMIT', 'too many connections from this address', { details: { max: connectionsPerAddressMax } }), plain)
+    else if (this.#open > connectionsMax && !this.#makeRoom()) this.#leave(socket, rpcError('RPC_CONNECTION_LIMIT', 'too many connections', { details: { max: connectionsMax } }), plain)
+  }
+
+  /** Closes the connection that has been idle for the longest; false when none is. Whoever held it sends its next request on a new one. */
+  #makeRoom(): boolean {
+    const [oldest] = this.#idle
+    if (oldest === undefined) return false
+    this.#idle.delete(oldest)
+    oldest.destroy()
+    return true
+  }
+
+  #watchRest(socket: Socket): void {
+    if (socket.destroyed || this.#leaving.has(socket)) return
+    this.#idle.add(socket)
+    socket.once('close', () => this.#idle.delete(socket))
+  }
+
+  #began(socket: Socket): void {
+    this.#idle.delete(socket)
+    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1)
+  }
+
+  /** Requests may follow each other without waiting for answers. */
+  #ended(socket: Socket): void {
+    const left = (this.#busy.get(socket) ?? 1) - 1
+    this.#busy.set(socket, left)
+    if (left === 0 && !socket.destroyed) this.#idle.add(socket)
   }
 
   #leave(socket: Socket, error: SteleError, answered: boolean): void {

@@ -29,7 +29,7 @@ export const rpcOptions = Type.Object({
   openCallsMax: positive('calls in progress on the whole listener, then 503; too small refuses bursts, too large lets memory grow', 10_000),
   answerBytesMax: positive('bytes of answers that were made and not yet taken, on the whole listener, then `RPC_OVERLOADED`; too small refuses large answers, too large lets callers that do not read fill memory', 128 * 1024 * 1024),
   chunksOpenMax: positive('vault chunks on their way in or out at once, 1 MiB of memory each, then 503', 64),
-  connectionsMax: positive('open connections', 2_048),
+  connectionsMax: positive('open connections; beyond them the one idle for the longest is closed for a new one', 2_048),
   connectionsPerAddressMax: positive('open connections of one address; too small refuses a proxy, too large lets one caller take all places (256 beyond loopback)', 2_048),
   headersTimeoutMs: positive('time to receive the headers of a request, and to begin the first one; too large invites slow senders', 10_000),
   requestTimeoutMs: positive('time to receive one request; too large invites slow senders', 30_000),

@@ -111,14 +111,13 @@ export class RpcServer {
   }
 
   async #listen(): Promise<string> {
-    const { host, port, tls, connectionsMax } = this.#options
+    const { host, port, tls } = this.#options
     try {
       await this.#app.listen({ host, port })
     } catch (cause) {
       await this.#app.close()
       throw rpcError('RPC_LISTEN_FAILED', 'the RPC listener could not open its port', { details: { host, port, reason: errorCode(cause) ?? 'unknown' }, cause })
     }
-    this.#app.server.maxConnections = connectionsMax
     const address = this.#app.server.address()
     const bound = typeof address === 'object' && address !== null ? address.port : port
     const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${bound}`

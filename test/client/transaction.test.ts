@@ -34,6 +34,9 @@ t.test('a transaction is what the node decodes: chain, account, five minutes, it
   const { body, id } = decodeTransaction(first.bytes, chain.id)
   t.match(body, { contract: 'identity', call: 'suspend', validUntil: BigInt(1000 + DEFAULT_LIFETIME_MS) })
   t.same(id, first.id)
+  const { genesis } = chain
+  const hasty = { genesis: { ...genesis, parameters: { ...genesis.parameters, lifetimeMsMax: 60_001 } } }
+  t.equal(buildTransaction(options, { nowMs: () => 1000, chain: hasty }).body.validUntil, 31_000n, 'half of what this chain allows, where that is less')
   t.not(toHex(buildTransaction(options).id), toHex(buildTransaction(options).id), 'equal calls are distinct')
   const fixed = { ...options, salt: new Uint8Array(16), validUntilMs: 5 }
   t.same(buildTransaction(fixed).bytes, buildTransaction(fixed).bytes, 'with salt and time given, the same bytes')

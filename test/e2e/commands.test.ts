@@ -41,6 +41,7 @@ t.test('a person and an institution do everything from the command line, and a s
   }
 
   const [patient, clinician] = await Promise.all([enrol('ana', 'patient'), enrol('rao', 'clinician')])
+  t.match(await json('identity', 'enrol', '--config', config, '--kind', 'patient', '--card', 'ana.card'), { account: patient }, 'the same card is the same account')
   await json('identity', 'certify', '--config', config, '--account', clinician, '--attribute', 'role', '--value', 'physician')
   const [bundle] = generateBundles(1, 1)
   const observation = (JSON.parse(new TextDecoder().decode(bundle)) as { entry: { resource: { resourceType: string } }[] }).entry.find(({ resource }) => resource.resourceType === 'Observation')!.resource

@@ -95,6 +95,26 @@ t.test('one address holds so many connections and no more; a closed one makes ro
   t.equal((await answerOn(after)).status, 200)
 })
 
+t.test('whoever holds every connection and asks for nothing shuts nobody out; those with a request under way stay', async (t) => {
+  const { open, refused } = await listen(t, { connectionsMax: 2, connectionsPerAddressMax: 2, headersTimeoutMs: 60_000 })
+  const body = '{"jsonrpc":"2.0","id":1,"method":"chain_head"}'
+  const request = `${HEAD}content-length: ${body.length}\r\n\r\n${body}`
+  /** Once the first request is answered, the second, of which half a body is missing, is under way. */
+  const keepBusy = async (socket: Socket): Promise<void> => {
+    socket.write(request + request.slice(0, -10))
+    await once(socket, 'data')
+  }
+  const [silent, busy] = [await open(), await open()]
+  await keepBusy(busy)
+  const gone = once(silent, 'close')
+  const third = await open()
+  await Promise.all([gone, keepBusy(third)])
+  const fourth = await answerOn(await open())
+  t.strictSame([fourth.status, errorOf(fourth.body).data.code], [429, 'RPC_CONNECTION_LIMIT'])
+  t.strictSame(refused, ['RPC_CONNECTION_LIMIT'])
+  for (const socket of [busy, third]) socket.destroy()
+})
+
 t.test('beyond loopback one caller may do less unless the operator says so', async (t) => {
   t.equal(defaultsFor('127.0.0.1'), DEFAULT_RPC_OPTIONS)
   const { requestsPerSecond, rates, connectionsPerAddressMax } = defaultsFor('0.0.0.0')
