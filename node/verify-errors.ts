@@ -1,6 +1,6 @@
 /** Codes of `stele verify`: what each means and what to do next. The first group is thrown, the second stands in a report's findings. */
 export const VERIFY_ERRORS = {
-  VERIFY_NO_DATA: 'There is no ledger in this folder; name a node\'s data folder (it holds ledger/ and state/), or the folder with its config.yaml.',
+  VERIFY_NO_DATA: 'There is no ledger in this folder, or this user may not read it (details: reason); name a node\'s data folder (it holds ledger/ and state/), or the folder with its config.yaml.',
   VERIFY_GENESIS_MISSING: 'No genesis file was found near the folder, and nothing can be verified without one; name it with --genesis FILE. Take it from a source you trust, not from the node.',
   VERIFY_DAMAGED: 'The folder is not sound; the findings say what and where. Keep it: start the node, which fetches from its peers what it can. When it does not start either, let the members give the institution another node; never start an older copy of the folder (docs/membership.md).',
 

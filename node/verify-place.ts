@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
 import { lockPath } from '../state/ledger-segment.ts'
 import { loadConfig } from './config.ts'
 import { ledgerFolder } from './verify-ledger.ts'
@@ -16,7 +16,7 @@ export interface VerifyPlace { readonly dataDir: string; readonly genesis: strin
  */
 export function findPlace(directory: string, genesis: string | undefined): VerifyPlace {
   const folder = resolve(directory)
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw new SteleError({ code: 'VERIFY_NO_DATA', message: 'there is no such folder', details: { directory: folder } })
+  mustBeReadable(folder)
   const configPath = [folder, dirname(folder)].map((base) => join(base, 'config.yaml')).find((path) => existsSync(path))
   const config = configPath === undefined || genesis !== undefined && existsSync(ledgerFolder(folder)) ? undefined : loadConfig(configPath)
   const dataDir = existsSync(ledgerFolder(folder)) ? folder : config !== undefined && dirname(configPath!) === folder ? config.dataDir : join(folder, 'data')
@@ -27,6 +27,15 @@ export function findPlace(directory: string, genesis: string | undefined): Verif
   const found = genesis === undefined ? near.find((path) => path !== undefined && existsSync(path)) : resolve(genesis)
   if (found === undefined) throw new SteleError({ code: 'VERIFY_GENESIS_MISSING', message: 'no genesis file lies near the folder; name it with --genesis FILE', details: { directory: folder } })
   return { dataDir, genesis: found }
+}
+
+/** A folder that this user may not read would else be told as one that is not there. */
+function mustBeReadable(folder: string): void {
+  try {
+    readdirSync(folder)
+  } catch (cause) {
+    throw new SteleError({ code: 'VERIFY_NO_DATA', message: 'there is no folder here that can be read', details: { directory: folder, reason: errorCode(cause) }, cause })
+  }
 }
 
 function hasSegments(folder: string): boolean {

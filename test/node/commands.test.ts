@@ -162,7 +162,8 @@ t.test('what to verify is found by the data folder, by the folder above, and by 
   writeFileSync(join(root, 'genesis.json'), '{}')
   t.equal(findPlace(join(root, 'bare', 'data'), undefined).genesis, join(root, 'genesis.json'), 'a genesis.json above, as in a network made in one place')
   t.throws(() => findPlace(join(root, 'empty'), genesis), { code: 'VERIFY_NO_DATA' })
-  t.throws(() => findPlace(join(root, 'absent'), genesis), { code: 'VERIFY_NO_DATA' })
+  t.throws(() => findPlace(join(root, 'absent'), genesis), { code: 'VERIFY_NO_DATA', details: { reason: 'ENOENT' } })
+  t.throws(() => findPlace(genesis, genesis), { code: 'VERIFY_NO_DATA', details: { reason: 'ENOTDIR' } })
 })
 
 t.test('a held folder is recognised without a byte of it changing', async (t) => {
