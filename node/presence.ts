@@ -214,9 +214,23 @@ export function forgetPromises(dataDir: string): void {
 
 function readKept(path: string): [number, Kept][] {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as [number, Kept][]
+    const kept: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (!Array.isArray(kept) || !kept.every(isKept)) throw new SteleError({ code: 'PRESENCE_UNREADABLE', message: 'the record of where other nodes stood is of another form', details: { path } })
+    return kept
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return []
     throw new SteleError({ code: 'PRESENCE_UNREADABLE', message: 'the record of where other nodes stood cannot be read', details: { path }, cause })
   }
 }
+
+/** Numbers where this program compares numbers: what compares with nothing would never refuse anybody. What an earlier build did not write may be absent. */
+function isKept(entry: unknown): entry is [number, Kept] {
+  if (!Array.isArray(entry) || entry.length !== 2) return false
+  const [node, kept] = entry as [unknown, unknown]
+  if (!isRecord(kept)) return false
+  const { boot, committed, last, startTerm, startLast, start, promised, refused } = kept
+  const isPromised = promised === undefined || (isRecord(promised) && [promised['term'], promised['index']].every(Number.isSafeInteger))
+  return [node, boot, committed, last].every(Number.isSafeInteger) && [startTerm, startLast, start].every((each) => each === undefined || Number.isSafeInteger(each)) && isPromised && (refused === undefined || typeof refused === 'string')
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

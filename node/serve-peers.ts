@@ -1,10 +1,11 @@
+import type { Logger } from '../primitives/ports.ts'
 import { serveDigests } from './diagnose.ts'
 import type { NodeParts } from './node-parts.ts'
 import { serveSnapshots } from './snapshot-server.ts'
 import { serveBlocks } from './sync-blocks.ts'
 
 /** Answers the other nodes from now on: transactions, evidence, blocks, snapshots, digests; and tells each one that connects where this node stands. */
-export function servePeers({ network, relay, evidence, lines, presence, finality, watch, world, ledger, store, driver, maker, snapshots }: NodeParts): void {
+export function servePeers({ network, relay, evidence, lines, presence, finality, watch, world, ledger, store, driver, maker, snapshots }: NodeParts, logger: Logger): void {
   network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
   network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
   network.sync.handle('transactions', async (_from, data) => {
@@ -21,5 +22,5 @@ export function servePeers({ network, relay, evidence, lines, presence, finality
   })
   serveDigests(network.sync, world)
   serveBlocks({ sync: network.sync, ledger, store, finalityOfChange: (height) => maker.finalityOfChange(height), committedIndex: () => driver.status.committedIndex })
-  serveSnapshots(network.sync, snapshots)
+  serveSnapshots(network.sync, snapshots, logger)
 }

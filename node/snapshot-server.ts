@@ -1,5 +1,6 @@
 import { array, bytes, decode, encode, fixedBytes, struct, u32, u64 } from '../primitives/codec.ts'
-import { SteleError } from '../primitives/error.ts'
+import { errorCode, SteleError } from '../primitives/error.ts'
+import type { Logger } from '../primitives/ports.ts'
 import type { SyncProtocol } from '../p2p/sync-protocol.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
 import type { ReadManifest } from '../state/snapshot-format.ts'
@@ -14,8 +15,9 @@ export const manifestAnswer = struct({ manifest: bytes({ max: 32 * 1024 * 1024 }
 export const heightQuery = struct({ height: u64 })
 export const chunkQuery = struct({ height: u64, chunk: u32 })
 
-/** Serves the snapshots of `folder` to other members. A snapshot that was deleted meanwhile is `SNAPSHOT_NOT_FOUND`. */
-export function serveSnapshots(sync: Pick<SyncProtocol, 'handle'>, folder: SnapshotFolder): void {
+/** Serves the snapshots of `folder` to other members. A snapshot that was deleted meanwhile is `SNAPSHOT_NOT_FOUND`. A part that rots is not served, which is told once for each snapshot. */
+export function serveSnapshots(sync: Pick<SyncProtocol, 'handle'>, folder: SnapshotFolder, logger: Logger): void {
+  const damaged = new Set<number>()
   const manifests = new Map<number, ReadManifest>()
   const manifestOf = async (height: number): Promise<ReadManifest> => {
     const known = manifests.get(height)
@@ -45,6 +47,12 @@ export function serveSnapshots(sync: Pick<SyncProtocol, 'handle'>, folder: Snaps
     const { height, chunk } = decode(chunkQuery, body)
     const entry = (await manifestOf(Number(height))).manifest.chunks[chunk]
     if (entry === undefined) throw new SteleError({ code: 'SNAPSHOT_NOT_FOUND', message: 'there is no such part', details: { height: Number(height), chunk } })
-    return folder.chunk(Number(height), chunk, entry)
+    return folder.chunk(Number(height), chunk, entry).catch((error: unknown) => {
+      if (errorCode(error) === 'SNAPSHOT_CHUNK_CORRUPT' && !damaged.has(Number(height))) {
+        damaged.add(Number(height))
+        logger.error({ code: 'SNAPSHOT_CHUNK_CORRUPT', height: Number(height), chunk, path: folder.of(Number(height)) }, 'a part of a snapshot kept here is damaged and is not served; look at the disk')
+      }
+      throw error
+    })
   })
 }

@@ -106,7 +106,7 @@ export class SteleNode {
     })
     const { network, presence, relay, driver, ledger, world, watch, clocks, execution, pursuit } = parts
     await network.start()
-    servePeers(parts)
+    servePeers(parts, logger)
     pursuit.start()
     presence.start()
     relay.start()

@@ -37,8 +37,13 @@ t.test('it is remembered over restarts, until the node\'s number is gone; a dama
   known = [3]
   await second.stop()
   t.equal(watch().refused(2), undefined)
-  writeFileSync(join(folder, 'presence.json'), '[[2,')
-  t.throws(watch, { code: 'PRESENCE_UNREADABLE' })
+  const { boot, ...unnumbered } = at()
+  for (const text of ['[[2,', '{"v":2}', '[[2]]', '[[2,null]]', '[["2",{}]]', JSON.stringify([[2, unnumbered]]), JSON.stringify([[2, { ...at(), boot: String(boot) }]]), JSON.stringify([[2, { ...at(), promised: { term: 1 } }]])]) {
+    writeFileSync(join(folder, 'presence.json'), text)
+    t.throws(watch, { code: 'PRESENCE_UNREADABLE' }, text)
+  }
+  writeFileSync(join(folder, 'presence.json'), JSON.stringify([[2, { boot: 1, committed: 2, last: 3 }]]))
+  t.doesNotThrow(watch, 'a record of the first build that wrote one')
 })
 
 t.test('a start from older data is known by the term it began in, and by the end of its log in that term', async (t) => {

@@ -4,10 +4,11 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, r
 import { join } from 'node:path'
 import t from 'tap'
 import { encodeHeader } from '../../primitives/block.ts'
-import { decode } from '../../primitives/codec.ts'
+import { decode, encode } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
 import { MerkleAccumulator } from '../../primitives/merkle.ts'
 import { silentLogger } from '../../primitives/ports.ts'
+import type { RequestHandler } from '../../p2p/sync-server.ts'
 import { memoryDatabase } from '../../state/memory-database.ts'
 import { SnapshotFolder } from '../../state/snapshot-folder.ts'
 import { SnapshotInstall } from '../../state/snapshot-install.ts'
@@ -15,7 +16,7 @@ import { writeSnapshot } from '../../state/snapshot-write.ts'
 import { openWorldState } from '../../state/world-state.ts'
 import { commitJoin, completeJoin } from '../../node/join-swap.ts'
 import { fetchParts } from '../../node/snapshot-fetch.ts'
-import { chunkQuery } from '../../node/snapshot-server.ts'
+import { SNAPSHOT_METHODS, chunkQuery, serveSnapshots } from '../../node/snapshot-server.ts'
 import { chooser } from '../helpers/choose.ts'
 
 const CHAIN = new Uint8Array(32).fill(1)
@@ -67,6 +68,21 @@ t.test('parts come from several members, and not one that a liar changed is take
   t.ok(blamed.every((text) => text === '2 SNAPSHOT_CHUNK_CORRUPT'), 'only the liar is blamed')
   t.ok(asked.some((text) => text.startsWith('1/')) && asked.some((text) => text.startsWith('3/')), 'both honest members were asked')
   t.ok(asked.filter((text) => text.startsWith('2/')).length <= 6, 'the liar is soon left alone')
+})
+
+t.test('a part that rots where it is kept is not served, and told there once', async (t) => {
+  const { folder, read } = await makeSnapshot(t.testdir())
+  const path = join(folder.of(1), '000001.part')
+  writeFileSync(path, readFileSync(path).map((byte, i) => (i === 7 ? byte ^ 1 : byte)))
+  await folder.writeProof(1, Uint8Array.of(1))
+  const handlers = new Map<string, RequestHandler>()
+  const told: unknown[] = []
+  serveSnapshots({ handle: (method, handler) => { handlers.set(method, handler) } }, folder, { ...silentLogger, error: (fields) => told.push(fields) })
+  const ask = async (chunk: number): Promise<unknown> => handlers.get(SNAPSHOT_METHODS.chunk)!(2, encode(chunkQuery, { height: 1n, chunk }), { signal: new AbortController().signal })
+  for (let time = 0; time < 2; time++) await t.rejects(ask(1), { code: 'SNAPSHOT_CHUNK_CORRUPT' })
+  t.match(told, [{ code: 'SNAPSHOT_CHUNK_CORRUPT', height: 1, chunk: 1 }])
+  t.equal(told.length, 1)
+  t.match(await ask(0), { length: read.manifest.chunks[0]!.bytes }, 'what is whole is served')
 })
 
 t.test('a fetch that was cut off goes on with what is there', async (t) => {
