@@ -5,6 +5,7 @@ import { BlockSource, serveBlocks } from '../../node/sync-blocks.ts'
 import type { OfferedEntry } from '../../node/sync-blocks.ts'
 import { silentLogger } from '../../primitives/ports.ts'
 import { openLedger } from '../../state/ledger-open.ts'
+import type { Entry } from '../../state/ledger-record.ts'
 import type { Ledger } from '../../state/ledger.ts'
 import { scanLedger } from '../../state/ledger-verify.ts'
 import { CrashFileSystem } from '../helpers/crash-file-system.ts'
@@ -23,13 +24,27 @@ function sourceOf(ledgers: ReadonlyMap<number, Ledger>): BlockSource {
   return new BlockSource({ request: ask, stream: ask } as unknown as ConstructorParameters<typeof BlockSource>[0], [...ledgers.keys()])
 }
 
-t.test('a lost entry of which nobody can tell what it was is given up for what the cluster has committed in its place', async (t) => {
+/** Opens the damaged ledger of node 1 beside the others'. */
+function openRepaired(disk: CrashFileSystem, theirs: ReadonlyMap<number, Ledger>): Promise<Ledger> {
+  const room = { signal: new AbortController().signal, enter: () => Promise.resolve(sourceOf(theirs)), wait: () => Promise.reject(new Error('it would wait for ever')), throwIfStopping: () => undefined }
+  const check = ({ index, term }: OfferedEntry): { entry: ReturnType<typeof testEntry>; header: undefined } => ({ entry: testEntry(index, term), header: undefined })
+  const rules = { members: { voters: [1, 2, 3] } } as unknown as ChainRules
+  return openWholeLedger({ open: () => openLedger(testOptions(), testCollaborators(disk)), room, rules, logger: silentLogger, check })
+}
+
+/** Ledgers of two nodes that have committed the same four entries. */
+async function othersWith(entries: readonly Entry[]): Promise<ReadonlyMap<number, Ledger>> {
   const theirs = new Map<number, Ledger>()
   for (const node of [2, 3]) {
     const ledger = await openNormal(new CrashFileSystem())
-    await ledger.append({ entries: [testEntry(1), testEntry(2, 2), testEntry(3, 2), testEntry(4, 2)] })
+    await ledger.append({ entries })
     theirs.set(node, ledger)
   }
+  return theirs
+}
+
+t.test('a lost entry of which nobody can tell what it was is given up for what the cluster has committed in its place', async (t) => {
+  const theirs = await othersWith([testEntry(1), testEntry(2, 2), testEntry(3, 2), testEntry(4, 2)])
   const disk = new CrashFileSystem()
   const own = await openNormal(disk)
   await own.append({ entries: [testEntry(1), testEntry(2), testEntry(3), testEntry(4)] })
@@ -39,9 +54,19 @@ t.test('a lost entry of which nobody can tell what it was is given up for what t
   const bytes = disk.bytesOf(`${DIRECTORY}/00000001.segment`)
   bytes[offsets[1]!]! ^= 1 // The header of entry 2, and what entry 3 remembers of it.
   bytes[offsets[2]! + 300]! ^= 1
-  const room = { signal: new AbortController().signal, enter: () => Promise.resolve(sourceOf(theirs)), wait: () => Promise.reject(new Error('it would wait for ever')), throwIfStopping: () => undefined }
-  const check = ({ index, term }: OfferedEntry): { entry: ReturnType<typeof testEntry>; header: undefined } => ({ entry: testEntry(index, term), header: undefined })
-  const rules = { members: { voters: [1, 2, 3] } } as unknown as ChainRules
-  const ledger = await openWholeLedger({ open: () => openLedger(testOptions(), testCollaborators(disk)), room, rules, logger: silentLogger, check })
+  const ledger = await openRepaired(disk, theirs)
+  t.same(Reflect.get(Object(contentOf(ledger)), 'entries'), Reflect.get(Object(contentOf(theirs.get(2)!)), 'entries'))
+})
+
+t.test('what stands before a lost entry and was never committed goes with it, when others have committed something else there (found by the simulator, seed 200926)', async (t) => {
+  const theirs = await othersWith([testEntry(1), testEntry(2, 2), testEntry(3, 2), testEntry(4, 2)])
+  const disk = new CrashFileSystem()
+  const own = await openNormal(disk)
+  await own.append({ entries: [testEntry(1), testEntry(2), testEntry(3), testEntry(4)], hardState: { term: 1, vote: 2, commit: 1 } })
+  await own.close()
+  let last = 0
+  await scanLedger(disk, DIRECTORY, (record, { offset }) => { if (record.type === 'entry') last = offset })
+  disk.bytesOf(`${DIRECTORY}/00000001.segment`)[last + 100]! ^= 1
+  const ledger = await openRepaired(disk, theirs)
   t.same(Reflect.get(Object(contentOf(ledger)), 'entries'), Reflect.get(Object(contentOf(theirs.get(2)!)), 'entries'))
 })

@@ -4,11 +4,11 @@ import type { Profile } from './faults.ts'
 import { reproduction } from './report.ts'
 import { runRanges } from './swarm-run.ts'
 
-/** Virtual time of a run, in ticks: the faults of a plan crowd into it, and then it is healed. */
+/** Virtual time of a run, in ticks, unless a list has its own: the faults of a plan crowd into it, and then it is healed. */
 const TICKS = 60
 
-/** Seeds of some profiles by turns: so many, or as many as it takes until all before them and they have run so many events. */
-export interface FixedSeeds { readonly profiles: readonly Profile[]; readonly from: number; readonly seeds?: number; readonly eventsMin?: number }
+/** Seeds of some profiles by turns, `ticks` long each: so many, or as many as it takes until all before them and they have run so many events. */
+export interface FixedSeeds { readonly profiles: readonly Profile[]; readonly from: number; readonly seeds?: number; readonly eventsMin?: number; readonly ticks?: number }
 
 /**
  * Runs the lists one after the other, always the same seeds, however fast the machine. A broken invariant fails the test with the line that brings it back.
@@ -16,12 +16,12 @@ export interface FixedSeeds { readonly profiles: readonly Profile[]; readonly fr
  */
 export async function runSeeds(t: Pick<Test, 'fail' | 'ok'>, ...lists: readonly FixedSeeds[]): Promise<void> {
   const before = process.cpuUsage()
-  const sums = await runRanges(lists.map(({ seeds = Infinity, ...list }) => ({ ...list, seeds, untilMs: Infinity, ticks: TICKS, bug: undefined, stopAtFirst: false })))
+  const sums = await runRanges(lists.map(({ seeds = Infinity, ...list }) => ({ ticks: TICKS, ...list, seeds, untilMs: Infinity, bug: undefined, stopAtFirst: false })))
   const { user, system } = process.cpuUsage(before)
-  lists.forEach(({ profiles }, i) => {
+  lists.forEach(({ profiles, ticks = TICKS }, i) => {
     for (const { seed, violation } of sums[i]!.violations) {
       const profile = profiles[seed % profiles.length]!
-      t.fail(`${violation?.claim}: ${reproduction({ ticks: TICKS, profile, bug: undefined }, seed, drawPlan(seed, TICKS, profile).faults.map((_, fault) => fault))}`)
+      t.fail(`${violation?.claim}: ${reproduction({ ticks, profile, bug: undefined }, seed, drawPlan(seed, ticks, profile).faults.map((_, fault) => fault))}`)
     }
   })
   const [seeds, events] = [sums.reduce((sum, one) => sum + one.seeds, 0), sums.reduce((sum, one) => sum + one.events, 0)]
