@@ -174,6 +174,10 @@ export const BUGS: readonly PlantedBug[] = [
     name: 'stuck-in-snapshot', item: '31', profile: 'snapshots', seed: 2, story: 'a follower that was offered a snapshot is never looked at again (etcd#10308, raft#31)',
     edits: [{ file: core('elections'), find: "    if (peer.state === 'snapshot') peer.becomeProbe()\n", put: '' }],
   },
+  {
+    name: 'lost-file-ignored', item: '§5.8', profile: 'files', seed: 2, story: 'a ledger whose last file with records is gone opens with those before it (found here)',
+    edits: [{ file: 'state/ledger-image.ts', find: 'unknownEnd(files, replay.end.segment)', put: '[]' }],
+  },
 ]
 
 const ROOT = new URL('../../', import.meta.url)

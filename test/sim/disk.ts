@@ -39,7 +39,7 @@ export interface DiskFaults {
 }
 
 /** What the fault did, for the report. */
-export interface DiskCounts { lies: number; strays: number; flips: number; torn: number }
+export interface DiskCounts { lies: number; strays: number; flips: number; torn: number; spoilt: number }
 
 /**
  * A disk in memory that outlives its process. It forgets what was not synced, in any subset of sectors; it can lie, lose its way, flip bits, be full or slow. Damage that the
@@ -47,7 +47,7 @@ export interface DiskCounts { lies: number; strays: number; flips: number; torn:
  */
 export class SimDisk {
   readonly faults: DiskFaults = { latencyUs: 100, full: false, crashIn: undefined, lieNext: false, whenDue: undefined, strayNext: false, failNextSync: false }
-  readonly counts: DiskCounts = { lies: 0, strays: 0, flips: 0, torn: 0 }
+  readonly counts: DiskCounts = { lies: 0, strays: 0, flips: 0, torn: 0, spoilt: 0 }
   readonly #scheduler: Scheduler
   readonly #random: SeededRandom
   #names = new Map<string, DiskFile>()
@@ -130,6 +130,28 @@ export class SimDisk {
       return true
     }
     return false
+  }
+
+  /**
+   * While the power is away a file of the ledger goes, turns to zeros or loses its end; `which` picks it and how much is left. False when nothing may be harmed: that the newest file is gone is
+   * told by the spare behind it, and what a cut takes of the last two files but their beginnings is told by nothing while their last batch is the newest.
+   */
+  spoil(how: 'gone' | 'zeroed' | 'cut', which: number): boolean {
+    const paths = [...this.#durableNames.keys()].filter((path) => path.endsWith('.segment')).sort()
+    const at = which % paths.length
+    const path = paths[at]
+    if (path === undefined) return false
+    const file = this.#find(path)
+    if (how === 'gone') {
+      if (at === paths.length - 1 && ![...this.#durableNames.keys()].some((name) => name.endsWith('.spare') && name > path)) return false
+      for (const names of [this.#names, this.#durableNames]) names.delete(path)
+    } else {
+      const kept = how === 'zeroed' ? 0 : which % (at < paths.length - 2 ? file.platter.length : 4 * PAGE_BYTES)
+      file.platter = how === 'zeroed' ? new Uint8Array(file.platter.length) : file.platter.slice(0, kept)
+      file.cache = file.platter.slice()
+    }
+    this.counts.spoilt++
+    return true
   }
 
   /** Puts the files of a directory in place of those of another, durably and as one step (`completeJoin` does it in several, each of which may be repeated). */

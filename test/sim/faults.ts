@@ -17,13 +17,15 @@ export type Fault =
   | { readonly kind: 'stray' | 'flip' | 'syncError'; readonly at: number; readonly node: number }
   /** `cutForUs`: the power goes as soon as something durable vouches for what was lost, before more is written, and stays away so long. */
   | { readonly kind: 'lie'; readonly at: number; readonly node: number; readonly cutForUs?: number }
+  /** The power goes, and a file of the ledger with it. */
+  | { readonly kind: 'spoil'; readonly at: number; readonly node: number; readonly how: 'gone' | 'zeroed' | 'cut'; readonly which: number; readonly downUs: number }
   | { readonly kind: 'full' | 'slowDisk'; readonly at: number; readonly node: number; readonly forUs: number }
   | { readonly kind: 'skew'; readonly at: number; readonly node: number; readonly offsetMs: number }
   | { readonly kind: 'drift'; readonly node: number; readonly rate: number }
   | { readonly kind: 'fate'; readonly node: number; readonly unsynced: 'lost' | 'kept' | 'some' }
   | { readonly kind: 'transfer' | 'campaign'; readonly at: number; readonly node: number; readonly to: number }
 
-export const PROFILES = ['swarm', 'calm', 'network', 'crash', 'storage', 'liar', 'leaders', 'reads', 'disk', 'members', 'snapshots'] as const
+export const PROFILES = ['swarm', 'calm', 'network', 'crash', 'storage', 'liar', 'leaders', 'reads', 'disk', 'members', 'snapshots', 'files'] as const
 export type Profile = (typeof PROFILES)[number]
 /** What a seed of the swarm is about, by its remainder: mostly a mixture of everything, else one thing that a mixture exercises too seldom. */
 const THEMES: readonly Profile[] = ['leaders', 'reads', 'disk', 'members', 'snapshots', 'swarm', 'swarm', 'swarm', 'swarm', 'swarm']
@@ -58,7 +60,7 @@ export function drawPlan(seed: number, ticks: number, asked: Profile): Plan {
   const profile = asked === 'swarm' ? THEMES[seed % THEMES.length]! : asked
   const random = new SeededRandom(seed)
   const liar = profile === 'liar' || (profile === 'swarm' && random.chance(0.1))
-  const nodes = liar ? random.pick([4, 4, 5, 7]) : ['leaders', 'reads', 'disk', 'members', 'snapshots'].includes(profile) ? random.pick([3, 3, 4, 5]) : random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7])
+  const nodes = liar ? random.pick([4, 4, 5, 7]) : ['leaders', 'reads', 'disk', 'members', 'snapshots', 'files'].includes(profile) ? random.pick([3, 3, 4, 5]) : random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7])
   const tickMs = 100
   const draw = new Draw(random, nodes, ticks * tickMs * 1000)
   const faults: Fault[] = []
@@ -67,6 +69,7 @@ export function drawPlan(seed: number, ticks: number, asked: Profile): Plan {
     else if (profile === 'reads') draw.reads(faults)
     else if (profile === 'disk') draw.disks(faults)
     else if (profile === 'members') draw.members(faults)
+    else if (profile === 'files') draw.files(faults)
     else if (profile === 'snapshots') draw.snapshots(faults)
     else {
       if (profile !== 'storage') draw.network(faults)
@@ -106,6 +109,7 @@ function themed(plan: Plan, profile: Profile, random: SeededRandom): Plan {
     return { ...plan, spares: 4, snapshotBlocks, keepBlocks: random.pick([0, 5]), submitUs: random.pick([20_000, 100_000]), raft: { ...raft, electionTicks: random.pick([3, 5, 10]) } }
   }
   if (profile === 'snapshots') return { ...plan, snapshotBlocks: random.pick([3, 10]), keepBlocks: random.pick([0, 5]), submitUs: random.pick([10_000, 30_000]), segmentBytes: 5 * 4096, raft: { ...raft, electionTicks: random.pick([3, 5]) } }
+  if (profile === 'files') return { ...plan, segmentBytes: random.pick([5, 6]) * 4096, submitUs: random.pick([20_000, 100_000]) }
   // Pauses between writes, so that a slot becomes durable alone.
   if (profile === 'disk') return { ...plan, submitUs: random.pick([50_000, 200_000, 400_000]) }
   return plan
@@ -205,6 +209,17 @@ class Draw {
       if (random.chance(0.6)) faults.push({ kind: 'lie', at, node, cutForUs: random.next() * SECOND_US })
       else faults.push({ kind: 'flip', at, node }, { kind: 'crash', at: at + random.next() * SECOND_US, node, downUs: random.next() * SECOND_US })
     })
+  }
+
+  /** Power cuts after which a ledger file is gone, zeroed or cut short. */
+  files(faults: Fault[]): void {
+    const random = this.#random
+    const bad = Math.floor((this.#nodes - 1) / 2)
+    for (let node = 1; node <= this.#nodes; node++) faults.push({ kind: 'fate', node, unsynced: random.pick(['lost', 'kept', 'some']) })
+    this.#acts(random.pick([1, 3]), (at) => faults.push({ kind: random.chance(0.5) ? 'crash' : 'kill', at, node: this.#node(), downUs: random.next() * SECOND_US }))
+    if (random.chance(0.5)) this.#acts(3, (at) => faults.push({ kind: 'crashAtCall', at, node: this.#node(), calls: 1 + random.below(60), downUs: random.next() * SECOND_US }))
+    if (random.chance(0.3)) this.#acts(3, (at) => faults.push({ kind: 'campaign', at, node: this.#node(), to: 0 }))
+    if (bad > 0) this.#acts(random.pick([2, 6]), (at) => faults.push({ kind: 'spoil', at, node: 1 + random.below(bad), how: random.pick(['gone', 'zeroed', 'cut']), which: random.below(1 << 20), downUs: random.next() * SECOND_US }))
   }
 
   /** Acknowledged data is harmed at fewer than half of the nodes: with a majority lost nothing is promised. Of a full or slow disk nobody loses anything, so all may have one. */

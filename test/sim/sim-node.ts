@@ -151,6 +151,14 @@ export class SimNode {
     this.#world.network.ended(this.id)
   }
 
+  /** Cuts its power and harms a file of its ledger; false when it was not running. */
+  spoil(how: 'gone' | 'zeroed' | 'cut', which: number): boolean {
+    if (this.life === undefined) return false
+    this.crash(true)
+    this.harmed = this.disk.spoil(how, which) || this.harmed
+    return true
+  }
+
   pause(untilUs: number): void {
     if (this.life !== undefined) this.life.pausedUntil = untilUs
   }
@@ -227,8 +235,8 @@ export class SimNode {
     if (!life.alive || this.state === 'repair') return
     this.state = 'repair'
     this.repairs++
-    const { flips, lies, strays } = this.disk.counts
-    if (flips + lies + strays === 0) this.#world.invariants.fail('only a damaged disk leads into repair', { node: this.id })
+    const { flips, lies, strays, spoilt } = this.disk.counts
+    if (flips + lies + strays + spoilt === 0) this.#world.invariants.fail('only a damaged disk leads into repair', { node: this.id })
   }
 
   #compose(life: Life, ledger: Ledger, timers: Timers, random: Random, failed: (error: unknown) => void): void {

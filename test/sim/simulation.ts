@@ -173,6 +173,9 @@ export class Simulation {
         node.crash(fault.kind === 'crash')
         this.#later(fault.downUs, () => node.start())
         return
+      case 'spoil':
+        if (node.spoil(fault.how, fault.which)) this.#later(fault.downUs, () => node.start())
+        return
       case 'crashAtCall':
         disk.faults.crashIn = fault.calls
         this.#later(fault.downUs + 1_000_000, () => {
