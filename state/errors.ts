@@ -2,7 +2,7 @@
 export const LEDGER_ERRORS = {
   LEDGER_LOCKED: 'Another process uses this data directory. Stop it (its pid is in the details) or give this node its own directory.',
   LEDGER_WRONG_CHAIN: 'The ledger in this directory belongs to another chain. Point the node at the right directory or the right genesis.',
-  LEDGER_VERSION_UNSUPPORTED: 'A segment was written in a format this version cannot read. Start the version of Stele that wrote it, or migrate.',
+  LEDGER_VERSION_UNSUPPORTED: 'A segment was written in a format this version cannot read. Start the version of Stele that wrote it.',
   LEDGER_MISSING: 'There is no ledger in this directory. Check the path; a node makes its ledger when it is started for the first time.',
   LEDGER_DAMAGED: 'Durable bytes of the ledger do not match their checksums. Nothing more is served; restart the node, it opens in repair mode and names the height.',
   LEDGER_UNREPAIRABLE: 'Damage covers this node\'s own vote, term or last attestation, which no other node knows. Keep the directory as evidence, and let the members give this institution another node (`stele member card --renew node`, `stele member propose replace`; docs/membership.md). Starting it again does not help.',

@@ -11,7 +11,7 @@ export const WORLD_ERRORS = {
   STATE_VIEW_CLOSED: 'a view of the database was used after it was closed; take a new one, or hold it with `WorldState.read`',
   STATE_WRITE_FAILED: 'a batch could not be written, for instance because the disk is full; the node stops, free space and restart it',
   STATE_WRONG_CHAIN: 'this data directory belongs to another chain',
-  STATE_VERSION_UNSUPPORTED: 'the state was written by a newer program; upgrade, or delete the state directory and replay',
+  STATE_VERSION_UNSUPPORTED: 'the state was written in the format of another version of this program; start that version, or delete the state folder: it is made again from the ledger',
   STATE_LAYER_STALE: 'a speculative layer was used after a competing layer became durable or after it was dropped',
   STATE_LIMIT: 'a key or value exceeds the limits of the state',
   STATE_CURSOR_INVALID: 'a page cursor does not belong to this query; start again without one',
