@@ -73,7 +73,9 @@ export class NodeTransactions implements TransactionGate {
     const { book, finality, mempool } = this.#node.parts
     const seen = book.get(id)
     const nothing = { id, height: null, position: null, code: null, final: false, asOf: this.#head.asOf }
-    if (seen === undefined) return this.#indexed(id) ?? { ...nothing, status: mempool.has(id) ? 'pending' : 'unknown' }
+    // Asked first: whoever has just sent a transaction asks for what no index holds yet, and a lookup in vain costs as much as decoding it.
+    if (seen === undefined && mempool.has(id)) return { ...nothing, status: 'pending' }
+    if (seen === undefined) return this.#indexed(id) ?? { ...nothing, status: 'unknown' }
     if (seen.status === 'expired') return { ...nothing, status: seen.status }
     const { height, position, code } = seen
     const final = seen.status !== 'included' && height <= finality.finalHeight
