@@ -6,9 +6,9 @@ import type { ExecutedBlock } from './executed-block.ts'
 const WAITING_ENTRIES_MAX = 100_000
 /** Flushes start at most this often, in ms: more blocks share a batch and its sync. An idle node flushes at once. */
 const INTERVAL_MS = 50
-/** So many changes are load; then flushes start this seldom while nobody waits for one: the upper nodes of the tree, which every block changes, are written once for several. */
+/** So many changes are load; then flushes start this seldom while nobody waits for one: nodes of the tree that many blocks change are written once for several. */
 const LOAD_ENTRIES = 500
-const LOAD_INTERVAL_MS = 250
+const LOAD_INTERVAL_MS = 1000
 /** The same while a node catches up: larger batches write shared tree nodes less often, and nobody waits for receipts. */
 const PAST_INTERVAL_MS = 300
 

@@ -9,7 +9,7 @@ import type { SubtreeHash } from '../primitives/merkle.ts'
 import { readVersion } from '../contracts/index.ts'
 import { readerOf } from '../contracts/index.ts'
 import { rowKey } from '../state/keyspace.ts'
-import { blockWrites, orderedWrite, receiptWrite, transactionWrite } from '../state/indexes.ts'
+import { blockWrites, orderedWrite, receiptWrites, transactionWrite } from '../state/indexes.ts'
 import type { IndexWrite, Place } from '../state/indexes.ts'
 import type { DatabaseView } from '../state/database.ts'
 import { worldError } from '../state/world-errors.ts'
@@ -18,10 +18,10 @@ import type { ExecutedBlock, HistoryNode } from './executed-block.ts'
 /** The rows a committed block adds beside the state: found again by id, height, account and record. */
 export function indexRows(block: ExecutedBlock): IndexWrite[] {
   const { height, hash, index, transactions, receipts, receiptBytes, historyNodes } = block
-  const rows = [...blockWrites(height, hash, index), ...historyRows(historyNodes)]
+  const rows = [...blockWrites(height, hash, index), ...historyRows(historyNodes), ...receiptWrites(height, receiptBytes)]
   transactions.forEach(({ id }, position) => {
     const location = { height, position }
-    rows.push(transactionWrite(id, location), receiptWrite(location, receiptBytes[position]!))
+    rows.push(transactionWrite(id, location))
     receipts[position]!.events.forEach(({ contract, name, data }, ordinal) => {
       const place = { ...location, ordinal }
       if (contract === 'access' && name === 'decision') rows.push(...decisionRows(block, place, data))

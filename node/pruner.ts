@@ -39,9 +39,9 @@ export async function pruneBlocks({ keepBlocks, lifetimeMsMax }: PruneOptions, {
     await verifySnapshot(folder, height, { chain: rules.chain, trusted: rules.periods[0]! }, { signal })
     const index = ledger.indexOfHeight(height)
     if (index === undefined) return undefined
-    const receipts = await world.pruneReceipts(height, signal)
+    const receiptRows = await world.pruneReceipts(height, signal)
     const segments = await ledger.prune(index)
-    logger.info({ below: height, receipts, segments, firstIndex: ledger.firstIndex() }, 'blocks pruned')
+    logger.info({ below: height, receiptRows, segments, firstIndex: ledger.firstIndex() }, 'blocks pruned')
     return height
   }
   return undefined

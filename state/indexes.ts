@@ -1,4 +1,4 @@
-import { concatBytes, fromHex, maybeFromHex, toHex, u64Bytes } from '../primitives/bytes.ts'
+import { concatBytes, fromHex, maybeFromHex, toHex, u32Bytes, u64Bytes } from '../primitives/bytes.ts'
 import type { DatabaseView, WriteOperation } from './database.ts'
 import { type Keyspace, type Location, locationBytes, locationFrom, type OrderedKeyspace, rowKey } from './keyspace.ts'
 import { worldError } from './world-errors.ts'
@@ -25,8 +25,28 @@ export function blockWrites(height: number, blockHash: Uint8Array, raftIndex: nu
   ]
 }
 
-export function receiptWrite(location: Location, receipt: Uint8Array): IndexWrite {
-  return { space: 'receipt', key: locationBytes(location), value: receipt }
+/** Receipts of a block that share a row: a row of their own each was a fifth of all rows. */
+const RECEIPTS_PER_ROW = 16
+
+/** All receipts of a block, in order of position. */
+export function receiptWrites(height: number, receipts: readonly Uint8Array[]): IndexWrite[] {
+  const rows: IndexWrite[] = []
+  for (let first = 0; first < receipts.length; first += RECEIPTS_PER_ROW) {
+    const parts = receipts.slice(first, first + RECEIPTS_PER_ROW).flatMap((receipt) => [u32Bytes(receipt.length), receipt])
+    rows.push({ space: 'receipts', key: locationBytes({ height, position: first }), value: concatBytes(...parts) })
+  }
+  return rows
+}
+
+function unpackReceipts(row: Uint8Array): Uint8Array[] {
+  const view = new DataView(row.buffer, row.byteOffset, row.length)
+  const receipts: Uint8Array[] = []
+  for (let at = 0; at < row.length;) {
+    const end = at + 4 + view.getUint32(at)
+    receipts.push(row.subarray(at + 4, end))
+    at = end
+  }
+  return receipts
 }
 
 const PLACE_BYTES = 14
@@ -64,12 +84,17 @@ export function findHeight(view: DatabaseView, blockHash: Uint8Array): number | 
 
 /** Encoded receipt, byte for byte the leaf of the event tree. */
 export function findReceipt(view: DatabaseView, location: Location): Uint8Array | undefined {
-  return view.get(rowKey('receipt', locationBytes(location)))
+  const { height, position } = location
+  const within = position % RECEIPTS_PER_ROW
+  const row = view.get(rowKey('receipts', locationBytes({ height, position: position - within })))
+  return row === undefined ? view.get(rowKey('receipt', locationBytes(location))) : unpackReceipts(row)[within]
 }
 
 /** All receipts of a block, in order of position. */
 export async function receiptsOf(view: DatabaseView, height: number): Promise<Uint8Array[]> {
   const receipts: Uint8Array[] = []
+  for await (const { value } of view.range({ from: rowKey('receipts', u64Bytes(height)), to: rowKey('receipts', u64Bytes(height + 1)) })) receipts.push(...unpackReceipts(value))
+  if (receipts.length > 0) return receipts
   for await (const { value } of view.range({ from: rowKey('receipt', u64Bytes(height)), to: rowKey('receipt', u64Bytes(height + 1)) })) receipts.push(value)
   return receipts
 }

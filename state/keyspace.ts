@@ -18,7 +18,7 @@ export const KEYSPACE = {
   block: 0x11,
   /** block hash (32) → height (8). */
   blockHash: 0x12,
-  /** height (8) ‖ position (4) → encoded receipt. */
+  /** height (8) ‖ position (4) → encoded receipt; written by schema 1 alone, and still read. */
   receipt: 0x13,
   /** subject account (32), ordered → encoded decision event. */
   auditBySubject: 0x14,
@@ -32,6 +32,8 @@ export const KEYSPACE = {
   permitByCustodian: 0x1a,
   /** level (1) ‖ index (8) → hash of a complete subtree of the block history, leaf i = block i. */
   history: 0x1b,
+  /** height (8) ‖ position of the first (4), a multiple of 16 → up to 16 encoded receipts, each behind its length (4). */
+  receipts: 0x1c,
 } as const
 
 export type Keyspace = keyof typeof KEYSPACE

@@ -39,6 +39,7 @@ export const SLOTS = 16
  */
 export class TreeNode {
   readonly #heap: (Subtree | undefined)[]
+  #rowBytes = 0
 
   constructor(heap?: (Subtree | undefined)[]) {
     this.#heap = heap ?? new Array<Subtree | undefined>(2 * SLOTS).fill(null)
@@ -55,6 +56,7 @@ export class TreeNode {
 
   setSlot(index: number, subtree: Subtree): void {
     let position = SLOTS + index
+    this.#rowBytes = 0
     this.#heap[position] = subtree
     for (position >>= 1; position > 0; position >>= 1) this.#heap[position] = undefined
   }
@@ -75,11 +77,13 @@ export class TreeNode {
 
   /** Bytes of the row form. */
   get rowBytes(): number {
+    if (this.#rowBytes > 0) return this.#rowBytes
     let bytes = 4
-    for (let index = 0; index < SLOTS; index++) {
-      const subtree = this.slot(index)
-      if (subtree !== null) bytes += typeof subtree === 'string' ? 32 : 64
+    for (let position = SLOTS; position < 2 * SLOTS; position++) {
+      const subtree = this.#heap[position]
+      if (subtree) bytes += typeof subtree === 'string' ? 32 : 64
     }
+    this.#rowBytes = bytes
     return bytes
   }
 
@@ -87,21 +91,21 @@ export class TreeNode {
   writeRow(target: Buffer, at: number): number {
     let used = 0
     let leaves = 0
-    let end = at + 4
+    // Handed over at once: crossing into native code costs as much as a hundred bytes.
+    let text = ''
     for (let index = 0; index < SLOTS; index++) {
-      const subtree = this.slot(index)
-      if (subtree === null) continue
+      const subtree = this.#heap[SLOTS + index]
+      if (!subtree) continue
       used |= 1 << index
-      if (typeof subtree === 'string') end += target.write(subtree, end, 32, 'latin1')
+      if (typeof subtree === 'string') text += subtree
       else {
         leaves |= 1 << index
-        end += target.write(subtree.keyHash, end, 32, 'latin1')
-        end += target.write(subtree.valueHash, end, 32, 'latin1')
+        text += subtree.keyHash + subtree.valueHash
       }
     }
     target.writeUInt16BE(used, at)
     target.writeUInt16BE(leaves, at + 2)
-    return end
+    return at + 4 + target.write(text, at + 4, 'latin1')
   }
 
   /** The row form by itself. */

@@ -14,7 +14,9 @@ import type { TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
 
-const SCHEMA_VERSION = 1
+/** 2: receipts share rows. What schema 1 wrote is read as it is, and the next flush makes it 2. */
+const SCHEMA_VERSION = 2
+const SCHEMAS_READ = [1, SCHEMA_VERSION].map(u32Bytes)
 const SCHEMA_KEY = rowKey('meta', utf8Bytes('schema'))
 const POSITION_KEY = rowKey('meta', utf8Bytes('position'))
 const FLOOR_KEY = rowKey('meta', utf8Bytes('floor'))
@@ -145,19 +147,23 @@ export class WorldState {
     this.#floor = Math.max(this.#floor, height)
   }
 
-  /** Deletes the receipts below `floor` in batches and gives their room back to the disk. The floor rises first, so that nothing half-deleted is ever served. */
+  /** Deletes the receipts below `floor` in batches, gives their room back to the disk, and says how many rows those were. The floor rises first, so that nothing half-deleted is ever served. */
   async pruneReceipts(floor: number, signal: AbortSignal): Promise<number> {
     invariant(floor <= this.#position.height, 'receipts are pruned below the durable height', { floor })
     if (floor <= this.#floor) return 0
     await this.setFloor(floor)
-    const range = { from: rowKey('receipt'), to: rowKey('receipt', u64Bytes(floor)) }
+    return await this.#deleteBelow('receipts', floor, signal) + await this.#deleteBelow('receipt', floor, signal)
+  }
+
+  async #deleteBelow(space: 'receipts' | 'receipt', height: number, signal: AbortSignal): Promise<number> {
+    const range = { from: rowKey(space), to: rowKey(space, u64Bytes(height)) }
     let deleted = 0
     for (let batch = await this.#keysIn(range); batch.length > 0; batch = await this.#keysIn(range)) {
       signal.throwIfAborted()
       await this.#database.write(batch.map((key) => ({ key, value: undefined })), { sync: false })
       deleted += batch.length
     }
-    await this.#database.compact(range)
+    if (deleted > 0) await this.#database.compact(range)
     return deleted
   }
 
@@ -269,7 +275,7 @@ function readPosition(view: DatabaseView, chain: Uint8Array): StoredPosition | u
   const schema = view.get(SCHEMA_KEY)
   if (schema === undefined) return undefined
   // Read before anything else: a newer program may have changed every other row.
-  if (!equalBytes(schema, u32Bytes(SCHEMA_VERSION))) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: toHex(schema), supported: toHex(u32Bytes(SCHEMA_VERSION)) })
+  if (!SCHEMAS_READ.some((known) => equalBytes(schema, known))) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: toHex(schema), supported: toHex(u32Bytes(SCHEMA_VERSION)) })
   const row = view.get(POSITION_KEY)
   if (row === undefined) throw worldError('STATE_DAMAGED', { row: toHex(POSITION_KEY) })
   const position = decode(positionSchema, row)

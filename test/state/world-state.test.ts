@@ -59,8 +59,19 @@ t.test('a database of another chain or a newer program is refused', async (t) =>
   const [schema, position] = ['schema', 'position'].map((name) => rowKey('meta', b(name)))
   await database.write([{ key: position!, value: undefined }], { sync: false })
   t.throws(() => openWorldState(database, { chain }), { code: 'STATE_DAMAGED', details: { row: toHex(position!) } })
-  await database.write([{ key: schema!, value: Uint8Array.of(0, 0, 0, 2) }, { key: position!, value: b('unreadable') }], { sync: false })
-  t.throws(() => openWorldState(database, { chain }), { code: 'STATE_VERSION_UNSUPPORTED', details: { stored: '00000002' } })
+  await database.write([{ key: schema!, value: Uint8Array.of(0, 0, 0, 3) }, { key: position!, value: b('unreadable') }], { sync: false })
+  t.throws(() => openWorldState(database, { chain }), { code: 'STATE_VERSION_UNSUPPORTED', details: { stored: '00000003' } })
+})
+
+t.test('a database of the schema before this one is opened, and the next flush makes it the newest', async (t) => {
+  const database = memoryDatabase()
+  await openWorldState(database, { chain }).flush([], at(0))
+  const schema = rowKey('meta', b('schema'))
+  const current = database.view().get(schema)!
+  await database.write([{ key: schema, value: Uint8Array.of(0, 0, 0, 1) }], { sync: false })
+  const state = openWorldState(database, { chain })
+  await state.flush([layerOf(state, { a: '1' })], at(1))
+  t.same(database.view().get(schema), current)
 })
 
 t.test('a flush that fails leaves state, position and layers as they were', async (t) => {
