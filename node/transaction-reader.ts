@@ -1,12 +1,14 @@
-import { sha256Hex } from '../primitives/hash.ts'
+import { bytesToText } from '../primitives/bytes.ts'
 import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
 import type { Transaction, TransactionBody } from '../primitives/transaction.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { Slab } from '../primitives/slab.ts'
 import { RecentCache } from '../state/recent-cache.ts'
 
-/** Transactions remembered by their complete bytes: twice as many as wait and stand in blocks on their way. */
+/** Transactions remembered: twice as many as wait and stand in blocks on their way. */
 const REMEMBERED_MAX = 10_000
+/** The end of a transaction's bytes is the end of its signature: as good as random, and a tenth of the price of a hash. */
+const TAIL_BYTES = 24
 
 /** A transaction that this reader gave out. Whether it is verified stands in it: a WeakSet of ten thousands costs every garbage collection. */
 class ReadTransaction implements Transaction {
@@ -30,7 +32,7 @@ class ReadTransaction implements Transaction {
 
 /**
  * Decodes each transaction once and has its signatures verified once, though its bytes arrive up to three times: at the door, by gossip, in a block.
- * The memory is keyed by the hash of the complete bytes, signatures included, so other signatures make another transaction.
+ * Found by the end of its bytes, it is the same transaction only if all bytes agree: signatures included, so other signatures make another one.
  */
 export class TransactionReader {
   readonly #chain: Uint8Array
@@ -46,12 +48,12 @@ export class TransactionReader {
 
   /** As `decodeTransaction`; what is remembered keeps a copy, and nothing of what `bytes` are part of. */
   read(bytes: Uint8Array): Transaction {
-    const key = sha256Hex(bytes)
-    let transaction = this.#known.get(key)
-    if (transaction === undefined) {
-      transaction = this.readOnce(this.#slab.join(bytes))
-      this.#known.set(key, transaction)
-    }
+    const key = bytesToText(bytes.subarray(-TAIL_BYTES))
+    const known = this.#known.get(key)
+    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known
+    const transaction = this.readOnce(this.#slab.join(bytes))
+    // Whoever copies another's tail only makes his own transaction a stranger here.
+    if (known === undefined) this.#known.set(key, transaction)
     return transaction
   }
 
