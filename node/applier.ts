@@ -8,7 +8,7 @@ const WAITING_ENTRIES_MAX = 100_000
 const INTERVAL_MS = 50
 /** So many changes are load; then flushes start this seldom while nobody waits for one: nodes of the tree that many blocks change are written once for several. */
 const LOAD_ENTRIES = 500
-const LOAD_INTERVAL_MS = 1000
+const LOAD_INTERVAL_MS = 500
 /** The same while a node catches up: larger batches write shared tree nodes less often, and nobody waits for receipts. */
 const PAST_INTERVAL_MS = 300
 

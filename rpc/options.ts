@@ -24,7 +24,7 @@ export const rpcOptions = Type.Object({
   allowedOrigins: Type.Array(Type.String(), { default: [], description: 'web origins that may call from a browser, exact; none by default' }),
   bodyBytesMax: positive('request body; too small refuses batches, too large lets a caller fill memory', 1024 * 1024),
   batchMax: positive('calls in one batch', 100),
-  batchConcurrency: positive('calls of one batch that run at once; too large lets one batch starve the rest', 8),
+  batchConcurrency: positive('calls of one batch that run at once; too large lets one batch starve the rest', 64),
   callTimeoutMs: positive('time one call may take when its method sets no other', 10_000),
   openCallsMax: positive('calls in progress on the whole listener, then 503; too small refuses bursts, too large lets memory grow', 10_000),
   answerBytesMax: positive('bytes of answers that were made and not yet taken, on the whole listener, then `RPC_OVERLOADED`; too small refuses large answers, too large lets callers that do not read fill memory', 128 * 1024 * 1024),
@@ -57,7 +57,7 @@ export const healthOptions = Type.Object({
 export type HealthOptions = Static<typeof healthOptions>
 
 export const DEFAULT_RPC_OPTIONS: RpcOptions = {
-  host: '127.0.0.1', port: 8545, allowInsecure: false, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 1024 * 1024, batchMax: 100, batchConcurrency: 8,
+  host: '127.0.0.1', port: 8545, allowInsecure: false, allowedHosts: [], allowedOrigins: [], bodyBytesMax: 1024 * 1024, batchMax: 100, batchConcurrency: 64,
   callTimeoutMs: 10_000, openCallsMax: 10_000, answerBytesMax: 128 * 1024 * 1024, chunksOpenMax: 64, connectionsMax: 2_048, connectionsPerAddressMax: 2_048, headersTimeoutMs: 10_000, requestTimeoutMs: 30_000, keepAliveMs: 60_000, requestsPerSecond: 20_000,
   rates: { read: 20_000, write: 20_000, heavy: 2_000, bulk: 20_000 }, socketsMax: 512, subscriptionsPerSocket: 32, socketQueueBytesMax: 1024 * 1024,
   socketLagMs: 5_000, pingMs: 30_000, specificationExamples: false,

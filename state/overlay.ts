@@ -56,6 +56,8 @@ export class Layer implements NodeSource, StateView {
   #generation: number
   #status: Status = 'open'
   #writes = new Map<string, StateWrite>()
+  /** What was found below, for the keys that every transaction reads; nothing below a layer ever changes. */
+  #found = new Map<string, Uint8Array>()
   #nodes: NodeChanges = new Map()
   #root: Digest | undefined
   /** Undo log of the open savepoints: what a key's entry was before a write. */
@@ -112,6 +114,18 @@ export class Layer implements NodeSource, StateView {
 
   get(key: Uint8Array): Uint8Array | undefined {
     const text = bytesToText(key)
+    const own = this.#writes.get(text)
+    if (own !== undefined) return own.value
+    const below = this.parent()
+    if (below === undefined) return this.#base.valueAt(text, key)
+    const known = this.#found.get(text)
+    if (known !== undefined) return known
+    const value = below.#search(text, key)
+    if (value !== undefined) this.#found.set(text, value)
+    return value
+  }
+
+  #search(text: string, key: Uint8Array): Uint8Array | undefined {
     for (let layer: Layer | undefined = this; layer !== undefined; layer = layer.parent()) {
       const write = layer.#writes.get(text)
       if (write !== undefined) return write.value
@@ -203,6 +217,7 @@ export class Layer implements NodeSource, StateView {
   #release(status: 'dropped' | 'flushed'): void {
     this.#status = status
     this.#writes = new Map()
+    this.#found = new Map()
     this.#nodes = new Map()
     this.#parent = undefined
   }
