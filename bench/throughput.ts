@@ -13,7 +13,7 @@ import { enrolments, openInstitutions } from './transactions.ts'
 
 /** How a load is offered: transactions per HTTP request, and requests open at once on each node. */
 export interface Offer { readonly batch: number; readonly openPerNode: number }
-export const BATCHED: Offer = { batch: 50, openPerNode: 8 }
+export const BATCHED: Offer = { batch: 100, openPerNode: 8 }
 export const SINGLE: Offer = { batch: 1, openPerNode: 64 }
 
 export interface Throughput {
