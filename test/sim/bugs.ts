@@ -52,7 +52,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('progress'), find: '      if (rejected <= this.match) return false\n', put: '      this.match = Math.min(this.match, hint)\n' }],
   },
   {
-    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 39, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
+    name: 'truncate-without-conflict', item: '7', profile: 'leaders', seed: 41, story: 'a late append removes acknowledged entries although nothing conflicts (CCF#5927, rollback_safety)',
     edits: [{ file: core('follower'), find: 'log.findConflict(entries)', put: 'entries.find(({ index }) => index > log.commitSeen)' }],
   },
   {
