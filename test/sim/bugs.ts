@@ -64,7 +64,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('quorum'), find: 'voters.map((id) => acked(id) ?? 0).sort(descending)', put: 'voters.map((id) => acked(id) ?? 0)' }],
   },
   {
-    name: 'term-and-vote-apart', item: '11', profile: 'leaders', seed: 41, story: 'term and vote are persisted by two writes, and answered after the first (hashicorp/raft#661)',
+    name: 'term-and-vote-apart', item: '11', profile: 'leaders', seed: 45, story: 'term and vote are persisted by two writes, and answered after the first (hashicorp/raft#661)',
     edits: [
       {
         file: 'node/log-store.ts',
@@ -127,23 +127,23 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: core('log'), find: 'own === 0 || own > batch', put: 'own === 0' }],
   },
   {
-    name: 'slot-ignored', item: '§5.8', profile: 'disk', seed: 1, story: 'records that the slot vouches for are cut like a torn tail (NATS 2.12, Jepsen 2025)',
+    name: 'slot-ignored', item: '§5.8', profile: 'disk', seed: 26, story: 'records that the slot vouches for are cut like a torn tail (NATS 2.12, Jepsen 2025)',
     edits: [{ file: 'state/ledger-replay.ts', find: 'slot.ordinal > this.end.ordinal', put: 'false' }],
   },
   {
-    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 24, story: 'a record is believed although its bytes have changed',
+    name: 'checksum-ignored', item: '§5.8', profile: 'disk', seed: 32, story: 'a record is believed although its bytes have changed',
     edits: [{ file: 'state/ledger-scan.ts', find: 'recordChecksum(head, [rest], seed) === header.checksum', put: 'true' }],
   },
   {
-    name: 'joint-tallied-as-union', item: '8', profile: 'members', seed: 34, story: 'a joint configuration decides by a majority of the union of both halves (CCF#3837, async-raft#62)',
+    name: 'joint-tallied-as-union', item: '8', profile: 'members', seed: 44, story: 'a joint configuration decides by a majority of the union of both halves (CCF#3837, async-raft#62)',
     edits: [{ file: core('quorum'), find: 'Math.min(majorityCommitted(voters.incoming, acked), majorityCommitted(voters.outgoing, acked))', put: 'majorityCommitted([...new Set([...voters.incoming, ...voters.outgoing])], acked)' }],
   },
   {
-    name: 'joint-decided-by-new-voters', item: '18', profile: 'members', seed: 27, story: 'a joint configuration decides by its new voters alone (camunda#60086)',
+    name: 'joint-decided-by-new-voters', item: '18', profile: 'members', seed: 44, story: 'a joint configuration decides by its new voters alone (camunda#60086)',
     edits: [{ file: core('quorum'), find: 'Math.min(majorityCommitted(voters.incoming, acked), majorityCommitted(voters.outgoing, acked))', put: 'majorityCommitted(voters.incoming, acked)' }],
   },
   {
-    name: 'configuration-of-genesis', item: '10', profile: 'members', seed: 3, story: 'a node starts with another configuration than its state holds (openraft#1808, canonical/raft#250); planted into the simulated composition',
+    name: 'configuration-of-genesis', item: '10', profile: 'members', seed: 11, story: 'a node starts with another configuration than its state holds (openraft#1808, canonical/raft#250); planted into the simulated composition',
     edits: [{ file: 'test/sim/sim-node.ts', find: 'this.database.members.startConfiguration', put: 'world.genesis.startConfiguration' }],
   },
   {
@@ -163,7 +163,7 @@ export const BUGS: readonly PlantedBug[] = [
     edits: [{ file: 'node/chain-rules.ts', find: 'this.#at(BigInt(height)).set', put: 'this.members' }],
   },
   {
-    name: 'leader-in-vain', item: '§5.11', profile: 'members', seed: 1, story: 'the leader whose node is being replaced leads on in the joint configuration and can cut nothing (found here)',
+    name: 'leader-in-vain', item: '§5.11', profile: 'members', seed: 6, story: 'the leader whose node is being replaced leads on in the joint configuration and can cut nothing (found here)',
     edits: [{ file: 'consensus/driver.ts', find: 'this.#ports.leadsInVain?.() === true', put: 'false' }],
   },
   {
