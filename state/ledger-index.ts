@@ -60,12 +60,6 @@ export class LedgerIndex {
     this.#write({ term: 0, height: 0, segment: HOLE, offset: 0, dataBytes: 0 }, this.lastHeight)
   }
 
-  /** Forgets where an entry stands. */
-  makeHole(index: number): void {
-    if (!this.isHole(index)) this.#holes++
-    this.#segments[this.#cell(index)] = HOLE
-  }
-
   isHole(index: number): boolean {
     return index > this.base.index && index <= this.lastIndex && this.#segments[this.#cell(index)] === HOLE
   }

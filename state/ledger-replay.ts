@@ -124,8 +124,9 @@ export class LedgerReplay {
     if (slot !== undefined) this.#doubtHeld(slot, slot.ordinal)
     this.#settleHeld()
     if (slot !== undefined && slot.ordinal > this.end.ordinal) {
-      this.#lost(this.#spanBeforeSlot(slot), lossBeforeSlot(this.#before(), slot))
-      this.state.lose(slot.index)
+      const loss = lossBeforeSlot(this.#before(), slot)
+      this.#lost(this.#spanBeforeSlot(slot), loss)
+      this.state.lose(slot.index, loss.needFrom)
       this.end = { segment: slot.segment, offset: slot.offset, ordinal: slot.ordinal, checksum: slot.checksum, lastType: slot.lastType }
     }
     this.#takeFromSlot()
@@ -252,7 +253,7 @@ export class LedgerReplay {
     this.#gap = undefined
     const loss = lossBetween(this.#before(), next)
     this.#lost(span, loss)
-    this.state.lose(loss.indexAfter)
+    this.state.lose(loss.indexAfter, loss.needFrom)
     this.#afterLoss = true
     this.end = { ...this.end, ordinal: next.header.ordinal - 1, checksum: next.header.previousChecksum, lastType: next.header.previousType }
   }
@@ -275,7 +276,7 @@ export class LedgerReplay {
   }
 
   #skip(item: ReplayItem): void {
-    this.state.lose(item.header.index)
+    this.state.lose(item.header.index, 0)
     this.#afterLoss = true
     this.end = endOf(item)
   }

@@ -72,9 +72,10 @@ export class LedgerState {
     this.certificates.splice(0, kept === -1 ? this.certificates.length : kept)
   }
 
-  /** Records are lost after which the log ended at `lastIndex`. */
-  lose(lastIndex: number): void {
+  /** Records are lost after which the log ended at `lastIndex`; they may have replaced every entry from `doubtFrom` on (0: none). */
+  lose(lastIndex: number, doubtFrom: number): void {
     this.#settle(lastIndex)
+    this.#doubt(doubtFrom)
   }
 
   /** Brings the log's end to where a later record says it was, whatever the lost records did to it. */
@@ -84,8 +85,11 @@ export class LedgerState {
   }
 
   #doubt(from: number): void {
-    if (from === 0) return
-    for (let index = from; index <= this.index.lastIndex; index++) this.index.makeHole(index)
+    const { lastIndex } = this.index
+    if (from === 0 || from > lastIndex) return
+    // Their heights go too: what replaced them may have held fewer blocks.
+    this.index.truncate(from)
+    while (this.index.lastIndex < lastIndex) this.index.pushHole()
   }
 
   #truncate(from: number, floor: number): void {

@@ -219,6 +219,26 @@ t.test('an entry lost right before a fill, or before a truncation, is named by i
   t.match(await mended.finish(), { status: 'normal', ledger: { recovered: { lastIndex: 2 } } })
 })
 
+t.test('where a truncation and what it made room for are lost, the entries before them are in doubt with their heights (found by the simulator, seed 500055)', async (t) => {
+  const disk = new CrashFileSystem()
+  const ledger = await openNormal(disk)
+  const noop = { ...testEntry(2, 2), height: 0, data: new Uint8Array(0) }
+  const block = { ...testEntry(3, 2), height: 2 }
+  await ledger.append({ hardState: { term: 1, vote: 2, commit: 1 }, entries: [testEntry(1), testEntry(2)] })
+  await ledger.append({ hardState: { term: 2, vote: 2, commit: 1 }, truncateFrom: 2, entries: [noop] })
+  await ledger.append({ entries: [block] })
+  await ledger.close()
+  const records = await recordsOf(disk)
+  const cut = records.findIndex(({ type }) => type === 'truncate')
+  disk.bytesOf(FIRST).fill(0, records[cut]!.offset, records.at(-1)!.offset)
+  const repair = await openRepair(disk)
+  t.match(repair.damaged, [{ fix: 'committed', needFrom: 2 }])
+  await repair.replaceCommitted([noop, block])
+  const opened = await repair.finish()
+  t.equal(opened.status, 'normal')
+  t.same(opened.status === 'normal' ? opened.ledger.entries(1, 4, Number.MAX_SAFE_INTEGER).map(({ height }) => height) : undefined, [1, 0, 2])
+})
+
 t.test('any one flipped byte, in records, headers, slots or the zeros between, is reported where it is', async (t) => {
   const { disk, segments } = await makeSmallLedger()
   t.equal((await scanLedger(disk, DIRECTORY)).segments, 2)
