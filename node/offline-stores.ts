@@ -6,7 +6,7 @@ import { openDatabase } from '../state/database.ts'
 import type { Ledger } from '../state/ledger.ts'
 import { openLedger } from '../state/ledger-open.ts'
 import { nodeFileSystem, nodeTimers } from '../state/node-file-system.ts'
-import { openWorldState } from '../state/world-state.ts'
+import { openStoredState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import { ChainStore } from './chain-store.ts'
 import { systemRandom } from './system.ts'
@@ -25,7 +25,7 @@ export async function openOffline(dataDir: string, chain: Uint8Array): Promise<{
   try {
     // Opening makes an empty one where there is none, which says that nothing is committed.
     if (!existsSync(folder)) throw missing()
-    const opening = world = openWorldState(await openDatabase(folder), { chain })
+    const opening = world = await openStoredState(await openDatabase(folder), { chain })
     if (opening.position.blockHash.every((byte) => byte === 0)) throw missing()
     return {
       ledger, world: opening, store: new ChainStore(chain, ledger, opening),

@@ -8,7 +8,7 @@ import type { Logger } from '../primitives/ports.ts'
 import { openDatabase } from '../state/database.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
-import { openWorldState } from '../state/world-state.ts'
+import { openStoredState, openWorldState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import type { ReplayWindow } from '../contracts/index.ts'
 import type { ChainStore } from './chain-store.ts'
@@ -149,13 +149,7 @@ function mustBeSound(faults: readonly Finding[]): void {
 }
 
 async function openWorld(directory: string, { chain, onDamaged }: StatePorts): Promise<WorldState> {
-  const database = await openDatabase(directory)
-  try {
-    return openWorldState(watchDatabase(database, onDamaged), { chain })
-  } catch (error) {
-    await database.close()
-    throw error
-  }
+  return openStoredState(watchDatabase(await openDatabase(directory), onDamaged), { chain })
 }
 
 /** Reads every row once, so that its checksum is compared. */

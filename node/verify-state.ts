@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { equalBytes, toHex } from '../primitives/bytes.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import { openDatabase } from '../state/database.ts'
-import { openWorldState } from '../state/world-state.ts'
+import { openStoredState } from '../state/world-state.ts'
 import type { WorldState } from '../state/world-state.ts'
 import type { HeaderRules } from './chain-rules.ts'
 import { blockAt } from './verify-chain.ts'
@@ -29,22 +29,12 @@ export async function openStateCopy(directory: string, chain: Uint8Array, journa
       if (/^\d+\.(ldb|sst)$/.test(name)) await symlink(resolve(directory, name), join(copy, name))
       else if (name !== 'LOCK' && !name.startsWith('LOG')) await copyFile(join(directory, name), join(copy, name))
     }
-    const world = await openWorld(copy, chain)
+    const world = await openStoredState(await openDatabase(copy), { chain })
     return { world, files, close: async () => { await world.close(); await remove() } }
   } catch (error) {
     await remove()
     journal.find(stateFinding(error, directory))
     return undefined
-  }
-}
-
-async function openWorld(directory: string, chain: Uint8Array): Promise<WorldState> {
-  const database = await openDatabase(directory)
-  try {
-    return openWorldState(database, { chain })
-  } catch (error) {
-    await database.close()
-    throw error
   }
 }
 

@@ -26,16 +26,20 @@ export function blockWrites(height: number, blockHash: Uint8Array, raftIndex: nu
 }
 
 /** Receipts of a block that share a row: a row of their own each was a fifth of all rows. */
-const RECEIPTS_PER_ROW = 16
+export const RECEIPTS_PER_ROW = 16
 
 /** All receipts of a block, in order of position. */
 export function receiptWrites(height: number, receipts: readonly Uint8Array[]): IndexWrite[] {
   const rows: IndexWrite[] = []
   for (let first = 0; first < receipts.length; first += RECEIPTS_PER_ROW) {
-    const parts = receipts.slice(first, first + RECEIPTS_PER_ROW).flatMap((receipt) => [u32Bytes(receipt.length), receipt])
-    rows.push({ space: 'receipts', key: locationBytes({ height, position: first }), value: concatBytes(...parts) })
+    rows.push(receiptsRow(height, first, receipts.slice(first, first + RECEIPTS_PER_ROW)))
   }
   return rows
+}
+
+/** The row of the receipts from position `first` on, a multiple of `RECEIPTS_PER_ROW`. */
+export function receiptsRow(height: number, first: number, receipts: readonly Uint8Array[]): IndexWrite {
+  return { space: 'receipts', key: locationBytes({ height, position: first }), value: concatBytes(...receipts.flatMap((receipt) => [u32Bytes(receipt.length), receipt])) }
 }
 
 function unpackReceipts(row: Uint8Array): Uint8Array[] {
@@ -83,19 +87,16 @@ export function findHeight(view: DatabaseView, blockHash: Uint8Array): number | 
 }
 
 /** Encoded receipt, byte for byte the leaf of the event tree. */
-export function findReceipt(view: DatabaseView, location: Location): Uint8Array | undefined {
-  const { height, position } = location
+export function findReceipt(view: DatabaseView, { height, position }: Location): Uint8Array | undefined {
   const within = position % RECEIPTS_PER_ROW
   const row = view.get(rowKey('receipts', locationBytes({ height, position: position - within })))
-  return row === undefined ? view.get(rowKey('receipt', locationBytes(location))) : unpackReceipts(row)[within]
+  return row === undefined ? undefined : unpackReceipts(row)[within]
 }
 
 /** All receipts of a block, in order of position. */
 export async function receiptsOf(view: DatabaseView, height: number): Promise<Uint8Array[]> {
   const receipts: Uint8Array[] = []
   for await (const { value } of view.range({ from: rowKey('receipts', u64Bytes(height)), to: rowKey('receipts', u64Bytes(height + 1)) })) receipts.push(...unpackReceipts(value))
-  if (receipts.length > 0) return receipts
-  for await (const { value } of view.range({ from: rowKey('receipt', u64Bytes(height)), to: rowKey('receipt', u64Bytes(height + 1)) })) receipts.push(value)
   return receipts
 }
 

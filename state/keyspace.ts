@@ -18,7 +18,7 @@ export const KEYSPACE = {
   block: 0x11,
   /** block hash (32) → height (8). */
   blockHash: 0x12,
-  /** height (8) ‖ position (4) → encoded receipt; written by schema 1 alone, and still read. */
+  /** height (8) ‖ position (4) → encoded receipt; of schema 1 alone, see upgrade.ts. */
   receipt: 0x13,
   /** subject account (32), ordered → encoded decision event. */
   auditBySubject: 0x14,

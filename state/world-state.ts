@@ -11,13 +11,10 @@ import { Layer, type StateView } from './overlay.ts'
 import { proveKey } from './state-tree.ts'
 import { subtreeDigest } from './tree-node.ts'
 import type { TreeNode } from './tree-node.ts'
+import { SCHEMA_KEY, SCHEMA_VERSION, upgradeState } from './upgrade.ts'
 import { worldError } from './world-errors.ts'
 import { verifyWorld, type VerifyReport } from './world-verify.ts'
 
-/** 2: receipts share rows. What schema 1 wrote is read as it is, and the next flush makes it 2. */
-const SCHEMA_VERSION = 2
-const SCHEMAS_READ = [1, SCHEMA_VERSION].map(u32Bytes)
-const SCHEMA_KEY = rowKey('meta', utf8Bytes('schema'))
 const POSITION_KEY = rowKey('meta', utf8Bytes('position'))
 const FLOOR_KEY = rowKey('meta', utf8Bytes('floor'))
 /** Rows deleted at a time. */
@@ -152,18 +149,14 @@ export class WorldState {
     invariant(floor <= this.#position.height, 'receipts are pruned below the durable height', { floor })
     if (floor <= this.#floor) return 0
     await this.setFloor(floor)
-    return await this.#deleteBelow('receipts', floor, signal) + await this.#deleteBelow('receipt', floor, signal)
-  }
-
-  async #deleteBelow(space: 'receipts' | 'receipt', height: number, signal: AbortSignal): Promise<number> {
-    const range = { from: rowKey(space), to: rowKey(space, u64Bytes(height)) }
+    const range = { from: rowKey('receipts'), to: rowKey('receipts', u64Bytes(floor)) }
     let deleted = 0
     for (let batch = await this.#keysIn(range); batch.length > 0; batch = await this.#keysIn(range)) {
       signal.throwIfAborted()
       await this.#database.write(batch.map((key) => ({ key, value: undefined })), { sync: false })
       deleted += batch.length
     }
-    if (deleted > 0) await this.#database.compact(range)
+    await this.#database.compact(range)
     return deleted
   }
 
@@ -275,7 +268,7 @@ function readPosition(view: DatabaseView, chain: Uint8Array): StoredPosition | u
   const schema = view.get(SCHEMA_KEY)
   if (schema === undefined) return undefined
   // Read before anything else: a newer program may have changed every other row.
-  if (!SCHEMAS_READ.some((known) => equalBytes(schema, known))) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: toHex(schema), supported: toHex(u32Bytes(SCHEMA_VERSION)) })
+  if (!equalBytes(schema, u32Bytes(SCHEMA_VERSION))) throw worldError('STATE_VERSION_UNSUPPORTED', { stored: toHex(schema), supported: toHex(u32Bytes(SCHEMA_VERSION)) })
   const row = view.get(POSITION_KEY)
   if (row === undefined) throw worldError('STATE_DAMAGED', { row: toHex(POSITION_KEY) })
   const position = decode(positionSchema, row)
@@ -286,4 +279,15 @@ function readPosition(view: DatabaseView, chain: Uint8Array): StoredPosition | u
 /** Opens the world state over an open database, which it owns from then on. `STATE_DAMAGED`, `STATE_WRONG_CHAIN`, `STATE_VERSION_UNSUPPORTED`. */
 export function openWorldState(database: Database, options: { readonly chain: Uint8Array } & Partial<WorldOptions>): WorldState {
   return new WorldState({ ...WORLD_DEFAULTS, ...options }, database)
+}
+
+/** Opens what a node left behind, bringing it to the newest schema first. The database is closed when that fails. */
+export async function openStoredState(database: Database, options: { readonly chain: Uint8Array } & Partial<WorldOptions>): Promise<WorldState> {
+  try {
+    await upgradeState(database)
+    return openWorldState(database, options)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
 }

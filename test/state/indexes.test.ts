@@ -1,8 +1,8 @@
 import t from 'tap'
-import { u64Bytes, utf8Bytes } from '../../primitives/bytes.ts'
+import { utf8Bytes } from '../../primitives/bytes.ts'
 import type { Database } from '../../state/database.ts'
 import { blockWrites, findBlock, findHeight, findReceipt, findTransaction, indexOperation, orderedWrite, PAGE_LIMITS, readPage, receiptsOf, receiptWrites, transactionWrite, type IndexWrite, type PageQuery } from '../../state/indexes.ts'
-import { KEYSPACE, locationBytes, rowKey } from '../../state/keyspace.ts'
+import { KEYSPACE, rowKey, spaceEnd } from '../../state/keyspace.ts'
 import { memoryDatabase } from '../../state/memory-database.ts'
 
 const account = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -96,19 +96,19 @@ t.test('transactions, blocks and receipts are found by id, height and hash, and 
   t.same(await receiptsOf(view, 9), [])
 })
 
-t.test('receipts share rows, whatever their number, and those that schema 1 wrote one by one are read alike', async (t) => {
+t.test('receipts share rows, whatever their number', async (t) => {
   const db = memoryDatabase()
   const receipts = (count: number): Uint8Array[] => Array.from({ length: count }, (_, position) => value(`r${position}${'.'.repeat(position)}`))
   const counts = [1, 15, 16, 17, 32, 33]
-  await write(db, [...counts.flatMap((count) => receiptWrites(count, receipts(count))), ...receipts(20).map((receipt, position): IndexWrite => ({ space: 'receipt', key: locationBytes({ height: 100, position }), value: receipt }))])
+  await write(db, counts.flatMap((count) => receiptWrites(count, receipts(count))))
   const view = db.view()
   let rows = 0
-  for await (const _ of view.range({ from: rowKey('receipts'), to: rowKey('receipts', u64Bytes(34)) })) rows++
+  for await (const _ of view.range({ from: rowKey('receipts'), to: spaceEnd('receipts') })) rows++
   t.equal(rows, 1 + 1 + 1 + 2 + 2 + 3)
-  for (const [height, count] of [...counts.map((each) => [each, each] as const), [100, 20] as const]) {
-    t.same(await receiptsOf(view, height), receipts(count))
-    t.same(Array.from({ length: count }, (_, position) => findReceipt(view, { height, position })), receipts(count))
-    t.equal(findReceipt(view, { height, position: count }), undefined)
+  for (const count of counts) {
+    t.same(await receiptsOf(view, count), receipts(count))
+    t.same(Array.from({ length: count }, (_, position) => findReceipt(view, { height: count, position })), receipts(count))
+    t.equal(findReceipt(view, { height: count, position: count }), undefined)
   }
   t.same(receiptWrites(1, []), [])
 })

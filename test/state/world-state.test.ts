@@ -63,17 +63,6 @@ t.test('a database of another chain or a newer program is refused', async (t) =>
   t.throws(() => openWorldState(database, { chain }), { code: 'STATE_VERSION_UNSUPPORTED', details: { stored: '00000003' } })
 })
 
-t.test('a database of the schema before this one is opened, and the next flush makes it the newest', async (t) => {
-  const database = memoryDatabase()
-  await openWorldState(database, { chain }).flush([], at(0))
-  const schema = rowKey('meta', b('schema'))
-  const current = database.view().get(schema)!
-  await database.write([{ key: schema, value: Uint8Array.of(0, 0, 0, 1) }], { sync: false })
-  const state = openWorldState(database, { chain })
-  await state.flush([layerOf(state, { a: '1' })], at(1))
-  t.same(database.view().get(schema), current)
-})
-
 t.test('a flush that fails leaves state, position and layers as they were', async (t) => {
   const control = held(memoryDatabase())
   const state = openWorldState(control.database, { chain })
