@@ -19,6 +19,9 @@ import type { Party } from './calls.ts'
 /** Results of the methods that end-to-end tests call. */
 interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus; node_info: NodeInfo; identity_account: Account; consent_list: { readonly items: readonly Consent[] } }
 
+/** Lines of the log of a node that ended unasked. */
+const LAST_LINES = 12
+
 /** Calls one method over HTTP. A JSON-RPC error becomes a SteleError with its code; an unreachable node throws what `fetch` throws. */
 export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 90_000): Promise<Results[M]> {
   const response = await fetch(`${url}/rpc`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }), signal: AbortSignal.timeout(timeoutMs) })
@@ -53,6 +56,15 @@ export async function startProcesses(directory: string, count: number, parameter
     const { sign } = await readKeys(join(folder, 'operator.json'), 'operator', readFileSync(join(folder, 'passphrase'), 'utf8').trim())
     return institution(chain, id, createSigner(sign))
   }))
+  /** A node that ends unasked is why everything after it fails, and its log goes with the test's folder. */
+  const watch = (i: number, { child, name, folder }: DevNode): void => {
+    void child.exited.then((code) => {
+      if (dead.has(i) || stopping) return
+      console.error(`${name} ended by itself with ${code}; its last lines:\n${readFileSync(join(folder, 'node.log'), 'utf8').split('\n').slice(-LAST_LINES).join('\n')}`)
+    })
+  }
+  let stopping = false
+  nodes.forEach((node, i) => watch(i, node))
   return {
     chain, nodes, members, genesis: network.genesis,
     async kill(i) {
@@ -62,11 +74,13 @@ export async function startProcesses(directory: string, count: number, parameter
     },
     async restart(i) {
       const { id, name } = nodes[i]!
-      nodes[i] = await startNode(id, name, directory)
+      const node = nodes[i] = await startNode(id, name, directory)
       dead.delete(i)
+      watch(i, node)
     },
     alive: (i) => !dead.has(i),
     async stop() {
+      stopping = true
       await Promise.all(nodes.flatMap(({ child }, i) => (dead.has(i) ? [] : [child.stop()])))
     },
   }

@@ -62,7 +62,7 @@ function lines(life: Life, world: SimWorld): ConstructorParameters<typeof BlockS
     const timeout = world.scheduler.schedule(REQUEST_TIMEOUT_US, life, () => reject(new SteleError({ code: 'P2P_TIMEOUT', message: 'no answer in time' })))
     world.network.call(life, to, () => {
       const entry = served.get(world)?.get(`${to}:${method}`)
-      return entry?.life.alive === true ? collect(entry.handler(life.node, body)) : undefined
+      return entry?.life.alive === true ? answerOf(() => entry.handler(life.node, body)) : undefined
     }, (answer) => {
       if (answer === undefined) return
       answer.then(resolve, reject)
@@ -73,6 +73,16 @@ function lines(life: Life, world: SimWorld): ConstructorParameters<typeof BlockS
     request: async (to, method, body) => (await ask(to, method, body))[0] ?? new Uint8Array(0),
     stream: (to, method, body) => items(ask(to, method, body)),
   } as ConstructorParameters<typeof BlockSource>[0]
+}
+
+/** What the sync protocol makes of a handler that fails, at once or later: the asker learns that it did, not why. */
+async function answerOf(handle: () => Promise<Uint8Array> | AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  try {
+    return await collect(handle())
+  } catch (cause) {
+    if (!(cause instanceof SteleError)) throw cause
+    throw new SteleError({ code: 'P2P_REMOTE_FAILED', message: 'the other node could not answer', cause })
+  }
 }
 
 async function collect(answer: Promise<Uint8Array> | AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
