@@ -14,8 +14,8 @@ import { BlockSource, signedHeaderAt } from './sync-blocks.ts'
 import { Witness } from './witness.ts'
 import type { RefusedBlock } from './witness.ts'
 
-/** How long a node that has left consensus asks others where it differs, in ms. */
-const ASKING_MS = 5_000
+/** How long a node that has left consensus asks others where it differs, in ms. It serves nothing meanwhile, so that nothing but the name in the report waits for a slow answer. */
+const ASKING_MS = 30_000
 
 export interface OddOneOutPorts extends Pick<PartingPorts, 'chain' | 'finalHeight' | 'recent'> {
   readonly ledger: Ledger
