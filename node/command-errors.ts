@@ -14,7 +14,7 @@ export const COMMAND_ERRORS = {
   CONSENT_NOT_FOUND: 'The account has no consent of this id, so that nothing that was open is closed now; what the ledger holds bars a grant of this id that might still arrive. `stele consent list` shows the ids.',
   CARD_ENROLLED: 'The card became an account of another kind before; the details name it. One card is one account: let the person make another one (`stele wallet new --card FILE`).',
   CARD_INVALID: 'The file is not the card that `stele wallet new --card FILE` wrote; details name file and rule. Ask the person for the card again.',
-  PARAMETERS_FILE_INVALID: 'The file does not hold all chain parameters; details name path and rule. Take `parameters` of the genesis file and change what is to change.',
+  PARAMETERS_FILE_INVALID: 'The file does not hold all chain parameters; details name path and rule. Take what `stele member parameters` prints and change what is to change.',
   TX_FILE_INVALID: 'The file holds no signed transaction: its bytes, their hex, or JSON with `transaction` in hex. Details say what it is not.',
   RECEIPT_UNREADABLE: 'The file is no receipt: JSON with `bundle` in hex (what `stele tx receipt` printed), the hex alone, or the bytes.',
   RECEIPT_CONTRADICTED: 'The receipt is valid, but the file says something else in clear than its bundle proves; details name the member. Somebody changed the file: take what the bundle proves (the bundle alone verifies), or fetch it again.',

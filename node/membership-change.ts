@@ -71,7 +71,7 @@ export function preflight(change: MembershipChange, membership: RpcMembership, s
   if (voters.length === 0) reasons.push('no voter would be left')
   else if (after.reachable < Math.max(after.commit, after.finality)) reasons.push(`afterwards ${after.reachable} of ${voters.length} voters would answer; commitment needs ${after.commit}, finality ${after.finality}`)
   if (membership.underWay !== null) reasons.push(`an earlier change is not complete: ${membership.underWay.stage} of node ${membership.underWay.node}`)
-  if (membership.open !== null) reasons.push('another proposal is open')
+  if (membership.open !== null) reasons.push(`another proposal is open: ${membership.open}`)
   const learners = membership.nodes.filter(({ role }) => role === 'learner').map(({ node, lag, connected }) => ({ node, lag, connected }))
   return { safe: reasons.length === 0, reasons, before, after, down: membership.voters.filter((node) => !up.has(node)), learners }
 }

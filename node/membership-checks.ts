@@ -1,7 +1,9 @@
 import { ACTIVATION_NOTICE_BLOCKS } from '../contracts/index.ts'
+import { toHex } from '../primitives/bytes.ts'
 import type { MembershipChange } from '../primitives/calls/membership.ts'
 import { SteleError } from '../primitives/error.ts'
-import { parametersFault } from '../primitives/genesis.ts'
+import { toJson } from '../primitives/codec.ts'
+import { chainParameters, parametersFault } from '../primitives/genesis.ts'
 import type { RpcMembership, RpcProposal } from '../primitives/rpc-types.ts'
 
 /** What the command line can see before it sends: a refusal here costs no block and says what there is instead. The contract decides all the same. */
@@ -23,7 +25,7 @@ export function mustBePossible(change: MembershipChange, membership: RpcMembersh
     case 'parameters': {
       const rule = parametersFault(change.value)
       if (rule !== undefined) throw new SteleError({ code: 'PARAMETERS_FILE_INVALID', message: 'these cannot be the parameters of a chain', details: { rule } })
-      return
+      return parametersPossible(toJson(chainParameters, change.value) as JsonParameters, membership.parameters as JsonParameters)
     }
     case 'activate': return activationPossible(change.value, membership)
     case 'deactivate': {
@@ -36,6 +38,19 @@ export function mustBePossible(change: MembershipChange, membership: RpcMembersh
   }
 }
 
+type JsonParameters = Readonly<Record<string, unknown>>
+
+function parametersPossible(then: JsonParameters, now: JsonParameters): void {
+  if (Object.keys(then).every((name) => JSON.stringify(then[name]) === JSON.stringify(now[name]))) throw usage('these parameters are in force already: nothing would change')
+  if (then['lifetimeMsMax'] !== now['lifetimeMsMax']) throw usage(`lifetimeMsMax stays ${String(now['lifetimeMsMax'])}, as genesis set it`, { lifetimeMsMax: then['lifetimeMsMax'] })
+}
+
+/** Refuses to vote with a key that is not the governance key of this member: nothing may stand on the ledger before that is sure. Throws `USAGE_MEMBERSHIP`. */
+export function mustBeGovernanceKey(publicKey: Uint8Array, member: number, { members }: RpcMembership): void {
+  if (members.find((each) => each.member === member)?.governanceKey === toHex(publicKey)) return
+  throw usage(`the keystore holds another key than the governance key that the ledger names for member ${member}`, { member })
+}
+
 function activationPossible({ contract, version, height }: { readonly contract: string; readonly version: number; readonly height: bigint }, { activations, asOf }: RpcMembership): void {
   const first = BigInt(asOf.height + 1) + ACTIVATION_NOTICE_BLOCKS
   if (height < first) throw usage(`the chain is at block ${asOf.height}: name block ${first} or later, and leave room for the votes, the last of which must stand ${ACTIVATION_NOTICE_BLOCKS} blocks before it`, { height: Number(height) })
@@ -44,7 +59,7 @@ function activationPossible({ contract, version, height }: { readonly contract: 
 }
 
 /** Refuses a ballot of this member that could not count. `found`: the proposal as the node lists it, undefined when it knows none of that id. Throws `PROPOSAL_NOT_OPEN`. */
-export function mustBeVotable(found: RpcProposal | undefined, member: number): void {
+export function mustBeVotable(found: RpcProposal | undefined, member: number): asserts found is RpcProposal {
   if (found?.state !== 'open') throw notOpen(found)
   const cast = found.ballots.find((ballot) => ballot.member === member)
   if (cast !== undefined) throw new SteleError({ code: 'PROPOSAL_NOT_OPEN', message: 'this member has voted on the proposal, and a vote stands', details: { proposal: found.proposal, vote: cast.vote, height: cast.height } })

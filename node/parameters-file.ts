@@ -6,7 +6,7 @@ import { readInput } from './input-file.ts'
 
 const FILE_BYTES_MAX = 64 * 1024
 
-/** Chain parameters from JSON as in a genesis file, all of them. `PARAMETERS_FILE_INVALID` names file, path and rule. */
+/** Chain parameters from JSON as in a genesis file and as `stele member parameters` prints it, all of them. `PARAMETERS_FILE_INVALID` names file, path and rule. */
 export async function readParameters(path: string): Promise<Infer<typeof chainParameters>> {
   const refuse = (rule: string, cause?: unknown, at?: unknown): SteleError => new SteleError({ code: 'PARAMETERS_FILE_INVALID', message: 'these are no chain parameters', details: { file: path, ...(at === undefined ? {} : { path: at }), rule }, cause })
   const input = await readInput(path, FILE_BYTES_MAX)

@@ -251,6 +251,8 @@ export interface RpcMembership {
   readonly nodes: readonly RpcMembershipNode[]
   /** Contract versions that the members have activated, with the height of their first block. */
   readonly activations: readonly { readonly contract: string; readonly version: number; readonly height: number }[]
+  /** Chain parameters in force, as JSON of a genesis file has them. */
+  readonly parameters: unknown
   readonly open: string | null
   readonly underWay: { readonly proposal: string; readonly stage: string; readonly node: number; readonly since: number; readonly change: unknown } | null
   readonly proposals: readonly RpcProposal[]

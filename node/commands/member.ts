@@ -13,8 +13,8 @@ import { hexBytes, institutionOptions, integer, openDesk, passphraseOf } from '.
 import type { Institution } from '../institution.ts'
 import { changeOfCard, mustHold, preflight } from '../membership-change.ts'
 import type { Preflight } from '../membership-change.ts'
-import { mustBePossible, mustBeVotable, mustBeWithdrawable } from '../membership-checks.ts'
-import { formatMembership, formatPreflight } from '../membership-text.ts'
+import { mustBeGovernanceKey, mustBePossible, mustBeVotable, mustBeWithdrawable } from '../membership-checks.ts'
+import { describeChange, describeProposal, formatMembership, formatPreflight } from '../membership-text.ts'
 import { EXIT, print, printJson, say } from '../output.ts'
 import { connect, withRpcOption } from '../rpc-connection.ts'
 
@@ -36,7 +36,7 @@ function changeOptions(command: Command): Command {
   return command
     .option('--card <file>', 'for add, replace, rotate: the public card (member.json) of the institution')
     .option('--member <n>', 'for remove: number of the member', integer(1, 0xffff_ffff))
-    .option('--parameters <file>', 'for parameters: JSON of all chain parameters, as in genesis')
+    .option('--parameters <file>', 'for parameters: JSON of all chain parameters, as stele member parameters prints it')
     .option('--contract <name>', 'for activate, deactivate')
     .option('--version <n>', 'for activate, deactivate', integer(2, 0xffff_ffff))
     .option('--height <n>', 'for activate: first block, at least 100 after the last vote', integer(1, Number.MAX_SAFE_INTEGER))
@@ -52,6 +52,10 @@ Examples:
   withRpcOption(member.command('list').description('members, nodes, next free numbers, proposals and what is under way')).option('--json', 'print JSON').addHelpText('after', `
 Examples:
   stele member list --rpc http://127.0.0.1:8500`).action(list)
+  withRpcOption(member.command('parameters').description('the chain parameters in force, as JSON to change and propose')).addHelpText('after', `
+Examples:
+  stele member parameters --rpc http://127.0.0.1:8500 > parameters.json
+  stele member propose parameters --parameters parameters.json --config city-hospital/custodian.yaml`).action(parametersInForce)
   withRpcOption(member.command('peers').description('write the file by which a node that joins finds the others').requiredOption('--out <file>', 'the file; an old one is replaced')).addHelpText('after', `
 Examples:
   stele member peers --rpc http://127.0.0.1:8500 --out peers.json`).action(peers)
@@ -126,6 +130,10 @@ async function list({ rpc, json }: { readonly rpc?: string; readonly json?: bool
   else print(formatMembership(membership))
 }
 
+async function parametersInForce({ rpc }: { readonly rpc?: string }): Promise<void> {
+  print(JSON.stringify((await connect(rpc).call('cluster_membership', {})).parameters, null, 2))
+}
+
 async function peers({ rpc, out }: { readonly rpc?: string; readonly out: string }): Promise<void> {
   const [{ peersFileText }, { mustBeWritable }] = await Promise.all([import('../node-roster.ts'), import('../files.ts')])
   mustBeWritable(out, { replace: true })
@@ -185,16 +193,16 @@ async function proposalAt({ client }: Institution, id: Uint8Array): Promise<{ re
   }
 }
 
-async function check(change: MembershipChange, desk: Institution): Promise<Preflight> {
+async function check(change: MembershipChange, desk: Institution): Promise<{ readonly report: Preflight; readonly membership: RpcMembership }> {
   const [membership, status] = [await desk.client.call('cluster_membership', {}), await desk.client.call('cluster_status', {})]
   mustBePossible(change, membership)
-  return preflight(change, membership, status)
+  return { report: preflight(change, membership, status), membership }
 }
 
 async function runPreflight({ kind, json, ...options }: ChangeOptions & { readonly kind: Kind }): Promise<void> {
   const desk = await openDesk(options)
   try {
-    const report = await check(await changeOf(kind, desk, options), desk)
+    const { report } = await check(await changeOf(kind, desk, options), desk)
     if (json === true) printJson(report)
     else print(formatPreflight(report))
     if (!report.safe) process.exitCode = EXIT.notReady
@@ -217,10 +225,12 @@ async function propose(kind: Kind, options: ChangeOptions): Promise<void> {
 }
 
 async function proposeSafely(desk: Institution, change: MembershipChange, options: DeskOptions & { readonly days: number }): Promise<{ readonly proposal: Uint8Array; readonly state: string }> {
-  const report = await check(change, desk)
+  const { report, membership } = await check(change, desk)
   if (!report.safe) throw new SteleError({ code: 'PREFLIGHT_UNSAFE', message: 'the change is not safe now', details: { reasons: report.reasons, down: report.down } })
   // The vote needs its key; better to fail before anything stands on the ledger.
   const governance = options.governance === undefined ? undefined : await governanceSigner(options)
+  if (governance !== undefined) mustBeGovernanceKey(governance.publicKey, desk.member, membership)
+  say(`proposing: ${describeChange(change, membership)}`)
   const { id } = await sendAndWait(desk.client, { contract: 'membership', call: 'propose', args: { change, until: BigInt(Date.now() + options.days * DAY_MS) } })
   if (governance !== undefined) await castVote(desk, governance, { proposal: id, vote: 'yes', reason: 'agreed', text: null })
   return { proposal: id, state: await stateOf(desk, id) }
@@ -244,9 +254,11 @@ async function vote(proposal: Uint8Array, { against, reason, textHash, ...option
   const signer = await governanceSigner(options)
   const desk = await openDesk(options)
   try {
-    const { found } = await proposalAt(desk, proposal)
+    const { found, membership } = await proposalAt(desk, proposal)
     mustBeVotable(found, desk.member)
-    if (against !== true) await checkActivation(desk, found?.change)
+    mustBeGovernanceKey(signer.publicKey, desk.member, membership)
+    if (against !== true) await checkActivation(desk, found.change)
+    say(`voting ${against === true ? 'no' : 'yes'} on: ${describeProposal(found, membership)}`)
     await castVote(desk, signer, { proposal, vote: against === true ? 'no' : 'yes', reason, text: textHash ?? null })
     const state = await stateOf(desk, proposal)
     if (options.json === true) printJson({ proposal: toHex(proposal), state })

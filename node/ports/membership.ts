@@ -1,8 +1,9 @@
 import { toHex } from '../../primitives/bytes.ts'
 import { membershipChange } from '../../primitives/calls/membership.ts'
 import { toJson } from '../../primitives/codec.ts'
+import { chainParameters } from '../../primitives/genesis.ts'
 import { certificateQuorum } from '../../primitives/member-set.ts'
-import { listProposals, openProposal, readActivations, readerOf, readGovernance, readMember, readNode, readProposal, readRoster } from '../../contracts/index.ts'
+import { listProposals, openProposal, readActivations, readerOf, readGovernance, readMember, readNode, readParameters, readProposal, readRoster } from '../../contracts/index.ts'
 import type { Reader } from '../../contracts/index.ts'
 import type { AsOf } from '../../rpc/schema.ts'
 import type { Membership } from '../../rpc/shapes/cluster.ts'
@@ -38,6 +39,7 @@ export function membershipOf({ world, driver, network, config, executor, presenc
       }
     }),
     activations: readActivations(reader).map(({ contract, version, height }) => ({ contract, version, height: Number(height) })),
+    parameters: toJson(chainParameters, readParameters(reader)),
     open: open === null ? null : toHex(open),
     underWay: change === null ? null : { proposal: toHex(change.proposal), stage: change.stage, node: change.node, since: Number(change.since), change: toJson(membershipChange, change.change) },
     proposals: listProposals(reader, PROPOSALS_SHOWN).map((id) => proposalJson(reader, id, open === null && String(id) === String(newest))),

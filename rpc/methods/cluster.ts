@@ -64,7 +64,7 @@ export const clusterMembership = defineMethod({
       epoch: 0, voters: [1, 2, 3], learners: [4], outgoing: [], needed: 2, nextMember: 5, nextNode: 5,
       members: [{ member: 1, name: 'hospital-a', active: true, node: 1, governanceKey: SAMPLE.sealKey }],
       nodes: [{ node: 4, member: 4, role: 'learner', transportKey: SAMPLE.sealKey, attestationKey: SAMPLE.sealKey, addresses: ['/ip4/203.0.113.5/tcp/9000'], connected: true, lag: 120, refused: null }],
-      activations: [{ contract: 'identity', version: 2, height: 2000 }], open: null, underWay: { proposal: SAMPLE.transaction, stage: 'promote', node: 4, since: 1040, change: { kind: 'add', value: {} } },
+      activations: [{ contract: 'identity', version: 2, height: 2000 }], parameters: { replication: 3 }, open: null, underWay: { proposal: SAMPLE.transaction, stage: 'promote', node: 4, since: 1040, change: { kind: 'add', value: {} } },
       proposals: [{ proposal: SAMPLE.transaction, member: 1, state: 'passed', until: SAMPLE_TIME_MS, height: 1030, change: { kind: 'add', value: {} }, ballots: [{ member: 1, vote: 'yes', reason: 'agreed', text: null, height: 1031 }] }],
       asOf: SAMPLE_AS_OF,
     },

@@ -49,6 +49,7 @@ export const membership = record({
     connected: Type.Boolean(), lag: nullable(count), refused: nullable(text),
   })),
   activations: Type.Array(record({ contract: text, version: count, height }), { description: 'contract versions that the members have activated, with the height of their first block' }),
+  parameters: Type.Unknown({ description: 'chain parameters in force, as in a genesis file' }),
   open: nullable(transactionId),
   underWay: nullable(record({ proposal: transactionId, stage: Type.String(), node: Type.Integer({ minimum: 0 }), since: height, change })),
   proposals: Type.Array(record({
