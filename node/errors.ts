@@ -17,6 +17,7 @@ export const NODE_ERRORS = {
   NODE_NOT_STARTED: 'The node is still starting. Ask again after a moment, or ask another node.',
   NODE_DIVERGED: 'The cluster has certified another block at a height that this node has committed: its ledger is a fork, and a member lied. The details name the first block, transaction and key that differ. Keep the data folder, it is evidence; replace the node under a new id (docs/byzantine.md).',
   BLOCK_CERTIFIED_ELSEWHERE: 'The cluster has certified a block that this node refused: this node computes another root than the others. The details name height, transaction and key. Start the version the others run.',
+  NODE_STOP_STUCK: 'The node was to begin anew (a snapshot to take, damage to mend), and a part of it did not stop; the log names it (`takes long to stop`). The process ends, nothing acknowledged is lost: start it again, and tell the developers.',
   NODE_STOPPING: 'The node is shutting down. Ask another node.',
   VERIFIER_FAILED: 'A thread that verifies signatures ended. The node stops, since it can admit nothing; see the cause, then start it again.',
   DEV_FOLDER_TAKEN: 'A local network cannot be made in this folder: one of its members\' folders is there, and no genesis.json. Choose another --data, or delete the folder if it is left from a run that was killed.',

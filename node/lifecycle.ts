@@ -1,8 +1,6 @@
 import type { Logger } from '../primitives/ports.ts'
+import { STOP_MS_MAX } from './ending.ts'
 import { EXIT, explain, say } from './output.ts'
-
-/** A shutdown that takes longer is cut off: what was acknowledged is on disk anyway. */
-const SHUTDOWN_MS_MAX = 30_000
 
 export interface Running { stop(): Promise<void> }
 
@@ -16,7 +14,7 @@ export function stopOnSignal(running: Running, logger: Logger): void {
     setTimeout(() => {
       logger.error({}, 'stopping took too long')
       process.exit(EXIT.failure)
-    }, SHUTDOWN_MS_MAX).unref()
+    }, STOP_MS_MAX).unref()
     running.stop().then(() => process.exit(EXIT.ok), (error: unknown) => {
       logger.error({ error }, 'stopping failed')
       process.exit(EXIT.failure)

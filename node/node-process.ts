@@ -6,6 +6,7 @@ import { PrometheusRegister } from '../rpc/metrics-register.ts'
 import { SteleError, errorCode } from '../primitives/error.ts'
 import { createSigner } from '../primitives/signature.ts'
 import type { Logger } from '../primitives/ports.ts'
+import { ended, endedInTime } from './ending.ts'
 import type { Executor } from './executor.ts'
 import { readHold, writeHold } from './hold.ts'
 import type { NodeCluster } from './ports/cluster.ts'
@@ -122,8 +123,8 @@ export class NodeProcess {
   async #stopServing(): Promise<void> {
     // Readiness turns first, so that callers go elsewhere before the listener closes.
     if (this.#stopping !== undefined) this.#node.announceStop()
-    await this.#rpc?.stop()
-    await this.#vault?.stop()
+    if (this.#rpc !== undefined) await ended('rpc', this.#rpc.stop(), this.#logger)
+    if (this.#vault !== undefined) await ended('vault', this.#vault.stop(), this.#logger)
     this.#rpc = undefined
     this.#vault = undefined
     this.#cluster = undefined
@@ -157,7 +158,7 @@ export class NodeProcess {
   }
 
   async #restart(reason: JoinReason | undefined, heldFor: string | undefined): Promise<void> {
-    await this.#stopServing()
+    await endedInTime(this.#stopServing())
     if (this.#stopping !== undefined) return
     this.#node = this.#createNode(reason)
     if (heldFor === undefined) return void await this.#serve()

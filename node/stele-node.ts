@@ -11,6 +11,7 @@ import type { ChainRules } from './chain-rules.ts'
 import { tailOf } from './consensus-wiring.ts'
 import { ContractVersions } from './contract-versions.ts'
 import { DiskReadings } from './disk-readings.ts'
+import { ended } from './ending.ts'
 import type { ExecutedBlock } from './executed-block.ts'
 import { Executor } from './executor.ts'
 import { headerRules } from './genesis-file.ts'
@@ -183,17 +184,18 @@ export class SteleNode {
     keeper.stop()
     relay.stop()
     pursuit.stop()
-    await presence.stop()
+    const { logger } = this.#with
+    await ended('presence', presence.stop(), logger)
     driver.stop()
     finality.stop()
-    await network.stop()
-    await applier.settled()
-    await maker.stop()
-    await verifier.stop()
-    await ledger.close()
-    await world.close()
+    await ended('network', network.stop(), logger)
+    await ended('applier', applier.settled(), logger)
+    await ended('snapshots', maker.stop(), logger)
+    await ended('verifier', verifier.stop(), logger)
+    await ended('ledger', ledger.close(), logger)
+    await ended('state', world.close(), logger)
     this.#archives?.close()
-    this.#with.logger.info({}, 'node stopped')
+    logger.info({}, 'node stopped')
   }
 
   /** At once: nothing more is voted, acknowledged, attested or relayed. */

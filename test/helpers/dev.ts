@@ -19,8 +19,10 @@ import type { Party } from './calls.ts'
 /** Results of the methods that end-to-end tests call. */
 interface Results { tx_send: TxStatus; tx_status: TxStatus; tx_wait: TxStatus; tx_receipt: TxReceipt; chain_block: Block; cluster_status: ClusterStatus; node_info: NodeInfo; identity_account: Account; consent_list: { readonly items: readonly Consent[] } }
 
-/** Lines of the log of a node that ended unasked. */
+/** Lines of its log that a report shows of a node. */
 const LAST_LINES = 12
+/** What the nodes of this test do now, for whoever awaits something in vain: their logs go with the test's folder. */
+const reports = new Set<() => Promise<string>>()
 
 /** Calls one method over HTTP. A JSON-RPC error becomes a SteleError with its code; an unreachable node throws what `fetch` throws. */
 export async function callRpc<M extends keyof Results>(url: string, method: M, params: object = {}, timeoutMs = 90_000): Promise<Results[M]> {
@@ -56,14 +58,13 @@ export async function startProcesses(directory: string, count: number, parameter
     const { sign } = await readKeys(join(folder, 'operator.json'), 'operator', readFileSync(join(folder, 'passphrase'), 'utf8').trim())
     return institution(chain, id, createSigner(sign))
   }))
-  /** A node that ends unasked is why everything after it fails, and its log goes with the test's folder. */
-  const watch = (i: number, { child, name, folder }: DevNode): void => {
-    void child.exited.then((code) => {
-      if (dead.has(i) || stopping) return
-      console.error(`${name} ended by itself with ${code}; its last lines:\n${readFileSync(join(folder, 'node.log'), 'utf8').split('\n').slice(-LAST_LINES).join('\n')}`)
-    })
+  const endings = new Map<number, number>()
+  const watch = (i: number, { child }: DevNode): void => {
+    endings.delete(i)
+    void child.exited.then((code) => { if (!dead.has(i)) endings.set(i, code) })
   }
-  let stopping = false
+  const report = async (): Promise<string> => (await Promise.all(nodes.map((node, i) => describe(node, dead.has(i) ? 'killed' : endings.get(i))))).join('\n')
+  reports.add(report)
   nodes.forEach((node, i) => watch(i, node))
   return {
     chain, nodes, members, genesis: network.genesis,
@@ -80,13 +81,19 @@ export async function startProcesses(directory: string, count: number, parameter
     },
     alive: (i) => !dead.has(i),
     async stop() {
-      stopping = true
+      reports.delete(report)
       await Promise.all(nodes.flatMap(({ child }, i) => (dead.has(i) ? [] : [child.stop()])))
     },
   }
 }
 
-/** Asks until the answer satisfies; errors while asking count as "not yet". Throws with the last answer after `timeoutMs`, which only ends a hang. */
+/** How a node is: whether its process lives, what it says of itself, and the end of its log. */
+async function describe({ name, metrics, folder }: DevNode, ending: number | 'killed' | undefined): Promise<string> {
+  const state = ending === undefined ? await fetch(`${metrics}/readyz?verbose`, { signal: AbortSignal.timeout(2_000) }).then((response) => response.text(), String) : ending === 'killed' ? 'killed by the test' : `ended by itself with ${ending}`
+  return [`${name}: ${state}`, ...readFileSync(join(folder, 'node.log'), 'utf8').trimEnd().split('\n').slice(-LAST_LINES)].join('\n')
+}
+
+/** Asks until the answer satisfies; errors while asking count as "not yet". Throws with the last answer, and how the nodes are, after `timeoutMs`, which only ends a hang. */
 export async function eventually<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean, timeoutMs = 90_000): Promise<T> {
   const deadline = performance.now() + timeoutMs
   let last: unknown
@@ -98,7 +105,7 @@ export async function eventually<T>(ask: () => Promise<T>, satisfies: (answer: T
     } catch (error) {
       last = error
     }
-    if (performance.now() > deadline) throw new Error(`waited in vain; last: ${last instanceof Error ? String(last) : JSON.stringify(last)}`)
+    if (performance.now() > deadline) throw new Error([`waited in vain; last: ${last instanceof Error ? `${String(last)} (${String(last.cause)})` : JSON.stringify(last)}`, ...await Promise.all([...reports].map((report) => report()))].join('\n'))
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
