@@ -52,7 +52,7 @@ export class VaultService {
       nodes: () => rules.members.voters.filter((voter) => voter.node !== config.node),
       request: (to, message, signal) => network.sync.request(to, METHOD, message, { signal, timeoutMs: REPLICATION_DEFAULTS.requestTimeoutMs }),
     })
-    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, copies: rules.limits.replication, node: config.node, member: memberOfNode(readerOf(node.parts.world.view()), config.node).member }, { store: this.store, client, receipts: this.receipts, logger, metrics })
+    this.replicator = new Replicator({ ...REPLICATION_DEFAULTS, get copies() { return rules.limits.replication }, node: config.node, member: memberOfNode(readerOf(node.parts.world.view()), config.node).member }, { store: this.store, client, receipts: this.receipts, logger, metrics })
     this.office = new PostOffice({ node: config.node, retryIntervalMs: RETRY_MS }, { mailbox: this.mailbox, client, clock, logger, metrics })
     this.blobs = new BlobRepair(BLOB_REPAIR_DEFAULTS, { store: this.store, reader: new BlobReader({ store: this.store, client }), repair: new VaultRepair({ store: this.store, client, logger }), clock, logger })
     this.#handler = new VaultPeerHandler({ store: this.store, mailbox: this.mailbox, receipts: this.receipts, mayPost: (member, address) => Promise.resolve(this.mayPost(member, address)), logger })

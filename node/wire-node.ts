@@ -78,7 +78,7 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const maker = new SnapshotMaker({ folder: snapshots, world, window, ledger, store, rules, prunes: config.prune.keepBlocks > 0, logger, onFailure: failed, onCertified: prune })
   await maker.start()
   const schedule = SnapshotSchedule.at(rules.limits, ledger, world.height, maker.newestHeight)
-  const applier = new Applier(world, { height: tip.height, hash: tip.hash }, failed, { ends: ({ height, index }) => schedule.ends(height, ledger.entryBytes(index)), reached: (block) => maker.reached(block) })
+  const applier = new Applier(world, { height: tip.height, hash: tip.hash }, failed, { ends: ({ height, index, rules: { limits } }) => schedule.ends(height, ledger.entryBytes(index), limits), reached: (block) => maker.reached(block) })
   const execution = new BlockExecution({ patienceMs: config.consensus.tickMs * config.consensus.electionTicks }, {
     executor, applier, mempool, book, cancellations, clock, logger,
     onCommitted: (block) => {

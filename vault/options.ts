@@ -42,7 +42,7 @@ export const MAILBOX_DEFAULTS: Omit<MailboxOptions, 'directory'> = {
 
 /** Settings of replication between members. */
 export interface ReplicationOptions {
-  /** Members that keep a record, this one included (R); fewer when the consortium has fewer. A chain parameter in effect: `records.register` demands as many receipts. */
+  /** Members that keep a record, this one included (R); fewer when the consortium has fewer. A chain parameter in effect, so it is asked for each record: `records.register` demands as many receipts. */
   readonly copies: number
   /** Chunks on the way to one member at once. More fills a long link, and holds that many MiB. */
   readonly chunksInFlight: number

@@ -30,6 +30,8 @@ export interface Vault {
 }
 
 export interface Cluster {
+  /** Copies that a record needs, as the chain's parameters have it now. */
+  copies: number
   readonly vaults: readonly Vault[]
   readonly chain: Uint8Array
   readonly attestationKeys: readonly Uint8Array[]
@@ -51,7 +53,7 @@ export async function createCluster(directory: string, count: number, clock = cr
   const handlers: VaultPeerHandler[] = []
   const vaults: Vault[] = []
   const cluster: Cluster = {
-    vaults, chain, attestationKeys: signers.map(({ publicKey }) => publicKey), down: new Set(), tamper: () => undefined, requests: [], onRequest: () => {},
+    vaults, chain, attestationKeys: signers.map(({ publicKey }) => publicKey), down: new Set(), copies: REPLICATION_DEFAULTS.copies, tamper: () => undefined, requests: [], onRequest: () => {},
     mayPost: async () => true,
     stop: async () => { for (const vault of vaults) await Promise.all([vault.store.stop(), vault.mailbox.stop(), vault.office.stop()]) },
   }
@@ -76,7 +78,7 @@ export async function createCluster(directory: string, count: number, clock = cr
     handlers.push(new VaultPeerHandler({ store, mailbox, receipts, logger: silentLogger, mayPost: (member, address) => cluster.mayPost(member, address) }))
     vaults.push({
       node, directory: own, store, mailbox, reader: new BlobReader({ store, client }), repair: new VaultRepair({ store, client, logger: silentLogger }),
-      replicator: new Replicator({ ...REPLICATION_DEFAULTS, node, member: node }, { store, client, receipts, logger: silentLogger }),
+      replicator: new Replicator({ ...REPLICATION_DEFAULTS, get copies() { return cluster.copies }, node, member: node }, { store, client, receipts, logger: silentLogger }),
       office: new PostOffice({ node, retryIntervalMs: 3_600_000 }, { mailbox, client, clock, logger: silentLogger }),
     })
   }

@@ -126,3 +126,12 @@ t.test('a node reads what only others have, every byte proved, and a liar is pas
   await t.rejects(outsider.reader.chunk(ref.blob, 4), { code: 'VAULT_NOT_FOUND' })
   await t.rejects(outsider.reader.hashes(random.bytes(32)), { code: 'VAULT_NOT_FOUND', details: { failures: { 1: 'VAULT_NOT_FOUND' } } })
 })
+
+t.test('how many copies there must be is asked for each record: members change it by vote', async (t) => {
+  const cluster = await clusterWith(t, 4, small)
+  const { replicator } = cluster.vaults[0]!
+  for (const copies of [3, 4, 2]) {
+    cluster.copies = copies
+    t.equal((await replicator.replicate(record, copies, refs(small))).length, copies)
+  }
+})
