@@ -22,6 +22,11 @@ export function mustBePossible(change: MembershipChange, membership: RpcMembersh
       if (!active.includes(change.value.member)) throw usage(`no active member has number ${change.value.member}; active are ${listed(active)}`, { member: change.value.member })
       return
     }
+    case 'add': {
+      const { name } = change.value
+      if (membership.members.some((each) => each.name === name)) throw usage('a member of this name exists or has existed: the new one takes another name and new keys', { name })
+      return
+    }
     case 'parameters': {
       const rule = parametersFault(change.value)
       if (rule !== undefined) throw new SteleError({ code: 'PARAMETERS_FILE_INVALID', message: 'these cannot be the parameters of a chain', details: { rule } })

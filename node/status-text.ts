@@ -27,7 +27,7 @@ export function isWritable({ leader, quorum }: RpcClusterStatus): boolean {
 export function formatNodeInfo(info: RpcNodeInfo, nowMs: number): string {
   const { node, name, member, chain, role, mode, leader, term, versions, startedAt, peers, mempool, peer, listen, firstHeight, snapshotHeight, modeReason, asOf } = info
   const lines = [
-    ['node', `${node} of ${name} (member ${member})`], ['chain', chain], ['role', `${role}${mode === 'normal' ? '' : `, ${bad(modeReason ?? mode)}`}`],
+    ['node', member === 0 ? `${node}, ${bad('which the ledger held here does not name: its members have not added it, or it has not come so far')}` : `${node} of ${name} (member ${member})`], ['chain', chain], ['role', `${role}${mode === 'normal' ? '' : `, ${bad(modeReason ?? mode)}`}`],
     ['leader', leader === null ? bad('none') : `node ${leader}, term ${term}`], ['height', String(asOf.height)], ['kept', `${firstHeight > 1 ? `blocks from ${firstHeight} on` : 'all blocks'}, ${snapshotHeight === 0 ? 'no snapshot yet' : `newest snapshot ${snapshotHeight}`}`], ['waiting', `${mempool} transactions`], ['peers', `${peers} connected`],
     ['version', `${versions.software} (rpc ${versions.rpc}, wire ${versions.wire}, storage ${versions.storage})`], ['uptime', duration(nowMs - startedAt)], ['peer id', peer], ['listens', listen.join(' ')],
   ]

@@ -9,6 +9,8 @@ interface Options { readonly member: string; readonly number: number; readonly n
 
 const ADDRESS = /^\/(?:ip4\/[0-9.]+|ip6\/[0-9a-f:]+|dns[46]?\/[a-z0-9.-]+)\/tcp\/([0-9]{1,5})$/i
 
+const JOIN_STEPS = 'next    a member of the chain proposes it, the others vote: stele member propose add --card member.json --config custodian.yaml --governance governance.json\n        and writes the file of peers: stele member peers --out peers.json'
+
 function whole(value: string): number {
   const number = Number(value)
   if (!Number.isInteger(number) || number < 1 || number > 65_000) throw new InvalidArgumentError('an integer from 1')
@@ -64,11 +66,11 @@ async function run({ member: memberName, number, node = number, out, address: ad
   if (json === true) return printJson({ member: number, node, name: memberName, folder, memberFile: join(folder, 'member.json'), config: join(folder, 'config.yaml') })
   print(`keys of ${memberName} (member ${number}, node ${node}) are in ${folder}
 
-  member.json       public: hand it to whoever composes genesis
+  member.json       public: hand it to ${joins === true ? 'a member of the chain, which proposes it' : 'whoever composes genesis'}
   governance.json   certifies this member's keys; move it offline, with its passphrase elsewhere
   operator.json     signs the institution's own transactions
   node.json         of the node: transport and attestation
 
-next    stele init --network NAME --member */member.json --out genesis.json     (one member, once all files are there)
-then    put genesis.json into ${folder}, compare its chain id with the others, and: stele start --config ${join(folder, 'config.yaml')}`)
+${joins === true ? JOIN_STEPS : 'next    stele init --network NAME --member */member.json --out genesis.json     (one member, once all files are there)'}
+then    put genesis.json${joins === true ? ' and peers.json' : ''} into ${folder}, compare its chain id with the others, and: stele start --config ${join(folder, 'config.yaml')}`)
 }

@@ -67,7 +67,7 @@ async function propose({ config, members, certificates = [], giveUp, out, json }
     const presented = readExports(certificates, held.rules)
     const statement = proposeRecovery(held, members, presented, giveUp)
     await keepPresented(dataDir, held, presented)
-    writeFileSync(out, recoveryText({ statement, signatures: [] }), { flag: 'wx' })
+    writeFileSync(out, recoveryText({ statement, signatures: [] }, held.rules.members.voters.map(({ member, governanceKey }) => ({ member, governanceKey }))), { flag: 'wx' })
     const needed = certificateQuorum(held.rules.members.voters.length)
     if (statement.lostTo > statement.height) say(`blocks ${statement.height + 1n} to ${statement.lostTo} of another survivor are given up`)
     if (json === true) printJson({ statement: out, epoch: statement.set.epoch, height: Number(statement.height), lostTo: Number(statement.lostTo), needed })
@@ -86,14 +86,17 @@ function remember(governance: string, { statement }: SignedRecovery, message: Ui
 }
 
 async function sign({ statement: path, member, governance, passphraseFile, json }: { readonly statement: string; readonly member: number; readonly governance: string; readonly passphraseFile?: string; readonly json?: boolean }): Promise<void> {
-  const [{ readRecoveryFile, recoveryText }, { readKeys }] = await Promise.all([import('../recovery-file.ts'), import('../keys.ts')])
-  const recovery = readRecoveryFile(path)
+  const [{ mustBeSigner, readUnsigned, recoveryText }, { readKeys }] = await Promise.all([import('../recovery-file.ts'), import('../keys.ts')])
+  const { recovery, signers } = readUnsigned(path)
+  const { statement: { height, lostTo, set } } = recovery
+  say(`signing: epoch ${set.epoch} goes on from block ${height} with members ${set.voters.map((voter) => voter.member).join(', ')}${lostTo > height ? `; blocks ${height + 1n} to ${lostTo} are given up` : ''}`)
   const signer = createSigner((await readKeys(governance, 'governance', await passphraseOf(passphraseFile))).governance)
+  mustBeSigner(signers, member, signer.publicKey)
   const message = recoveryBytes(recovery.statement.chain, recovery.statement)
   remember(governance, recovery, message)
   const signatures = [...recovery.signatures.filter((each) => each.member !== member), { member, signature: signer.sign(message) }].sort((a, b) => a.member - b.member)
   // Whole or as it was: it holds the signatures of others.
-  writeFileSync(`${path}.new`, recoveryText({ ...recovery, signatures }), { flush: true })
+  writeFileSync(`${path}.new`, recoveryText({ ...recovery, signatures }, signers), { flush: true })
   renameSync(`${path}.new`, path)
   if (json === true) printJson({ statement: path, signatures: signatures.map((each) => each.member) })
   else print(`signed by members ${signatures.map((each) => each.member).join(', ')}`)

@@ -60,6 +60,8 @@ t.test('what the contract would refuse is refused before it costs a block, namin
   refused(deactivate('access'), /waiting are none/)
   refused(deactivate('records'), /waiting are access 2 \(block 300\)/, voted)
   t.throws(() => mustBePossible({ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, replication: 0 } }, membership), { code: 'PARAMETERS_FILE_INVALID', details: { rule: /replication/ } })
+  const [{ nodes: [node], ...known }] = genesis.members as [typeof genesis.members[number]]
+  refused({ kind: 'add', value: { ...known, member: 5, node: { ...node!, node: 5 } } } as MembershipChange, /of this name exists or has existed/)
   refused({ kind: 'parameters', value: DEFAULT_PARAMETERS }, /in force already/)
   refused({ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, lifetimeMsMax: 1 } }, /lifetimeMsMax stays 600000/)
   for (const [change, at] of [[remove(4), membership], [activate(2, 110n), membership], [activate(3, 301n), voted], [deactivate('access'), voted], [{ kind: 'parameters', value: { ...DEFAULT_PARAMETERS, replication: 2 } }, membership]] as const) t.doesNotThrow(() => mustBePossible(change, at))

@@ -2,7 +2,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { SignedRecovery } from '../../primitives/recovery.ts'
-import { keepRecovery, openedRecovery, readRecoveryFile, recoveryText } from '../../node/recovery-file.ts'
+import { keepRecovery, mustBeSigner, openedRecovery, readRecoveryFile, readUnsigned, recoveryText } from '../../node/recovery-file.ts'
 import { SampleChain } from '../../docs/spec/sample-chain.ts'
 
 const { chain, set, hashes } = new SampleChain([1, 1])
@@ -25,4 +25,17 @@ t.test('a data folder opens an epoch by one statement; a rival is kept as eviden
   t.equal(readdirSync(folder).filter((name) => name.includes('rival')).length, 1)
   t.same(readRecoveryFile(join(folder, 'recovery-1.json')), recovery(2))
   t.equal(recoveryText(recovery(2)).includes('"version": 1'), true)
+})
+
+t.test('a key that is not the member\'s signs nothing: its signature would make the statement void', async (t) => {
+  const signers = set.voters.map(({ member, governanceKey }) => ({ member, governanceKey }))
+  const folder = t.testdir({ with: recoveryText(recovery(2), signers), without: recoveryText(recovery(2)) })
+  const read = readUnsigned(join(folder, 'with'))
+  t.same(read, { recovery: recovery(2), signers })
+  t.same(readRecoveryFile(join(folder, 'with')), recovery(2))
+  const [first, second] = signers
+  t.throws(() => mustBeSigner(read.signers, second!.member, first!.governanceKey), { code: 'RECOVERY_SIGNATURE_INVALID', message: /another key/, details: { member: second!.member } })
+  t.throws(() => mustBeSigner(read.signers, 99, first!.governanceKey), { code: 'RECOVERY_SIGNATURE_INVALID', message: /no voting member/ })
+  t.doesNotThrow(() => mustBeSigner(read.signers, first!.member, first!.governanceKey))
+  t.doesNotThrow(() => mustBeSigner(readUnsigned(join(folder, 'without')).signers, second!.member, first!.governanceKey), 'a file of an older program does not say')
 })
