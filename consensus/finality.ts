@@ -137,6 +137,11 @@ export class Finality {
     return this.#options.sets.changeHeights.find((height) => height > this.finalHeight)
   }
 
+  /** The block whose certificate is missing: the one that changed the voters, else the newest committed one. Undefined when everything is final. */
+  get uncertified(): number | undefined {
+    return this.uncertifiedChange ?? (this.#newestCommitted > this.finalHeight ? this.#newestCommitted : undefined)
+  }
+
   /** Takes an attestation from the wire. The returned word says what the sender deserves. */
   async receive(bytes: Uint8Array): Promise<'accept' | 'ignore' | 'reject'> {
     let attestation: Attestation
@@ -195,12 +200,14 @@ export class Finality {
     return encode(attestationSchema, attestation)
   }
 
-  /** Takes over a certificate that someone else gathered and the caller has verified, when it is for the block committed here. */
+  /** Takes over a certificate that someone else gathered and the caller has verified, when it is for the block committed here. One for another block says that this node's ledger is a fork. */
   adopt(certificate: Certificate): boolean {
-    const content = this.#committed.get(Number(certificate.content.height))
-    if (content === undefined || !sameContent(content, certificate.content)) return false
-    this.#certified(certificate)
-    return true
+    const height = Number(certificate.content.height)
+    const own = this.#committed.get(height)
+    if (own === undefined || height > (this.uncertifiedChange ?? Infinity)) return false
+    if (sameContent(own, certificate.content)) this.#certified(certificate)
+    else if (this.#tellOnce(`certified ${height}`)) this.#ports.onForeignCertificate?.(certificate, own)
+    return height <= this.finalHeight
   }
 
   stop(): void { this.#stopped = true }

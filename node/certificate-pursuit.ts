@@ -6,7 +6,7 @@ import { verifyCertificate } from '../primitives/certificate.ts'
 import type { ChainRules } from './chain-rules.ts'
 import { BlockSource } from './sync-blocks.ts'
 
-/** How often a node looks whether a change of voters still lacks its certificate, in ms. */
+/** How often a node looks whether a committed block still lacks its certificate, in ms. */
 const LOOK_MS = 1_000
 
 export interface PursuitPorts {
@@ -19,8 +19,9 @@ export interface PursuitPorts {
 }
 
 /**
- * Nothing above a change of voters is final before the change itself is, by the old voters. Their attestations were sent once; who was away then, or joined
- * later, asks the others for the certificate, and voters that have none yet send their attestation again.
+ * Attestations are sent once, and a line that another takes the place of loses what was on its way. While blocks follow the next attestation makes up for it; at rest, and for a change of voters
+ * (above which nothing is final before it is, by the old voters), whoever lacks a certificate says its own word again and asks the others for the certificate. A node whose ledger is
+ * a fork learns so in the same way.
  */
 export class CertificatePursuit {
   readonly #ports: PursuitPorts
@@ -44,19 +45,19 @@ export class CertificatePursuit {
 
   async #look(): Promise<void> {
     const { finality, broadcast, logger } = this.#ports
-    const height = finality.uncertifiedChange
-    // The first look only takes note: most changes are certified within the second.
+    const height = finality.uncertified
+    // The first look only takes note: most blocks are certified within the second.
     const isNew = height !== this.#wanted
     this.#wanted = height
     if (height === undefined || isNew || this.#looking) return
     this.#looking = true
     try {
-      const own = finality.repeatChange()
+      const own = finality.repeatChange() ?? finality.repeat()
       if (own !== undefined) broadcast(own)
       // A node that joined late has all the changes of the past to go through.
-      for (let next: number | undefined = height; next !== undefined && await this.#fetch(next);) next = finality.uncertifiedChange
+      for (let next: number | undefined = height; next !== undefined && await this.#fetch(next);) next = finality.uncertified
     } catch (error) {
-      if (!this.#abort.signal.aborted) logger.warn({ height, code: errorCode(error) }, 'looking for the certificate of a change of voters failed')
+      if (!this.#abort.signal.aborted) logger.warn({ height, code: errorCode(error) }, 'looking for the certificate of a block failed')
     } finally {
       this.#looking = false
     }
@@ -68,10 +69,11 @@ export class CertificatePursuit {
     for (const node of source.nodes) {
       try {
         const found = await source.finality(node, height, this.#abort.signal)
-        if (found === undefined || Number(found.certificate.content.height) !== height) continue
-        verifyCertificate(rules.chain, rules.membersAt(height), found.certificate)
-        if (!finality.adopt(found.certificate)) continue
-        logger.info({ height, from: node }, 'took over the certificate of a change of voters')
+        if (found === undefined) continue
+        const { certificate } = found
+        verifyCertificate(rules.chain, rules.membersAt(Number(certificate.content.height)), certificate)
+        if (!finality.adopt(certificate)) continue
+        logger.info({ height, from: node }, 'took over the certificate of a block')
         return true
       } catch (error) {
         // The next node may be reachable, or honest.
