@@ -22,16 +22,27 @@ export async function importArchive(path: string, dataDir: string, trust: Trust,
   const target = join(folder, `${digits(report.from)}-${digits(report.to)}.archive`)
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    await copyFile(path, `${target}.new`)
-    await verifyArchive(`${target}.new`, trust, options)
-    await rename(`${target}.new`, target)
+    await putInPlace(path, target, trust, options)
     await syncFolder(folder)
   } catch (cause) {
-    await rm(`${target}.new`, { force: true }).catch(() => undefined) // Where nothing can be written, nothing was.
     if (cause instanceof SteleError || !(cause instanceof Error) || !('syscall' in cause)) throw cause
     throw new SteleError({ code: 'OUTPUT_UNWRITABLE', message: 'nothing can be written there', details: { folder, reason: errorCode(cause) }, cause })
   }
   return { ...report, path: target }
+}
+
+async function putInPlace(path: string, target: string, trust: Trust, options: VerifyArchiveOptions): Promise<void> {
+  const unfinished = `${target}.new`
+  try {
+    await copyFile(path, unfinished)
+    await verifyArchive(unfinished, trust, options)
+    await rename(unfinished, target)
+  } catch (failure) {
+    await rm(unfinished, { force: true }).catch((error: unknown) => {
+      throw new SteleError({ code: 'OUTPUT_UNWRITABLE', message: 'the archive could not be put in place, nor its unfinished copy be removed', details: { path: unfinished, failed: errorCode(failure), reason: errorCode(error) }, cause: new AggregateError([failure, error]) })
+    })
+    throw failure
+  }
 }
 
 interface Shelved { readonly path: string; readonly from: number; readonly to: number; readonly offsets: Float64Array; fd: number | undefined }

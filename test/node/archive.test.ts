@@ -86,6 +86,10 @@ t.test('blocks are exported, verified with no node, and served again after they 
   writeFileSync(archiveFolder(dataDir), 'in the way')
   await t.rejects(importArchive(path, dataDir, trust, {}), { code: 'OUTPUT_UNWRITABLE', details: { reason: 'EEXIST' } })
   rmSync(archiveFolder(dataDir))
+  const unfinished = join(archiveFolder(dataDir), `${'1'.padStart(16, '0')}-${'10'.padStart(16, '0')}.archive.new`)
+  mkdirSync(unfinished, { recursive: true })
+  await t.rejects(importArchive(path, dataDir, trust, {}), { code: 'OUTPUT_UNWRITABLE', message: /nor its unfinished copy be removed/, details: { path: unfinished, failed: 'EISDIR' }, cause: AggregateError }, 'what is left behind is told')
+  rmSync(archiveFolder(dataDir), { recursive: true })
   // Without its state a folder would pass for one where nothing is committed.
   renameSync(join(dataDir, 'state'), join(dataDir, 'aside'))
   await t.rejects(openOffline(dataDir, rules.chain), { code: 'STATE_MISSING' })

@@ -1,41 +1,20 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { silentLogger } from '../../primitives/ports.ts'
 import { parseCustodianConfig } from '../../node/custodian-config.ts'
 import { CustodianDoor } from '../../node/custodian-door.ts'
-import { CustodianDoorClient } from '../../node/custodian-door-client.ts'
 import { CustodianKeys, openMasterKey } from '../../node/custodian-keys.ts'
 import { Custodian } from '../../node/custodian.ts'
 import { KEYSTORE_TEST_COST } from '../../node/keystore.ts'
 import { seed, testGenesis } from '../client/fake-node.ts'
+import { openDoor, shortFolder } from '../helpers/custodian-door.ts'
 
 const key = (n: number) => ({ key: seed(n), salt: seed(n + 1), plaintextDigest: seed(n + 2) })
 
-/** Not t.testdir(): the path of a Unix socket must be short. */
-function shortFolder(t: Test): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stele-door-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}
-
-async function open(t: Test, folder = shortFolder(t)) {
-  const keys = new CustodianKeys({ directory: join(folder, 'data') }, seed(1))
-  await keys.start()
-  const door = new CustodianDoor({ socket: join(folder, 's') }, { keys, logger: silentLogger })
-  await door.start()
-  const client = new CustodianDoorClient({ socket: join(folder, 's') })
-  t.teardown(async () => {
-    client.close()
-    await door.stop()
-  })
-  return { folder, keys, door, client }
-}
-
 t.test('the door refuses what is not a request, another key for a section, and another tag key for a relation', async (t) => {
-  const { folder, client } = await open(t)
+  const { folder, client } = await openDoor(t)
   await client.keep({ subject: seed(2), record: seed(3), version: 1, keys: [key(10), key(20)] })
   await t.rejects(client.keep({ subject: seed(2), record: seed(3), version: 1, keys: [key(30)] }), { code: 'CUSTODIAN_REFUSED', details: { code: 'KEY_STORE_CONFLICT' } })
   await client.keepRelation(seed(2), seed(7))
@@ -48,7 +27,7 @@ t.test('the door refuses what is not a request, another key for a section, and a
 })
 
 t.test('keys go in and are on disk encrypted; only the tag key of a relation comes out', async (t) => {
-  const { folder, keys, client } = await open(t)
+  const { folder, keys, client } = await openDoor(t)
   await client.keep({ subject: seed(2), record: seed(3), version: 1, keys: [key(10), key(20)] })
   t.same(await keys.sections.get(seed(3), 1, 1), key(20))
   t.equal(await client.tagKey(seed(2)), undefined)
@@ -61,7 +40,7 @@ t.test('keys go in and are on disk encrypted; only the tag key of a relation com
 })
 
 t.test('the socket is the owner\'s alone, and nobody behind it is told as such', async (t) => {
-  const { folder, door, client } = await open(t)
+  const { folder, door, client } = await openDoor(t)
   t.equal(statSync(join(folder, 's')).mode & 0o777, 0o600)
   t.equal(statSync(join(folder, 'data')).mode & 0o077, 0)
   await door.stop()

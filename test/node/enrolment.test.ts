@@ -1,36 +1,20 @@
 // Goal: one card becomes one account with its tag key, wherever an enrolment is cut off, or nothing stands on the ledger.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { institutionAccount } from '../../client/account.ts'
 import { chainFromGenesis } from '../../client/chain.ts'
 import { createClient } from '../../client/create-client.ts'
 import { enrol } from '../../node/enrolment.ts'
 import type { Card } from '../../node/card-file.ts'
-import { CustodianDoor } from '../../node/custodian-door.ts'
-import { CustodianDoorClient } from '../../node/custodian-door-client.ts'
-import { CustodianKeys } from '../../node/custodian-keys.ts'
 import { SteleError } from '../../primitives/error.ts'
-import { silentLogger } from '../../primitives/ports.ts'
 import { createSigner, ed25519KeyId } from '../../primitives/signature.ts'
 import { FakeNode, seed } from '../client/fake-node.ts'
+import { openDoor } from '../helpers/custodian-door.ts'
 
 const card = (n: number): Card => ({ signKey: ed25519KeyId(createSigner(seed(n)).publicKey), sealKey: seed(n + 1), tagKey: seed(n + 2) })
 const full = new SteleError({ code: 'VAULT_DISK_FULL', message: 'the disk has no room left' })
 
 async function open(t: Test) {
-  const folder = mkdtempSync(join(tmpdir(), 'stele-enrol-')) // Not t.testdir(): the path of a Unix socket must be short.
-  const keys = new CustodianKeys({ directory: join(folder, 'data') }, seed(1))
-  await keys.start()
-  const service = new CustodianDoor({ socket: join(folder, 's') }, { keys, logger: silentLogger })
-  await service.start()
-  const door = new CustodianDoorClient({ socket: join(folder, 's') })
-  t.teardown(async () => {
-    door.close()
-    await service.stop()
-    rmSync(folder, { recursive: true, force: true })
-  })
+  const { keys, door: service, client: door } = await openDoor(t)
   const node = new FakeNode()
   const client = createClient({ transport: node, chain: chainFromGenesis(node.genesis), account: institutionAccount(node.chain, 1, seed(1), seed(1)) })
   const sent = (): number => node.calls.filter((method) => method === 'tx_send').length
