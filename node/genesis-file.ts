@@ -5,7 +5,7 @@ import { chainIdOf, checkGenesis, genesisMemberSet, genesisSchema } from '../pri
 import type { Genesis } from '../primitives/genesis.ts'
 import { ChainRules } from './chain-rules.ts'
 
-/** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, `GENESIS_INVALID` or `CODEC_VALUE_INVALID` naming the file and the path in it. */
+/** Reads and checks a genesis file. Throws `GENESIS_UNREADABLE`, or `GENESIS_INVALID` naming the file, the path in it and the rule. */
 export function readGenesis(path: string): Genesis {
   let json: unknown
   try {
@@ -18,7 +18,7 @@ export function readGenesis(path: string): Genesis {
     checkGenesis(genesis)
     return genesis
   } catch (error) {
-    if (error instanceof SteleError) throw new SteleError({ code: error.code, message: error.message, details: { file: path, ...error.details }, cause: error })
+    if (error instanceof SteleError) throw new SteleError({ code: 'GENESIS_INVALID', message: error.code === 'GENESIS_INVALID' ? error.message : 'this is no genesis file, or one of another format', details: { file: path, ...error.details }, cause: error })
     throw error
   }
 }

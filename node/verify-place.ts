@@ -20,7 +20,7 @@ export function findPlace(directory: string, genesis: string | undefined): Verif
   const configPath = [folder, dirname(folder)].map((base) => join(base, 'config.yaml')).find((path) => existsSync(path))
   const config = configPath === undefined || genesis !== undefined && existsSync(ledgerFolder(folder)) ? undefined : loadConfig(configPath)
   const dataDir = existsSync(ledgerFolder(folder)) ? folder : config !== undefined && dirname(configPath!) === folder ? config.dataDir : join(folder, 'data')
-  if (!hasSegments(ledgerFolder(dataDir))) {
+  if (!hasLedger(ledgerFolder(dataDir))) {
     throw new SteleError({ code: 'VERIFY_NO_DATA', message: 'there is no ledger in this folder; name a node\'s data folder, or the folder of its config.yaml', details: { directory: folder } })
   }
   const near = [config?.genesis, ...[folder, dirname(folder), dirname(dirname(folder))].map((base) => join(base, 'genesis.json'))]
@@ -38,8 +38,9 @@ function mustBeReadable(folder: string): void {
   }
 }
 
-function hasSegments(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.segment'))
+/** Also one of which nothing but the file for what comes next is left: that is damage, not a folder that never held a ledger. */
+function hasLedger(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.segment') || name.endsWith('.spare'))
 }
 
 /** True while a process holds the folder. Asks the lock by a read-only look, so that not one byte of the folder changes; state/ledger-lock.ts explains the lock. */

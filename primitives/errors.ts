@@ -16,7 +16,7 @@ export const PRIMITIVES_ERRORS = {
   REQUEST_AUTH_INVALID: 'The `auth` of a private read is not a signed request. Make it with the client.',
   REQUEST_PARAMS_INVALID: 'Parameters of a signed request hold something that has no one JSON form: floats, integers beyond 2^53, or no JSON at all.',
 
-  GENESIS_INVALID: 'The genesis file contradicts itself: ids or names twice, a certification that does not verify, limits out of range. The details name the rule.',
+  GENESIS_INVALID: 'The file is no genesis file, or contradicts itself: ids or names twice, a certification that does not verify, limits out of range. The details name the rule.',
 
   CERTIFICATE_VERSION_UNKNOWN: 'The certificate has a version that this verifier does not know. Update the verifier.',
   CERTIFICATE_WRONG_MEMBER_SET: 'The certificate was made by other members than the verifier expects. Compare the genesis files.',

@@ -1,5 +1,5 @@
 // Goal: what the commands read and print is right for people and scripts. The commands themselves run as processes in test/e2e/cli.test.ts.
-import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
@@ -14,6 +14,7 @@ import { checkSaid, readReceiptFile } from '../../node/receipt-file.ts'
 import { connect } from '../../node/rpc-connection.ts'
 import { duration, formatClusterStatus, isWritable, quorumSentence } from '../../node/status-text.ts'
 import { readTransactionFile } from '../../node/transaction-file.ts'
+import { readGenesis } from '../../node/genesis-file.ts'
 import { findPlace, isRunning } from '../../node/verify-place.ts'
 import type { VerifyReport } from '../../node/verify-report.ts'
 import { createProgressLine, formatVerifyReport } from '../../node/verify-text.ts'
@@ -161,6 +162,10 @@ t.test('what to verify is found by the data folder, by the folder above, and by 
   t.throws(() => findPlace(join(root, 'bare', 'data'), undefined), { code: 'VERIFY_GENESIS_MISSING' })
   writeFileSync(join(root, 'genesis.json'), '{}')
   t.equal(findPlace(join(root, 'bare', 'data'), undefined).genesis, join(root, 'genesis.json'), 'a genesis.json above, as in a network made in one place')
+  mkdirSync(join(root, 'lost', 'ledger'), { recursive: true })
+  writeFileSync(join(root, 'lost', 'ledger', '00000002.spare'), 'x')
+  t.equal(findPlace(join(root, 'lost'), genesis).dataDir, join(root, 'lost'), 'a ledger whose segments are gone is one to verify')
+  t.throws(() => readGenesis(genesis), { code: 'GENESIS_INVALID', message: /no genesis file/, details: { file: genesis } })
   t.throws(() => findPlace(join(root, 'empty'), genesis), { code: 'VERIFY_NO_DATA' })
   t.throws(() => findPlace(join(root, 'absent'), genesis), { code: 'VERIFY_NO_DATA', details: { reason: 'ENOENT' } })
   t.throws(() => findPlace(genesis, genesis), { code: 'VERIFY_NO_DATA', details: { reason: 'ENOTDIR' } })
