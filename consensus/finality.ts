@@ -36,7 +36,7 @@ export interface FinalityPorts {
   readonly onEvidence: (node: number, first: Uint8Array, second: Uint8Array) => void
   /** A member attests to another block than the one committed here at that height: one of the two was told something else by the leader. At most once per node and height. */
   readonly onContradiction?: (theirs: Attestation, own: AttestationContent) => void
-  /** A quorum has certified a block that is not committed here: this node is behind, has refused it, or (`own`) has committed another. At most once per height. */
+  /** A quorum has certified a block that is not committed here: this node is behind, has refused it, or (`own`) has committed another. At most once per height without `own`, and once with it. */
   readonly onForeignCertificate?: (certificate: Certificate, own: AttestationContent | undefined) => void
   /** Whether blocks above height `committed` are on their way here; never, unless given. */
   readonly isBusy?: (committed: number) => boolean
@@ -206,7 +206,7 @@ export class Finality {
     const own = this.#committed.get(height)
     if (own === undefined || height > (this.uncertifiedChange ?? Infinity)) return false
     if (sameContent(own, certificate.content)) this.#certified(certificate)
-    else if (this.#tellOnce(`certified ${height}`)) this.#ports.onForeignCertificate?.(certificate, own)
+    else this.#tellForeign(certificate, own)
     return height <= this.finalHeight
   }
 
@@ -241,8 +241,12 @@ export class Finality {
     if (own !== undefined && sameContent(own, content)) return
     if (own !== undefined && this.#tellOnce(`other ${height}:${node}`)) this.#ports.onContradiction?.(attestation, own)
     const agreeing = this.#agreeing(this.#gathered.get(height), content)
-    if (agreeing.length < this.#quorumAt(content) || !this.#tellOnce(`certified ${height}`)) return
-    this.#ports.onForeignCertificate?.({ content, signatures: signaturesOf(agreeing) }, own)
+    if (agreeing.length >= this.#quorumAt(content)) this.#tellForeign({ content, signatures: signaturesOf(agreeing) }, own)
+  }
+
+  /** A quorum may be heard before this node commits another block at that height: then it is told of twice, the second time as a fork. */
+  #tellForeign(certificate: Certificate, own: AttestationContent | undefined): void {
+    if (this.#tellOnce(`${own === undefined ? 'certified' : 'forked'} ${certificate.content.height}`)) this.#ports.onForeignCertificate?.(certificate, own)
   }
 
   #quorumAt({ height }: AttestationContent): number {

@@ -125,6 +125,7 @@ t.test('a member that attests to another block than the one committed here is to
   t.same(late.foreign, [[1077, undefined]], 'a node that is behind hears of it too')
   late.finality.committed(content(1))
   t.same(late.contradictions, [2, 3, 4], 'whoever commits another block afterwards contradicts them all')
+  t.same(late.foreign, [[1077, undefined], [1077, 1]], 'and hears that its ledger is a fork')
 })
 
 t.test('an attestation is durable before it leaves, one at a time, the roundest height first', async (t) => {
