@@ -13,7 +13,8 @@ import { enrolments, openInstitutions } from './transactions.ts'
 
 /** How a load is offered: transactions per HTTP request, and requests open at once on each node. */
 export interface Offer { readonly batch: number; readonly openPerNode: number }
-export const BATCHED: Offer = { batch: 100, openPerNode: 8 }
+/** As many open as suit the nodes best on two cores: fewer leave them waiting, more wait in memory and are copied by the collector. */
+export const BATCHED: Offer = { batch: 100, openPerNode: 6 }
 export const SINGLE: Offer = { batch: 1, openPerNode: 64 }
 
 export interface Throughput {

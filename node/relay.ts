@@ -10,14 +10,16 @@ import type { Admission } from './admission.ts'
 const RELAY = { transactionsMax: 256, batchBytesMax: 384 * 1024, delayMs: 5 } as const
 const batchSchema = struct({ transactions: array(bytes({ max: TRANSACTION_LIMITS.transactionBytesMax }), { min: 1, max: RELAY.transactionsMax }) })
 
-/** A waiting transaction is sent straight to the leader again after this long: gossip may have been lost. A leader gossips then what it could not put into a block. */
+/** What waits for so long is told to everybody, in ms: the leader may have lost it, leave it out, or soon be another. */
 const STALE_MS = 1_000
 
 export interface RelayPorts {
   readonly admission: Admission
   readonly publish: (data: Uint8Array) => Promise<unknown>
-  /** Sends a batch to one node, and waits until it was taken. */
+  /** Hands a batch to one node, and waits until it was taken. */
   readonly forward: (node: number, data: Uint8Array) => Promise<unknown>
+  /** Counts against a node that handed over what no sound member passes on. */
+  readonly blame: (node: number) => void
   readonly leader: () => number
   readonly self: number
   readonly waiting: () => Iterable<Transaction>
@@ -26,7 +28,10 @@ export interface RelayPorts {
   readonly logger: Logger
 }
 
-/** Passes transactions on to the other members, in batches, and takes theirs. */
+/**
+ * Passes transactions on, in batches, and takes theirs: first to the leader alone, since the others are about to have them inside a block; to everybody by gossip when no leader is known or
+ * it does not take them, and when they have waited for a while.
+ */
 export class Relay {
   readonly #ports: RelayPorts
   #batch: Uint8Array[] = []
@@ -41,7 +46,7 @@ export class Relay {
   }
 
   start(): void {
-    this.#stale ??= setInterval(() => this.#forwardStale(), STALE_MS).unref()
+    this.#stale ??= setInterval(() => this.#tellStale(), STALE_MS).unref()
   }
 
   stop(): void {
@@ -51,10 +56,7 @@ export class Relay {
     this.#batch = []
   }
 
-  /**
-   * Queues a transaction that this node admitted for all others. The first after a pause leaves at once. A leader keeps its own: they are about to
-   * reach everybody inside a block, and when that fails the round of stale ones takes them.
-   */
+  /** Queues a transaction that this node admitted. The first after a pause leaves at once. A leader keeps its own. */
   relay(transaction: Transaction): void {
     if (this.#ports.leader() === this.#ports.self) return
     if (this.#batchBytes + transaction.bytes.length > RELAY.batchBytesMax) this.#flush()
@@ -75,6 +77,11 @@ export class Relay {
     const verdicts = await Promise.all(transactions.map((bytes) => this.#take(bytes)))
     if (verdicts.includes('reject')) return 'reject'
     return verdicts.includes('accept') ? 'accept' : 'ignore'
+  }
+
+  /** Takes a batch that another node handed to this one. Garbage costs it as much as by gossip. */
+  async take(from: number, data: Uint8Array): Promise<void> {
+    if (await this.receive(data) === 'reject') this.#ports.blame(from)
   }
 
   async #take(bytes: Uint8Array): Promise<GossipVerdict> {
@@ -100,16 +107,26 @@ export class Relay {
     this.#batch = []
     this.#batchBytes = 0
     this.#lastSentMs = this.#ports.clock.monotonicMs()
-    this.#publish(data)
+    const to = this.#ports.leader()
+    if (to === this.#ports.self) return // It leads by now.
+    if (to === 0) this.#publish(data)
+    else this.#forward(to, data, () => this.#publish(data))
+  }
+
+  #forward(to: number, data: Uint8Array, otherwise: () => void): void {
+    this.#ports.forward(to, data).catch((error: unknown) => {
+      this.#ports.logger.debug({ error, to }, 'transactions could not be handed to the leader')
+      otherwise()
+    })
   }
 
   #publish(data: Uint8Array): void {
     this.#ports.publish(data).catch((error: unknown) => this.#ports.logger.debug({ error }, 'transactions could not be relayed'))
   }
 
-  /** What waited here for a whole round goes straight to the leader, which may never have heard of it; a leader tells everybody, for it may soon be another. */
-  #forwardStale(): void {
-    const { leader, self, waiting, forward, clock, logger } = this.#ports
+  /** What waited here for a whole round goes to everybody, so that no leader can leave it out unseen, and to the leader once more, past what gossip may lose. */
+  #tellStale(): void {
+    const { leader, self, waiting, clock } = this.#ports
     const to = leader()
     const now = clock.monotonicMs()
     const stale: Uint8Array[] = []
@@ -127,7 +144,8 @@ export class Relay {
     }
     for (const key of this.#seenMs.keys()) if (!present.has(key)) this.#seenMs.delete(key)
     if (stale.length === 0 || to === 0) return
-    if (to === self) return this.#publish(encode(batchSchema, { transactions: stale }))
-    forward(to, encode(batchSchema, { transactions: stale })).catch((error: unknown) => logger.debug({ error, to }, 'waiting transactions could not be forwarded'))
+    const data = encode(batchSchema, { transactions: stale })
+    this.#publish(data)
+    if (to !== self) this.#forward(to, data, () => undefined)
   }
 }

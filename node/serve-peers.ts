@@ -8,8 +8,8 @@ import { serveBlocks } from './sync-blocks.ts'
 export function servePeers({ network, relay, evidence, lines, presence, finality, watch, world, ledger, store, driver, maker, snapshots }: NodeParts, logger: Logger): void {
   network.gossip.subscribe('tx', (_from, data) => relay.receive(data))
   network.gossip.subscribe('alert', (from, data) => Promise.resolve(evidence.receive(from, data)))
-  network.sync.handle('transactions', async (_from, data) => {
-    await relay.receive(data)
+  network.sync.handle('transactions', async (from, data) => {
+    await relay.take(from, data)
     return new Uint8Array(0)
   })
   lines.onPeerChange((node, connected) => presence.changed(node, connected))

@@ -1,4 +1,5 @@
 import { Mempool } from '../consensus/mempool.ts'
+import { PeerFault } from '../p2p/errors.ts'
 import type { Network } from '../p2p/network.ts'
 import type { SteleError } from '../primitives/error.ts'
 import type { Clock } from '../primitives/ports.ts'
@@ -135,7 +136,8 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   const admission = new Admission({ chain: rules.chain, lifetimeMsMax: rules.limits.lifetimeMsMax }, { executor, world, window, registry, mempool, cancellations, store, clock, reader, verifyBatch })
   const relay = new Relay({
     admission, self: config.node, leader: () => driver.status.leader, waiting: () => mempool.peek(256, 1024 * 1024), onAdmitted: () => driver.kick(),
-    publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data), clock, logger,
+    publish: (data) => network.gossip.publish('tx', data), forward: (node, data) => network.sync.request(node, 'transactions', data),
+    blame: (node) => network.peers.report(node, new PeerFault('P2P_GOSSIP_REJECTED', 'reject', 'a peer handed over transactions that no sound member passes on', { kind: 'tx' })), clock, logger,
   })
   const pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
   return { registry, versions, ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, cancellations, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, pursuit, archives, clock, startedAtMs: clock.nowMs() }

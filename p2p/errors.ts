@@ -22,7 +22,7 @@ export const P2P_ERRORS = {
   P2P_FRAME_GARBLED: 'A peer sent a frame that cannot be read. The stream was reset.',
   P2P_WRONG_CHAIN: 'A peer belongs to another chain. Compare the genesis files of both nodes.',
   P2P_WRONG_NODE: 'A peer named another node id than its transport key has on the ledger, or reached for another node than this one.',
-  P2P_GOSSIP_REJECTED: 'A peer relayed a message that its topic forbids.',
+  P2P_GOSSIP_REJECTED: 'A peer relayed, or handed over, a message that its topic forbids.',
   P2P_GOSSIP_FLOOD: 'A peer relays messages faster than they can be checked. What is too much is dropped.',
   P2P_ANSWER_WRONG: 'A peer answered with something that contradicts its digest or its proof. It counts against the peer, and another one is asked.',
   P2P_STATEMENT_REJECTED: 'A peer sent or passed on an attestation or a vote that does not hold. It counts against the peer.',

@@ -13,8 +13,10 @@ const enrolment = (): Transaction => enrolmentOf(chain, { account: new Uint8Arra
 const batchOf = (...transactions: readonly Uint8Array[]): Uint8Array => encode(struct({ transactions: array(bytes({ max: 65_536 }), { max: 300 }) }), { transactions })
 
 /** A relay whose door answers by code: undefined takes, `known` has it already, anything else refuses. */
-function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefined, { leader = 2, waiting = [] }: { leader?: number; waiting?: readonly Transaction[] } = {}) {
+function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefined, { leader = 2, waiting = [], forward = () => Promise.resolve() }: { leader?: number; waiting?: readonly Transaction[]; forward?: () => Promise<unknown> } = {}) {
   const published: Uint8Array[] = []
+  const forwarded: { readonly to: number; readonly data: Uint8Array }[] = []
+  const blamed: number[] = []
   let admitted = 0
   const door = {
     admit: (envelope: Uint8Array) => {
@@ -28,10 +30,14 @@ function bench(answer: (bytes: Uint8Array) => string | undefined = () => undefin
       published.push(data)
       return Promise.resolve()
     },
-    forward: () => Promise.resolve(), clock: { nowMs: () => 0, monotonicMs: () => performance.now() }, logger: silentLogger,
+    forward: (to, data) => {
+      forwarded.push({ to, data })
+      return forward()
+    },
+    blame: (node) => { blamed.push(node) }, clock: { nowMs: () => 0, monotonicMs: () => performance.now() }, logger: silentLogger,
   })
   t.teardown(() => relay.stop())
-  return { relay, published, admitted: () => admitted }
+  return { relay, published, forwarded, blamed, admitted: () => admitted }
 }
 
 t.test('a sender deserves rejection for what no sound member passes on, and none for what merely came too early or too late', async (t) => {
@@ -55,21 +61,46 @@ t.test('one bad transaction spoils the verdict, not the good ones beside it', as
   t.equal(admitted(), 1)
 })
 
-t.test('transactions admitted close together leave as one batch', async (t) => {
-  const { relay, published } = bench()
+const soon = (): Promise<void> => new Promise((resolve) => { setTimeout(resolve, 20) })
+
+t.test('transactions admitted close together are handed to the leader as one batch, and to nobody else', async (t) => {
+  const { relay, published, forwarded } = bench()
   const transactions = [enrolment(), enrolment(), enrolment()]
   for (const transaction of transactions) relay.relay(transaction)
-  await new Promise((resolve) => { setTimeout(resolve, 20) })
-  t.same(published, [batchOf(...transactions.map(({ bytes: envelope }) => envelope))])
+  await soon()
+  t.same(forwarded, [{ to: 2, data: batchOf(...transactions.map(({ bytes: envelope }) => envelope)) }])
+  t.same(published, [])
 })
 
-t.test('a leader does not gossip what it is about to put into a block, but tells everybody what is stuck', async (t) => {
-  const stuck = enrolment()
-  const { relay, published } = bench(undefined, { leader: 1, waiting: [stuck] })
-  relay.relay(stuck)
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  t.equal(published.length, 0, 'nothing at once')
-  relay.start()
-  while (published.length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
-  t.strictSame(published[0], batchOf(stuck.bytes))
+t.test('they are gossiped to everybody when no leader is known, and when the leader does not take them', async (t) => {
+  const transaction = enrolment()
+  for (const { relay, published, tries } of [{ ...bench(undefined, { leader: 0 }), tries: 0 }, { ...bench(undefined, { forward: () => Promise.reject(new SteleError({ code: 'P2P_UNREACHABLE', message: 'gone' })) }), tries: 1 }]) {
+    relay.relay(transaction)
+    await soon()
+    t.same(published, [batchOf(transaction.bytes)], `after ${tries} tries`)
+  }
+})
+
+t.test('garbage that was handed over counts against its sender, what came too late does not', async (t) => {
+  const { relay, blamed } = bench(() => 'TX_SIGNATURE_INVALID')
+  await relay.take(3, batchOf(enrolment().bytes))
+  await relay.take(4, new Uint8Array([1, 2, 3]))
+  t.same(blamed, [3, 4])
+  const late = bench(() => 'TX_EXPIRED')
+  await late.relay.take(3, batchOf(enrolment().bytes))
+  t.same(late.blamed, [])
+})
+
+t.test('what is stuck is told to everybody, by a leader and by others, who hand it to the leader once more', async (t) => {
+  await Promise.all([1, 2].map(async (leader) => {
+    const stuck = enrolment()
+    const { relay, published, forwarded } = bench(undefined, { leader, waiting: [stuck] })
+    if (leader === 1) relay.relay(stuck)
+    await soon()
+    t.same([published, forwarded], [[], []], 'nothing at once')
+    relay.start()
+    while (published.length === 0) await new Promise((resolve) => setTimeout(resolve, 50))
+    t.strictSame(published[0], batchOf(stuck.bytes))
+    t.same(forwarded, leader === 1 ? [] : [{ to: 2, data: batchOf(stuck.bytes) }])
+  }))
 })
