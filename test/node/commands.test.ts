@@ -12,7 +12,7 @@ import { describeError } from '../../node/logger.ts'
 import { nextStep } from '../../node/next-step.ts'
 import { checkSaid, readReceiptFile } from '../../node/receipt-file.ts'
 import { connect } from '../../node/rpc-connection.ts'
-import { duration, formatClusterStatus, isWritable, quorumSentence } from '../../node/status-text.ts'
+import { duration, formatClusterStatus, formatNodeInfo, isWritable, quorumSentence } from '../../node/status-text.ts'
 import { readTransactionFile } from '../../node/transaction-file.ts'
 import { readGenesis } from '../../node/genesis-file.ts'
 import { findPlace, isRunning } from '../../node/verify-place.ts'
@@ -24,9 +24,10 @@ import { toHex } from '../../primitives/bytes.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import { errorCode, SteleError } from '../../primitives/error.ts'
 import { receiptBundle, receiptSchema } from '../../primitives/receipt.ts'
-import type { RpcClusterStatus } from '../../primitives/rpc-types.ts'
+import type { RpcClusterStatus, RpcNodeInfo } from '../../primitives/rpc-types.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import { createTransaction } from '../../primitives/transaction.ts'
+import { METHODS } from '../../rpc/methods/index.ts'
 import { takeLock } from '../../state/ledger-lock.ts'
 
 process.env['NO_COLOR'] = '1'
@@ -286,4 +287,10 @@ t.test('a transaction without effect is told with what its result means', async 
   t.match(nextStep('CLIENT_TX_FAILED', { result: 'PROPOSAL_UNKNOWN' }), /no proposal has this id/)
   t.equal(nextStep('CLIENT_TX_FAILED', { result: 'NO_SUCH_RESULT' }), undefined)
   for (const code of ['RPC_LISTEN_FAILED', 'SNAPSHOT_NOT_FOUND', 'ARCHIVE_INVALID']) t.match(nextStep(code), /\w/, code)
+})
+
+t.test('the status of a node says of which member it is, or that the ledger held there does not name it', async (t) => {
+  const info = METHODS.node_info.examples[0]!.result as RpcNodeInfo
+  t.match(formatNodeInfo(info, info.startedAt), /^node {6}1 of hospital-a \(member 1\)$/m)
+  t.match(formatNodeInfo({ ...info, node: 5, member: 0, name: 'joining' }, info.startedAt), /^node {6}5, which the ledger held here does not name/m)
 })
