@@ -3,14 +3,14 @@ import t from 'tap'
 import { toHex } from '../../primitives/bytes.ts'
 import { readAccount, readerOf } from '../../contracts/index.ts'
 import { NodeReads } from '../../node/ports/reads.ts'
-import { createCluster } from '../helpers/cluster.ts'
+import { createCluster, elect } from '../helpers/cluster.ts'
 import { testDirectory } from '../helpers/directory.ts'
 
 t.test('read index through driver, applier and port', async (t) => {
-  const cluster = await createCluster(testDirectory(t), 3, { consensus: { tickMs: 20, electionTicks: 10 } })
+  const cluster = await createCluster(testDirectory(t), 3, { consensus: { tickMs: 50, electionTicks: 20 } })
   t.teardown(() => cluster.stop())
   await Promise.all([0, 1, 2].map((i) => cluster.startNode(i)))
-  const leader = await cluster.leader()
+  const leader = await elect(cluster, 0)
   const { signal } = new AbortController()
   for (let round = 0; round < 5; round++) {
     const transaction = cluster.enrolment()
