@@ -126,7 +126,7 @@ export class PresenceWatch {
   /** A line to a node opened or is gone. When it is gone, what the node said on it is certain. */
   changed(node: number, connected: boolean): void {
     if (connected || !this.#told.delete(node)) return
-    for (const { node: of, term, index } of this.#ports.acknowledged()) if (of === node) this.#hear(node, { term, index })
+    for (const { node: of, term, index } of this.#acknowledged()) if (of === node) this.#hear(node, { term, index })
     this.#certain(node)
     void this.save()
   }
@@ -139,7 +139,12 @@ export class PresenceWatch {
   /** What was heard before the last call is certain now; what has been acknowledged since is taken down. */
   settle(): void {
     for (const node of [...this.#fresh.keys()]) this.#certain(node)
-    for (const { node, term, index } of this.#ports.acknowledged()) if (this.#told.has(node)) this.#hear(node, { term, index })
+    for (const { node, term, index } of this.#acknowledged()) if (this.#told.has(node)) this.#hear(node, { term, index })
+  }
+
+  /** A new leader knows its followers before any has answered: who acknowledged nothing has promised nothing in that term. */
+  #acknowledged(): readonly (Promised & { readonly node: number })[] {
+    return this.#ports.acknowledged().filter(({ index }) => index > 0)
   }
 
   #hear(node: number, promised: Promised): void {

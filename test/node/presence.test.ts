@@ -106,6 +106,19 @@ t.test('only what certainly an earlier start promised is held against a later on
   await Promise.all([lost, early, replaced].map((watch) => watch.stop()))
 })
 
+t.test('a follower that a new leader has not heard yet promised nothing in its term', async (t) => {
+  const folder = t.testdir()
+  const acknowledged = [{ node: 2, term: 9, index: 0 }]
+  const leader = new PresenceWatch(folder, { own: () => at(), acknowledged: () => acknowledged, broadcast: () => undefined, known: () => [2], logger: silentLogger })
+  leader.heard(2, at())
+  leader.settle()
+  leader.settle()
+  leader.changed(2, false)
+  leader.heard(2, at({ boot: 4, startTerm: 7, startLast: 60 }))
+  t.equal(leader.refused(2), undefined, 'it was killed before it heard of the term, and is sound')
+  await leader.stop()
+})
+
 t.test('a recovery forgets promises, and no refusal', async (t) => {
   const folder = testDirectory(t)
   const watch = (): PresenceWatch => new PresenceWatch(folder, { own: () => at(), acknowledged: () => [], broadcast: () => undefined, known: () => [2, 3], logger: silentLogger })
