@@ -170,7 +170,8 @@ export class SteleNode {
     if (this.#stopped) return
     this.#stopped = true
     this.#mode.enter('stopping')
-    this.#stopping.abort()
+    // With a code: what the stop interrupts fails with it, and a failure without one would end the process as a broken invariant.
+    this.#stopping.abort(new SteleError({ code: 'NODE_STOPPING', message: 'the node is stopping', retryable: true }))
     // A start under way ends with its own error, which its caller gets; here only its end matters.
     await this.#starting?.catch((error: unknown) => this.#with.logger.debug({ code: errorCode(error) }, 'the start was ended'))
     if (this.#parts === undefined) return
