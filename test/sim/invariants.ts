@@ -112,7 +112,7 @@ export class Invariants {
   }
 
   /** A node is up again with what it found on its disk. `harmed`: a fault has spoilt what it had made durable, and it has repaired itself. `flipped`: bits on its disk have changed, so its entries are read. */
-  started(node: number, log: Pick<Ledger, 'firstIndex' | 'lastIndex' | 'term' | 'entry'>, hardState: HardState, harmed: boolean, flipped: boolean): void {
+  started(node: number, log: Pick<Ledger, 'firstIndex' | 'lastIndex' | 'term' | 'entry' | 'recovered'>, hardState: HardState, harmed: boolean, flipped: boolean): void {
     const shadow = this.#shadow(node)
     const first = log.firstIndex()
     // What was pruned, or came as a snapshot, was committed: a certificate says so.
@@ -127,6 +127,8 @@ export class Invariants {
     shadow.view = terms
     shadow.durable = terms.slice()
     shadow.hardState = hardState
+    // One that was written when the crash came is on the disk, though nobody heard of it.
+    for (const { index, term } of log.recovered.refusals) shadow.refused.add(`${index}:${term}`)
     shadow.status = undefined
     shadow.executed = []
     shadow.sentTerm = 0

@@ -6,7 +6,7 @@ import { runSeeds } from './fixed-seeds.ts'
 t.setTimeout(290_000)
 
 /** Seeds that broke something in a long run; docs/simulator.md tells what. */
-const FOUND = [100042, 100152, 100592, 101308, 101389, 200557, 200926, 500055, 700698]
+const FOUND = [100042, 100152, 100592, 101308, 101389, 200557, 200926, 500055, 700698, 900328]
 
 t.test('crashes and bad disks break no invariant', async (t) => runSeeds(t,
   ...FOUND.map((from) => ({ profiles: ['swarm'], from, seeds: 1, ticks: 200 }) as const),
