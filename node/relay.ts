@@ -124,7 +124,7 @@ export class Relay {
     this.#ports.publish(data).catch((error: unknown) => this.#ports.logger.debug({ error }, 'transactions could not be relayed'))
   }
 
-  /** What waited here for a whole round goes to everybody, so that no leader can leave it out unseen, and to the leader once more, past what gossip may lose. */
+  /** What waited here for a whole round goes to everybody, for whoever leads next, and to the leader once more, past what gossip may lose. */
   #tellStale(): void {
     const { leader, self, waiting, clock } = this.#ports
     const to = leader()
