@@ -20,6 +20,7 @@ import { ChainStore } from './chain-store.ts'
 import type { Executor } from './executor.ts'
 import { joinWithNetwork } from './join-network.ts'
 import { completeJoin, isJoinBegun } from './join-swap.ts'
+import { mustNotHaveLostLedger } from './ledger-lost.ts'
 import type { ModeKeeper } from './mode-keeper.ts'
 import type { NodeCollaborators, NodeSettings } from './node-parts.ts'
 import { genesisNodes, nodesIn, withCards } from './node-roster.ts'
@@ -72,11 +73,12 @@ export class NodeGround {
     }, { logger, metrics, clock, random: systemRandom })
   }
 
-  /** Puts a finished installation in place, goes on with one that was begun, or begins one. A node that finds no snapshot starts with what it has. True when this process has built the state just now. */
+  /** Puts a finished installation in place, goes on with one that was begun, or begins one. A node that finds no snapshot starts with what it has. True when this process has built the state just now. Throws `LEDGER_LOST`, SNAPSHOT_*, LEDGER_*, STATE_*. */
   async join(): Promise<boolean> {
     const { settings: { config, genesis }, collaborators: { logger, join: reason }, rules, mode, signal } = this.#ports
     const done = await completeJoin(config.dataDir, rules.chain)
     if (done !== undefined) logger.info({ height: done }, 'joined by snapshot')
+    await mustNotHaveLostLedger(config.dataDir, config.node, this.#disk().fileSystem)
     if (done !== undefined || (reason === undefined && !isJoinBegun(config.dataDir))) return false
     mode.enterRepair('sync: looking for a snapshot')
     const height = await joinWithNetwork({

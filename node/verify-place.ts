@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { errorCode, SteleError } from '../primitives/error.ts'
+import { isBegun } from '../state/ledger-image.ts'
 import { lockPath } from '../state/ledger-segment.ts'
 import { loadConfig } from './config.ts'
 import { ledgerFolder } from './verify-ledger.ts'
@@ -38,9 +39,9 @@ function mustBeReadable(folder: string): void {
   }
 }
 
-/** Also one of which nothing but the file for what comes next is left: that is damage, not a folder that never held a ledger. */
+/** Also one of which hardly anything is left: that is damage, not a folder that never held a ledger. */
 function hasLedger(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.segment') || name.endsWith('.spare'))
+  return existsSync(folder) && isBegun(readdirSync(folder))
 }
 
 /** True while a process holds the folder. Asks the lock by a read-only look, so that not one byte of the folder changes; state/ledger-lock.ts explains the lock. */

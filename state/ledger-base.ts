@@ -45,9 +45,7 @@ export interface LedgerStart {
 const VERSION = 1
 const FILE_BYTES_MAX = 64 * 1024
 /** Two copies, written one after the other: one lost sector does not hide where the ledger starts. */
-const NAMES = ['base.0', 'base.1'] as const
-/** The copy that is written first. */
-export const START_FILE = NAMES[0]
+export const START_FILES = ['base.0', 'base.1'] as const
 
 const schema = struct({
   v: u32, sequence: u64, chain: fixedBytes(CHAIN_ID_BYTES), segment: u64, ordinal: u64, checksum: u32, lastType: u32,
@@ -62,7 +60,7 @@ export async function writeLedgerStart(fileSystem: FileSystem, directory: string
   const sequence = known.reduce((most, copy) => Math.max(most, Number(copy?.sequence ?? 0n)), 0) + 1
   const payload = encode(schema, toStored(chain, sequence, start))
   const content = concatBytes(u32Bytes(crc32(payload)), payload)
-  for (const name of NAMES) {
+  for (const name of START_FILES) {
     const path = join(directory, name)
     const unfinished = `${path}.new`
     if ((await fileSystem.list(directory)).includes(`${name}.new`)) await fileSystem.remove(unfinished)
@@ -96,7 +94,7 @@ export async function readLedgerStart(fileSystem: FileSystem, directory: string,
 async function readCopies(fileSystem: FileSystem, directory: string): Promise<(Stored | undefined)[]> {
   const names = await fileSystem.list(directory)
   const copies: (Stored | undefined)[] = []
-  for (const name of NAMES) if (names.includes(name)) copies.push(await readCopy(fileSystem, join(directory, name)))
+  for (const name of START_FILES) if (names.includes(name)) copies.push(await readCopy(fileSystem, join(directory, name)))
   return copies
 }
 

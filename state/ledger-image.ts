@@ -1,7 +1,7 @@
 import { equalBytes } from '../primitives/bytes.ts'
-import { SteleError } from '../primitives/error.ts'
+import { SteleError, errorCode } from '../primitives/error.ts'
 import type { FileSystem } from './file-system.ts'
-import { START_FILE, readLedgerStart } from './ledger-base.ts'
+import { START_FILES, readLedgerStart } from './ledger-base.ts'
 import type { LedgerStart } from './ledger-base.ts'
 import { DATA_OFFSET, FORMAT_VERSION, segmentSeed } from './ledger-format.ts'
 import type { Slot } from './ledger-format.ts'
@@ -37,8 +37,23 @@ interface SegmentFile {
   readonly cut: boolean
 }
 
+/** Whether the names in a ledger's directory tell that there was one: a segment, a file for what comes next, or a copy of where it starts. */
+export function isBegun(names: readonly string[]): boolean {
+  return newestBegun(names) > 0 || START_FILES.some((name) => names.includes(name))
+}
+
+/** Whether `directory` holds a ledger, or what is left of one; false when there is no such directory. */
+export async function hasLedger(fileSystem: FileSystem, directory: string): Promise<boolean> {
+  try {
+    return isBegun(await fileSystem.list(directory))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false
+    throw error
+  }
+}
+
 /**
- * Reads the ledger in `directory` from its first byte to its last. Undefined when there is no segment. Nothing is written.
+ * Reads the ledger in `directory` from its first byte to its last. Undefined when there never was one, or nothing is left of it. Nothing is written.
  * `visit` sees every intact record in order; entry data is a view of a buffer that is not kept.
  * Throws `LEDGER_WRONG_CHAIN`, `LEDGER_VERSION_UNSUPPORTED`, and `LEDGER_UNREPAIRABLE` when no header is left to read the records with.
  */
@@ -46,8 +61,8 @@ export async function readLedger(fileSystem: FileSystem, directory: string, chai
   const names = await fileSystem.list(directory)
   const all = segmentsAmong(names)
   const newest = newestBegun(names)
-  const start = all.length === 0 && !(await fileSystem.list(directory)).includes(START_FILE) ? undefined : await readLedgerStart(fileSystem, directory, chainId)
-  if (newest === 0 && start === undefined) return undefined
+  if (!isBegun(names)) return undefined
+  const start = await readLedgerStart(fileSystem, directory, chainId)
   const first = start?.segment ?? 1
   // A crash while pruning may have left segments that no longer count.
   const present = all.filter((sequence) => sequence >= first)

@@ -1,3 +1,4 @@
+import { SteleError } from '../primitives/error.ts'
 import { DATA_OFFSET, RECORD_TYPES, recordBytes } from './ledger-format.ts'
 import type { RecordHeader, Slot } from './ledger-format.ts'
 import { NO_LOSS, fixOf, lossBeforeSlot, lossBetween, lossOfPayload } from './ledger-damage.ts'
@@ -230,6 +231,7 @@ export class LedgerReplay {
       return
     }
     const record = decodePayload(held.header, held.payload)
+    if (record.type === 'entry' && !this.#afterLoss) this.#mustBegin(record.entry.index)
     this.state.apply(record, held, held.header.index, this.#afterLoss)
     if (record.type === 'entry') this.#remember(record.entry.index - 1, record.previous)
     if (record.type === 'truncate') this.#cuts.push({ ordinal: held.header.ordinal, from: record.from })
@@ -238,6 +240,12 @@ export class LedgerReplay {
     this.#afterLoss = record.type === 'fill'
     this.end = endOf(held)
     this.#visit?.(record, held, held.header)
+  }
+
+  /** A ledger that began with a snapshot says so in two files beside its records; with both gone it looks like one that begins with the chain, and what this node promised before is not known. */
+  #mustBegin(index: number): void {
+    if (this.state.index.lastIndex > 0 || index === 1) return
+    throw new SteleError({ code: 'LEDGER_UNREPAIRABLE', message: 'both copies of the ledger\'s start are gone', details: { firstIndex: index } })
   }
 
   #closeGap(next: ReplayItem): void {

@@ -1,6 +1,6 @@
 // Goal: a node that comes late joins by a snapshot while the others go on, and is then as good as any.
 // Method: whole nodes in this process with a snapshot every few blocks; the last one starts when the others are far ahead.
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { verifyData } from '../../node/verify-data.ts'
@@ -137,6 +137,13 @@ t.test('a folder that began with a snapshot verifies, and a damaged snapshot in 
   t.equal(again.parts.world.height, 22)
   t.same(again.parts.world.root, cluster.nodes[0]!.parts.world.root)
   await cluster.stopNode(2)
+  const aside = `${dataDir}.snapshots`
+  renameSync(join(dataDir, 'snapshots'), aside)
+  await t.rejects(cluster.startNode(2), { code: 'SNAPSHOT_NOT_FOUND' }, 'the ids still in force stand in the snapshot alone')
+  rmSync(join(dataDir, 'state'), { recursive: true })
+  await t.rejects(cluster.startNode(2), { code: 'SNAPSHOT_NOT_FOUND' }, 'and so does the state')
+  rmSync(join(dataDir, 'snapshots'), { recursive: true, force: true })
+  renameSync(aside, join(dataDir, 'snapshots'))
   const part = join(dataDir, 'snapshots', '0000000000000016', '000000.part')
   const bytes = readFileSync(part)
   bytes[100]! ^= 1

@@ -101,6 +101,34 @@ t.test('one damaged copy of the start is no harm; two are told, not guessed', as
   await t.rejects(openLedger(testOptions(), testCollaborators(disk)), { code: 'LEDGER_UNREPAIRABLE' })
 })
 
+t.test('with one copy of the start gone the promises are known; with both gone nothing is guessed; with the segments gone a copy still tells of them', async (t) => {
+  const pruned = new CrashFileSystem()
+  const ledger = await fill(pruned)
+  await ledger.prune(40)
+  await ledger.close()
+  const joined = new CrashFileSystem()
+  await createLedgerFrom(testOptions(), testCollaborators(joined), {
+    base: { index: 99, term: 3, height: 97, hash: new Uint8Array(32).fill(7) }, hardState: { term: 5, vote: 2, commit: 100 }, attestation: { epoch: 0, height: 60, bytes: new Uint8Array(90).fill(1) }, bootCounter: 4,
+    entries: [{ ...testEntry(100, 3), height: 98 }], certificate: { height: 105, bytes: new Uint8Array(40) },
+  })
+  for (const [disk, promised] of [[pruned, { hardState: { term: 2, vote: 1 }, lastAttestation: { height: 5 } }], [joined, { hardState: { term: 5, vote: 2 }, lastAttestation: { height: 60 } }]] as const) {
+    const open = (...lost: readonly string[]) => {
+      const copy = disk.copy()
+      for (const name of lost) copy.lose(`${DIRECTORY}/${name}`)
+      return openLedger(testOptions(), testCollaborators(copy))
+    }
+    for (const copy of ['base.0', 'base.1']) {
+      const opened = await open(copy)
+      t.match(opened.status === 'normal' ? opened.ledger.recovered : opened.damaged, promised, `${copy} gone`)
+      const others = (await disk.list(DIRECTORY)).filter((name) => name !== copy)
+      await t.rejects(open(...others), { code: 'LEDGER_UNREPAIRABLE' }, `all but ${copy} gone`)
+    }
+    const both = open('base.0', 'base.1')
+    if (disk === joined) await t.rejects(both, { code: 'LEDGER_UNREPAIRABLE' }, 'both gone')
+    else t.match(await both, { status: 'repair', damaged: [{ kind: 'missing', fix: 'committed', needFrom: 1 }] }, 'both gone: the newest slot remembers the promises, others the blocks')
+  }
+})
+
 t.test('a pruned ledger of another chain is refused', async (t) => {
   const disk = new CrashFileSystem()
   const ledger = await fill(disk)
