@@ -16,6 +16,8 @@ const AHEAD_MAX = 4096
 const EARLY_MAX = 128
 /** Heights that are final already and whose attestations are remembered, so that a second one still becomes evidence. */
 const PAST_HEIGHTS_MAX = 128
+/** Late words of one node that are looked at before more heights become final; each height gives one more. A liar must not keep this node busy. */
+const LATE_MAX = 64
 /** Misdeeds remembered, so that a node's further attestations at that height cost no check. */
 const TOLD_MAX = 4096
 /**
@@ -38,6 +40,8 @@ export interface FinalityPorts {
   readonly onContradiction?: (theirs: Attestation, own: AttestationContent) => void
   /** A quorum has certified a block that is not committed here: this node is behind, has refused it, or (`own`) has committed another. At most once per height without `own`, and once with it. */
   readonly onForeignCertificate?: (certificate: Certificate, own: AttestationContent | undefined) => void
+  /** What is final here at a height that may be long past, and the certificate of that very height when there is one; undefined when it is not kept any more. */
+  readonly finalAt?: (height: number) => { readonly content: AttestationContent; readonly certificate?: Certificate | undefined } | undefined
   /** Whether blocks above height `committed` are on their way here; never, unless given. */
   readonly isBusy?: (committed: number) => boolean
   readonly onFailure: (error: unknown) => void
@@ -73,6 +77,9 @@ export interface FinalityOptions {
 /** `second`: the other word of whoever signed two; it counts for the block it names, or a liar could hide a certificate from its victim. */
 interface Gathering { readonly byNode: Map<number, Attestation>; readonly second: Map<number, Attestation>; readonly own?: AttestationContent | undefined }
 
+/** What a node may still say late, and what it said last. */
+interface LateWords { left: number; readonly last: AttestationContent }
+
 /**
  * Attests to committed blocks and gathers the others' attestations into certificates (DESIGN §5.7).
  * One attestation at a time is under way; when several blocks were committed meanwhile, the roundest height among them and the newest
@@ -87,6 +94,7 @@ export class Finality {
   /** Attestations by voters of a set that this node does not know yet. */
   readonly #early = new Map<string, Uint8Array>()
   readonly #past = new Map<number, Gathering>()
+  readonly #late = new Map<number, LateWords>()
   readonly #told = new Set<string>()
   #lastAttested: Attestation | undefined
   #certificate: Certificate | undefined
@@ -154,9 +162,8 @@ export class Finality {
     const { sets } = this.#options
     const height = Number(content.height)
     const known = (this.#gathered.get(height) ?? this.#past.get(height))?.byNode.get(node)
-    if (known === undefined && height <= this.finalHeight) this.#noteLate(height, attestation)
-    // Below the certified height only a second, different word of the same node is of interest.
-    if (height > this.#newestCommitted + AHEAD_MAX || (known === undefined ? height <= this.finalHeight : sameContent(known.content, content) || this.#told.has(`${height}:${node}`))) return 'ignore'
+    if (known === undefined && height <= this.finalHeight) return this.#receiveLate(attestation)
+    if (height > this.#newestCommitted + AHEAD_MAX || (known !== undefined && (sameContent(known.content, content) || this.#told.has(`${height}:${node}`)))) return 'ignore'
     const voter = sets.membersAt(content.height).voters.find((candidate) => candidate.node === node)
     if (content.v !== 1) return 'reject'
     // Above what is committed here the voters may have changed already: looked at again once this node knows.
@@ -176,10 +183,35 @@ export class Finality {
     return this.#signed.bytes
   }
 
-  /** An attestation that comes after its height is final and says the same is kept unchecked: should its node say something else too, both signatures are checked then. */
-  #noteLate(height: number, attestation: Attestation): void {
+  /**
+   * A node's first word at a height that is final already. One that says the same is kept unchecked: should its node say something else too, both signatures are checked then. One that says
+   * something else contradicts the node's own word in the certificate, which is evidence, or what this node holds, and then its node follows another history, or lies.
+   */
+  async #receiveLate(attestation: Attestation): Promise<'ignore' | 'reject'> {
+    const { content, node } = attestation
+    const height = Number(content.height)
     const past = this.#past.get(height)
-    if (past?.own !== undefined && sameContent(past.own, attestation.content)) past.byNode.set(attestation.node, attestation)
+    if (past?.own !== undefined && sameContent(past.own, content)) {
+      past.byNode.set(node, attestation)
+      return 'ignore'
+    }
+    const { sets } = this.#options
+    const voter = sets.membersAt(content.height).voters.find((candidate) => candidate.node === node)
+    const late = this.#late.get(node)
+    if (content.v !== 1 || voter === undefined || late?.left === 0 || (late !== undefined && sameContent(late.last, content)) || this.#told.has(`other ${height}:${node}`) || !sets.isSetOf(content.height, content.memberSet)) return 'ignore'
+    const [valid] = await this.#ports.verifyBatch([{ publicKey: voter.attestationKey, message: this.#signedBytes(content), signature: attestation.signature }])
+    if (valid !== true) return 'reject'
+    // Only what the node itself has signed counts against what it may still say; meanwhile others may have been checked.
+    const left = this.#late.get(node)?.left ?? LATE_MAX
+    if (left === 0) return 'ignore'
+    this.#late.set(node, { left: left - 1, last: content })
+    const { certificate, content: own = past?.own } = this.#ports.finalAt?.(height) ?? {}
+    if (own === undefined || sameContent(own, content) || own.epoch !== content.epoch) return 'ignore'
+    const signed = certificate?.signatures.find((candidate) => candidate.node === node)
+    if (certificate !== undefined && signed !== undefined) {
+      if (this.#tellOnce(`${height}:${node}`)) this.#ports.onEvidence(node, encode(attestationSchema, { content: certificate.content, node, signature: signed.signature }), encode(attestationSchema, attestation))
+    } else if (this.#tellOnce(`other ${height}:${node}`)) this.#ports.onContradiction?.(attestation, own)
+    return 'ignore'
   }
 
   /** Sends the newest attestation again, for a peer that connected or a leader that changed. */
@@ -281,6 +313,7 @@ export class Finality {
     const height = Number(certificate.content.height)
     if (height <= this.finalHeight) return
     this.#certificate = certificate
+    for (const late of this.#late.values()) late.left = Math.min(late.left + 1, LATE_MAX)
     for (const [old, gathering] of this.#gathered) {
       if (old > height) continue
       this.#gathered.delete(old)

@@ -12,7 +12,9 @@ import type { Signer } from '../primitives/signature.ts'
 import type { Ledger } from '../state/ledger.ts'
 import type { WorldState } from '../state/world-state.ts'
 import type { BlockExecution } from './block-execution.ts'
+import { contentOf } from './chain-follower.ts'
 import type { ChainRules } from './chain-rules.ts'
+import type { ChainStore } from './chain-store.ts'
 import type { Config } from './config.ts'
 import type { Executor } from './executor.ts'
 import type { JoinWatch } from './join-watch.ts'
@@ -29,6 +31,7 @@ export interface FinalityWiring {
   readonly node: number
   readonly signer: Signer
   readonly ledger: Ledger
+  readonly store: ChainStore
   readonly rules: ChainRules
   readonly lines: RaftLines
   readonly witness: Witness
@@ -40,7 +43,7 @@ export interface FinalityWiring {
 }
 
 /** Attestations and certificates, gone on with from the ledger and kept in it. */
-export function createFinality({ node, signer, ledger, rules, lines, witness, verifyBatch, isBusy, onFinal, failed, logger }: FinalityWiring): Finality {
+export function createFinality({ node, signer, ledger, store, rules, lines, witness, verifyBatch, isBusy, onFinal, failed, logger }: FinalityWiring): Finality {
   const last = ledger.lastAttestation()
   const certificate = ledger.newestCertificate()
   return new Finality({
@@ -60,6 +63,13 @@ export function createFinality({ node, signer, ledger, rules, lines, witness, ve
     onEvidence: (_node, first, second) => witness.twoAttestations(first, second),
     onContradiction: (theirs, own) => { witness.contradicted(theirs, own).catch(failed) },
     onForeignCertificate: (made, own) => witness.certifiedElsewhere(made, own),
+    finalAt: (height) => {
+      const stored = ledger.certificateCovering(height)
+      const made = stored?.height === height ? decode(certificateSchema, stored.bytes) : undefined
+      const block = made === undefined && store.keeps(height) ? store.block(height) : undefined
+      const content = made?.content ?? (block === undefined ? undefined : contentOf(block))
+      return content === undefined ? undefined : { content, certificate: made }
+    },
     isBusy,
     onFailure: failed,
     logger,

@@ -20,6 +20,7 @@ import type { ChainStore } from './chain-store.ts'
 import type { ClockWatch } from './clock-watch.ts'
 import type { Config } from './config.ts'
 import type { ContractVersions } from './contract-versions.ts'
+import type { Contradictions } from './contradictions.ts'
 import type { EvidenceStore } from './evidence.ts'
 import type { Executor } from './executor.ts'
 import type { JoinWatch } from './join-watch.ts'
@@ -75,6 +76,7 @@ export interface NodeParts {
   readonly driver: Driver
   readonly finality: Finality
   readonly evidence: EvidenceStore
+  readonly contradictions: Contradictions
   readonly presence: PresenceWatch
   readonly registry: Registry
   readonly versions: ContractVersions

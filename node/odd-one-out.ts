@@ -4,6 +4,7 @@ import { SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
 import type { Network } from '../p2p/network.ts'
 import type { Ledger } from '../state/ledger.ts'
+import type { Contradictions } from './contradictions.ts'
 import { firstDifference } from './diagnose.ts'
 import type { FirstDifference } from './diagnose.ts'
 import type { EvidenceStore } from './evidence.ts'
@@ -22,6 +23,7 @@ export interface OddOneOutPorts extends Pick<PartingPorts, 'chain' | 'finalHeigh
   readonly executor: Executor
   readonly network: Network
   readonly evidence: EvidenceStore
+  readonly contradictions: Contradictions
   /** Where this node differs from what the cluster has certified. */
   readonly standAside: (error: SteleError) => void
   /** At once, before it is known in what it differs: nothing more is voted, acknowledged, attested or served. */
@@ -33,9 +35,9 @@ export interface OddOneOutPorts extends Pick<PartingPorts, 'chain' | 'finalHeigh
 
 /** A witness that, where this node is the one that differs, finds out in what and takes it out of consensus. */
 export function createWitness(ports: OddOneOutPorts): Witness {
-  const { ledger, network, evidence, failed, signal, logger } = ports
+  const { ledger, network, evidence, contradictions, failed, signal, logger } = ports
   return new Witness({
-    evidence, source: new BlockSource(network.sync, []), headerAt: (height) => signedHeaderAt(ledger, height), signal, logger,
+    evidence, contradictions, source: new BlockSource(network.sync, []), headerAt: (height) => signedHeaderAt(ledger, height), signal, logger,
     onRefusedCertified: (refused, certificate) => { explainRefusal(refused, certificate, ports).catch(failed) },
     onDiverged: (own, certificate) => { explainFork(own, certificate, ports).catch(failed) },
   })

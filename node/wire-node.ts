@@ -12,6 +12,7 @@ import { BlockExecution } from './block-execution.ts'
 import { Cancellations } from './cancellations.ts'
 import { CertificatePursuit } from './certificate-pursuit.ts'
 import { ClockWatch } from './clock-watch.ts'
+import { Contradictions } from './contradictions.ts'
 import { createDriver, createFinality, votingKeys } from './consensus-wiring.ts'
 import { EvidenceStore } from './evidence.ts'
 import type { ExecutedBlock } from './executed-block.ts'
@@ -110,7 +111,8 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
   })
   const evidence = new EvidenceStore(config.dataDir, { id: rules.chain, sets: () => rules.periods.map(({ set }) => set) }, { logger, metrics, clock, publish: (data) => network.gossip.publish('alert', data) })
   await evidence.load()
-  const witness = createWitness({ chain: rules.chain, finalHeight: () => finality.finalHeight, recent, ledger, executor, network, evidence, standAside: events.standAside, halt: events.halt, failed, signal, logger })
+  const contradictions = new Contradictions({ logger, metrics })
+  const witness = createWitness({ chain: rules.chain, finalHeight: () => finality.finalHeight, recent, ledger, executor, network, evidence, contradictions, standAside: events.standAside, halt: events.halt, failed, signal, logger })
   const votes = new Votes({ chain: rules.chain, epoch: () => rules.members.epoch, keysOf: (node) => votingKeys(rules, world, node), node: config.node, signer }, {
     lastBlock: () => executor.tip.hash, term: () => driver.status.term, broadcast: (vote) => lines.broadcastVote(vote), clock,
     onVoteFrom: (from, term) => presence.voted(from, term),
@@ -121,7 +123,7 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
     recent.final(height)
     events.onFinal(height)
   }
-  const finality = createFinality({ node: config.node, signer, ledger, rules, lines, witness, verifyBatch, isBusy, onFinal, failed, logger })
+  const finality = createFinality({ node: config.node, signer, ledger, store, rules, lines, witness, verifyBatch, isBusy, onFinal, failed, logger })
   const watch = new JoinWatch(config.snapshots.joinBehindBlocks, {
     sync: network.sync, peers: () => network.roster.peers(), chain: rules.chain, trusted: rules.periods[0]!, logger, blame: (node, code) => blame(network, node, code),
     height: () => store.height, leads: () => driver.status.role === 'leader', onFailure: failed,
@@ -140,5 +142,5 @@ export async function wireNode(ground: WiringGround, events: NodeEvents): Promis
     blame: (node) => network.peers.report(node, new PeerFault('P2P_GOSSIP_REJECTED', 'reject', 'a peer handed over transactions that no sound member passes on', { kind: 'tx' })), clock, logger,
   })
   const pursuit = new CertificatePursuit({ finality, rules, sync: network.sync, peers: () => network.raft.reachable(), broadcast: (bytes) => lines.broadcastAttestation(bytes), logger })
-  return { registry, versions, ownKeys, keeper, presence, evidence, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, cancellations, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, pursuit, archives, clock, startedAtMs: clock.nowMs() }
+  return { registry, versions, ownKeys, keeper, presence, evidence, contradictions, votes, lines, clocks, execution, config, genesis, rules, world, ledger, store, mempool, book, cancellations, executor, driver, finality, network, admission, relay, verifier, applier, maker, snapshots, watch, pursuit, archives, clock, startedAtMs: clock.nowMs() }
 }

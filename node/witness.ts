@@ -1,10 +1,11 @@
-import { equalBytes, toHex } from '../primitives/bytes.ts'
+import { equalBytes } from '../primitives/bytes.ts'
 import { decodeHeader } from '../primitives/block.ts'
 import { attestationSchema } from '../primitives/certificate.ts'
 import type { Attestation, AttestationContent, Certificate } from '../primitives/certificate.ts'
 import { decode } from '../primitives/codec.ts'
 import { SteleError } from '../primitives/error.ts'
 import type { Logger } from '../primitives/ports.ts'
+import type { Contradictions } from './contradictions.ts'
 import type { EvidenceStore } from './evidence.ts'
 import type { BlockSource, SignedHeader } from './sync-blocks.ts'
 
@@ -22,6 +23,7 @@ export interface RefusedBlock { readonly index: number; readonly height: number;
 
 export interface WitnessPorts {
   readonly evidence: EvidenceStore
+  readonly contradictions: Contradictions
   readonly source: BlockSource
   /** The signed header this node holds at a height. */
   readonly headerAt: (height: number) => SignedHeader | undefined
@@ -60,10 +62,11 @@ export class Witness {
   }
 
   /** A member attests to another block than the one committed here. Different terms accuse nobody: a block of an older term that was never committed may be cut anew. */
-  async contradicted({ node, content }: Attestation, own: AttestationContent): Promise<void> {
-    const { evidence, source, headerAt, signal, logger } = this.#ports
+  async contradicted(theirs: Attestation, own: AttestationContent): Promise<void> {
+    const { node, content } = theirs
+    const { evidence, contradictions, source, headerAt, signal, logger } = this.#ports
     const height = Number(own.height)
-    logger.warn({ node, height, theirs: toHex(content.block), ours: toHex(own.block) }, 'a member attests to another block than the one committed here')
+    contradictions.add(theirs, own)
     const asked = this.#asked.get(height) ?? 0
     if (content.term !== own.term || asked >= ASKED_PER_HEIGHT_MAX) return
     this.#asked.set(height, asked + 1)
@@ -71,8 +74,8 @@ export class Witness {
     const ours = headerAt(height)
     if (ours === undefined || !evidence.isOpenFor(decodeHeader(ours.header).proposer)) return
     try {
-      const theirs = await source.header(node, height, signal)
-      if (theirs !== undefined && !equalBytes(theirs.header, ours.header)) evidence.keep({ kind: 'header', value: { first: ours, second: theirs } })
+      const second = await source.header(node, height, signal)
+      if (second !== undefined && !equalBytes(second.header, ours.header)) evidence.keep({ kind: 'header', value: { first: ours, second } })
     } catch (error) {
       if (!(error instanceof SteleError)) throw error
       logger.debug({ node, height, code: error.code }, 'the other header could not be fetched')

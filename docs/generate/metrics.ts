@@ -31,6 +31,7 @@ export const ALERTS: Readonly<Record<string, string>> = {
   stele_p2p_handler_failures_total: 'grows: report. A bug of this node.',
   stele_p2p_frames_dropped_total: 'grows steadily: warn. A peer or the network is too slow.',
   stele_evidence_total: 'any: page. A member signed two things for one height; see operations.md, "Alarms".',
+  stele_attestation_contradictions_total: 'any: page. A member follows another history than this node; see operations.md, "Alarms".',
   stele_vault_used_bytes: 'above 80 % of `vault.bytesMax`: warn. A full vault refuses.',
   stele_vault_damage_total: 'grows: page. A disk loses bits; the vault mends them from other members.',
   stele_vault_copies_total: 'outcome other than success keeps growing: warn. New records find too few members.',

@@ -38,7 +38,7 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   async status(signal: AbortSignal): Promise<ClusterStatus> {
-    const { rules, world, config, network, store, driver } = this.#node.parts
+    const { rules, world, config, network, store, driver, contradictions } = this.#node.parts
     const reader = readerOf(world.view())
     const own = this.#own()
     const answers = await Promise.all(rules.members.voters.map(async ({ node, member }) => {
@@ -51,12 +51,17 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
     const reachable = answers.filter(({ status }) => status !== undefined).length
     const [writes, finality] = [commitQuorum(voters), certificateQuorum(voters)]
     const { leader, term } = driver.status
+    /** What a node does not say of itself. */
+    const contradicted = (node: number): string[] => {
+      const known = contradictions.of(node)
+      return known === undefined ? [] : [`attests to another block than node ${config.node} holds at height ${known.height}`]
+    }
     return {
       chain: toHex(rules.chain), leader: leader === 0 ? null : leader, term, height: store.height, finalHeight: store.finalHeight,
       quorum: { voters, reachable, writes, finality, failuresLeft: Math.max(0, reachable - writes) },
       nodes: answers.map(({ node, member, name, status }) => status === undefined
-        ? { node, member, name, role: 'unreachable' as const, reachable: false, term: null, height: null, finalHeight: null, lag: null, version: null, uptimeMs: null, problems: [`no answer within ${STATUS_TIMEOUT_MS} ms${network.raft.reachable().includes(node) ? '' : ', not connected'}`] }
-        : { node, member, name, reachable: true, lag: newest - status.height, ...status }),
+        ? { node, member, name, role: 'unreachable' as const, reachable: false, term: null, height: null, finalHeight: null, lag: null, version: null, uptimeMs: null, problems: [...contradicted(node), `no answer within ${STATUS_TIMEOUT_MS} ms${network.raft.reachable().includes(node) ? '' : ', not connected'}`] }
+        : { node, member, name, reachable: true, lag: newest - status.height, ...status, problems: [...contradicted(node), ...status.problems] }),
       asOf: this.#head.asOf,
     }
   }
@@ -116,8 +121,8 @@ export class NodeCluster implements ClusterPort, ReadingsPort {
   }
 
   #own(): OwnStatus {
-    const { driver, store, finality, clock, startedAtMs, ledger, evidence, clocks, network, presence, ownKeys, versions } = this.#node.parts
-    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(ownKeys.standing === 'ahead' ? ['its ledger names other keys for it: it has no vote'] : []), ...versions.problems(store.height), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
+    const { driver, store, finality, clock, startedAtMs, ledger, evidence, contradictions, clocks, network, presence, ownKeys, versions } = this.#node.parts
+    const problems = [...(this.#node.mode === 'fenced' ? ['fenced: a majority refused its blocks'] : []), ...(ledger.failure() === undefined ? [] : ['ledger failed']), ...(ownKeys.standing === 'ahead' ? ['its ledger names other keys for it: it has no vote'] : []), ...versions.problems(store.height), ...(clocks.isSound ? [] : [`clock ${Math.round(-clocks.offsetMs)} ms off the members' median: it does not lead`]), ...network.roster.peers().flatMap(({ node }) => (presence.refused(node) === undefined ? [] : [`node ${node} is refused: ${presence.refused(node)!}`])).slice(0, 8), ...contradictions.list.slice(0, 8).map(({ node, height }) => `node ${node} attests to another block than the one here at height ${height}`), ...evidence.accused.slice(0, 8).map((node) => `evidence against node ${node}: see cluster_evidence`)]
     return { role: this.#role(), term: driver.status.term, height: store.height, finalHeight: finality.finalHeight, version: STELE_VERSION, uptimeMs: clock.nowMs() - startedAtMs, problems }
   }
 

@@ -15,25 +15,30 @@ const memberSet = memberSetHash(chain, members)
 const content = (height: number, fill = height): AttestationContent => ({ v: 1, epoch: 0, height: BigInt(height), term: 1, block: new Uint8Array(32).fill(fill), stateRoot: new Uint8Array(32).fill(9), memberSet })
 const attest = (node: number, of: AttestationContent): Uint8Array => encode(attestationSchema, { content: of, node, signature: signers[node - 1]!.sign(attestationBytes(chain, of)) })
 
-interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly contradictions: number[]; readonly foreign: [number, number | undefined][]; readonly failures: unknown[]; settle(): Promise<void>; hold: Promise<void> | undefined }
+interface Bench { readonly finality: Finality; readonly written: Attestation[]; readonly sent: Attestation[]; readonly certificates: Certificate[]; readonly evidence: number[]; readonly contradictions: number[]; readonly foreign: [number, number | undefined][]; readonly failures: unknown[]; checked: number; settle(): Promise<void>; hold: Promise<void> | undefined }
 
-function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number; readonly changeHeights?: readonly number[] } = {}): Bench {
+function bench(options: { readonly lastAttested?: Attestation; readonly attestedFloor?: number; readonly changeHeights?: readonly number[]; readonly newestCertificate?: Certificate; readonly finalAt?: (height: number) => { content: AttestationContent; certificate?: Certificate } | undefined } = {}): Bench {
   const [written, sent, certificates, evidence, failures]: [Attestation[], Attestation[], Certificate[], number[], unknown[]] = [[], [], [], [], []]
   const [contradictions, foreign]: [number[], [number, number | undefined][]] = [[], []]
+  const { finalAt = () => undefined } = options
   const self: Bench = {
-    written, sent, certificates, evidence, contradictions, foreign, failures, hold: undefined,
+    written, sent, certificates, evidence, contradictions, foreign, failures, checked: 0, hold: undefined,
     settle: async () => { for (let i = 0; i < 50; i++) await Promise.resolve() },
-    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: options.changeHeights ?? [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: undefined, restMs: 0 }, {
+    finality: new Finality({ chain, sets: { membersAt: () => members, isSetOf: (_height, hash) => Buffer.compare(hash, memberSet) === 0, changeHeights: options.changeHeights ?? [] }, node: 1, signer: signers[0]!, attestedFloor: options.attestedFloor ?? 0, lastAttested: options.lastAttested, newestCertificate: options.newestCertificate, restMs: 0 }, {
       persistAttestation: async (bytes) => {
         written.push(decode(attestationSchema, bytes))
         await self.hold
       },
       broadcast: (bytes) => { sent.push(decode(attestationSchema, bytes)) },
-      verifyBatch: async (items) => items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature)),
+      verifyBatch: async (items) => {
+        self.checked += items.length
+        return items.map(({ publicKey, message, signature }) => verify(publicKey, message, signature))
+      },
       onCertificate: (certificate) => { certificates.push(certificate) },
       onEvidence: (node) => { evidence.push(node) },
       onContradiction: ({ node }) => { contradictions.push(node) },
       onForeignCertificate: ({ content: { height, block } }, own) => { foreign.push([Number(height) * 1000 + block[0]!, own?.block[0]]) },
+      finalAt,
       onFailure: (error) => { failures.push(error) },
       logger: silentLogger,
     }),
@@ -99,7 +104,6 @@ t.test('a second attestation is evidence although the height is final meanwhile,
   t.equal(await b.finality.receive(attest(3, content(1, 77))), 'ignore')
   await b.finality.receive(attest(3, content(1, 78)))
   t.same(b.evidence, [3])
-  t.equal(await b.finality.receive(attest(4, content(1, 77))), 'ignore', 'a first word below the certified height that differs is of no use')
   t.equal(await b.finality.receive(attest(4, content(1))), 'ignore', 'a late one that agrees is only remembered')
   await b.finality.receive(attest(4, content(1, 77)))
   t.same(b.evidence, [3, 4])
@@ -126,6 +130,72 @@ t.test('a member that attests to another block than the one committed here is to
   late.finality.committed(content(1))
   t.same(late.contradictions, [2, 3, 4], 'whoever commits another block afterwards contradicts them all')
   t.same(late.foreign, [[1077, undefined], [1077, 1]], 'and hears that its ledger is a fork')
+})
+
+t.test('who attests only after the height is final, and to another block, is told once; a word that agrees accuses nobody', async (t) => {
+  const b = bench()
+  b.finality.committed(content(1))
+  for (const node of [2, 3]) await b.finality.receive(attest(node, content(1)))
+  t.equal(b.finality.finalHeight, 1)
+  t.equal(await b.finality.receive(attest(4, content(1, 77))), 'ignore')
+  t.equal(await b.finality.receive(attest(4, content(1, 78))), 'ignore')
+  t.same([b.contradictions, b.evidence], [[4], []])
+  const bent = decode(attestationSchema, attest(4, content(1, 79)))
+  t.equal(await b.finality.receive(encode(attestationSchema, { ...bent, node: 9 })), 'ignore', 'a stranger')
+  t.equal(await b.finality.receive(attest(4, { ...content(1, 79), epoch: 1 })), 'ignore', 'another epoch says nothing about this one')
+  t.equal(await b.finality.receive(attest(4, { ...content(1, 79), memberSet: new Uint8Array(32) })), 'ignore', 'nor do other voters')
+  const fresh = bench()
+  fresh.finality.committed(content(1))
+  for (const node of [2, 3]) await fresh.finality.receive(attest(node, content(1)))
+  t.equal(await fresh.finality.receive(encode(attestationSchema, { ...bent, signature: new Uint8Array(64) })), 'reject')
+  t.same(fresh.contradictions, [], 'nobody is accused by a signature that does not verify')
+})
+
+t.test('what was said long ago is compared with the ledger: the word in a certificate and another one are evidence, also after a restart', async (t) => {
+  const signed = (height: number): Certificate => ({ content: content(height), signatures: [1, 2, 3].map((node) => ({ node, signature: decode(attestationSchema, attest(node, content(height))).signature })) })
+  const finalAt = (height: number) => height === 4 ? { content: content(4), certificate: signed(4) } : height < 9 ? { content: content(height) } : undefined
+  const b = bench({ newestCertificate: signed(9), finalAt })
+  t.equal(b.finality.finalHeight, 9)
+  t.equal(await b.finality.receive(attest(3, content(4, 77))), 'ignore')
+  t.same([b.evidence, b.contradictions], [[3], []])
+  await b.finality.receive(attest(3, content(4, 77)))
+  await b.finality.receive(attest(4, content(4, 77)))
+  t.same([b.evidence, b.contradictions], [[3], [4]], 'node 4 is not in the certificate')
+  await b.finality.receive(attest(2, content(5, 77)))
+  t.same([b.evidence, b.contradictions], [[3], [4, 2]], 'nor is there one at height 5')
+  for (const height of [3, 5, 6]) await b.finality.receive(attest(4, content(height)))
+  t.same([b.evidence, b.contradictions], [[3], [4, 2]], 'a late word that agrees')
+})
+
+t.test('one liar keeps nobody busy: late words of a node are looked at a few times, again once more heights are final; what others forge in its name costs it nothing', async (t) => {
+  const looked: number[] = []
+  const b = bench({ finalAt: (height) => {
+    looked.push(height)
+    return { content: content(height) }
+  } })
+  const certify = async (height: number): Promise<void> => {
+    b.finality.committed(content(height, height % 200))
+    for (const node of [2, 3]) await b.finality.receive(attest(node, content(height, height % 200)))
+  }
+  for (let height = 1; height <= 300; height++) await certify(height)
+  t.equal(b.finality.finalHeight, 300)
+  const forged = encode(attestationSchema, { ...decode(attestationSchema, attest(4, content(1, 201))), signature: new Uint8Array(64) })
+  for (let i = 0; i < 100; i++) t.equal(await b.finality.receive(forged), 'reject')
+  b.checked = 0
+  await Promise.all(Array.from({ length: 70 }, (_, i) => b.finality.receive(attest(4, content(i + 1, 202)))))
+  b.checked = 64
+  for (let height = 71; height <= 150; height++) await b.finality.receive(attest(4, content(height, 202)))
+  t.same([b.contradictions.length, b.checked, looked.length], [64, 64, 64])
+  for (let height = 151; height < 300; height++) await b.finality.receive(attest(4, content(height, 202)))
+  t.same([b.contradictions.length, b.checked], [64, 64], 'heights of the last minute count as well')
+  await certify(301)
+  for (let height = 100; height < 110; height++) await b.finality.receive(attest(4, content(height, 203)))
+  t.equal(b.contradictions.length, 65)
+  b.checked = 0
+  await b.finality.receive(attest(1, content(20, 202)))
+  t.equal(b.contradictions.length, 66, 'another node has its own')
+  await b.finality.receive(attest(1, content(20, 202)))
+  t.equal(b.checked, 1, 'the same again costs no check')
 })
 
 t.test('an attestation is durable before it leaves, one at a time, the roundest height first', async (t) => {

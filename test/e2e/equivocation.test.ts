@@ -2,8 +2,8 @@
 // Method: four whole nodes; a fifth hand holds the keys of one of them and signs what a sound node never would.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { encode } from '../../primitives/codec.ts'
-import { attestationSchema } from '../../primitives/certificate.ts'
+import { decode, encode } from '../../primitives/codec.ts'
+import { attestationSchema, certificateSchema } from '../../primitives/certificate.ts'
 import { verifyEvidence } from '../../primitives/evidence.ts'
 import { createSigner } from '../../primitives/signature.ts'
 import { signedVote } from '../../primitives/vote.ts'
@@ -50,7 +50,18 @@ t.test('two votes and two attestations of one member reach all members as eviden
   t.pass('gossip tells even the member that lied')
   await write()
   t.ok(cluster.nodes.every((each) => each!.mode === 'normal'), 'the others carry on, and so does it')
-  await cluster.stopNode(3)
-  await cluster.startNode(3)
+  await until(() => cluster.nodes.every((each) => each!.parts.store.finalHeight >= 2))
+  await Promise.all([0, 2, 3].map((i) => cluster.stopNode(i)))
+  const { evidence, contradictions, ledger, store: kept } = (await cluster.startNode(3)).parts
   t.same(knows(3), all)
+
+  // Height 2 is final for long, this node has begun anew, and nobody else is there to tell: only its ledger knows what was said then.
+  const other = encode(attestationSchema, signAttestation(chain, node, signer, { ...contentOf(kept.block(2)!), block: new Uint8Array(32).fill(8) }))
+  const stored = ledger.certificateCovering(2)!
+  const signed = stored.height === 2 && decode(certificateSchema, stored.bytes).signatures.some((signature) => signature.node === node)
+  await until(() => {
+    lines.broadcastAttestation(other)
+    return signed ? knows(3).length === 3 : contradictions.of(node) !== undefined
+  })
+  t.equal(signed ? evidence.list.at(-1)!.proven.at : BigInt(contradictions.of(node)!.height), 2n, signed ? 'its word in the certificate and this one are evidence' : 'its only word at that height contradicts what is final')
 })

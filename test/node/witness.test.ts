@@ -3,6 +3,7 @@ import t from 'tap'
 import { noMetrics, silentLogger } from '../../primitives/ports.ts'
 import { blockHashOf } from '../../primitives/block.ts'
 import type { Certificate } from '../../primitives/certificate.ts'
+import { Contradictions } from '../../node/contradictions.ts'
 import { EvidenceStore } from '../../node/evidence.ts'
 import type { BlockSource, SignedHeader } from '../../node/sync-blocks.ts'
 import { Witness, type RefusedBlock } from '../../node/witness.ts'
@@ -13,22 +14,24 @@ function scene(folder: string, theirs: SignedHeader | undefined) {
   const [refused, diverged]: [RefusedBlock[], Certificate[]] = [[], []]
   const evidence = new EvidenceStore(folder, { id: sample.chain, sets: () => [sample.set] }, { logger: silentLogger, metrics: noMetrics, clock: { nowMs: () => 0, monotonicMs: () => 0 }, publish: async () => undefined })
   const source = { nodes: [2, 3, 4], header: async (node: number) => { asked.push(node); return theirs } } as unknown as BlockSource
+  const contradictions = new Contradictions({ logger: silentLogger, metrics: noMetrics })
   const witness = new Witness({
-    evidence, source, headerAt: () => header(3), signal: new AbortController().signal, logger: silentLogger,
+    evidence, contradictions, source, headerAt: () => header(3), signal: new AbortController().signal, logger: silentLogger,
     onRefusedCertified: (block) => { refused.push(block) }, onDiverged: (_own, certificate) => { diverged.push(certificate) },
   })
-  return { witness, evidence, asked, refused, diverged }
+  return { witness, evidence, contradictions, asked, refused, diverged }
 }
 const other = header(3, { timeMs: 1_760_000_000_000n })
 const otherHash = blockHashOf(sample.chain, other.header)
 const own = sample.block(3).attestation
 
 t.test('the other header of the same leader and term is evidence; a few members are asked, not all again and again', async (t) => {
-  const { witness, evidence, asked } = scene(t.testdir(), other)
+  const { witness, evidence, contradictions, asked } = scene(t.testdir(), other)
   await witness.contradicted(attestation(2, 3, { block: otherHash }), own)
   t.match(evidence.list, [{ proven: { kind: 'header', node: 1, at: 3n } }])
   for (let i = 0; i < 10; i++) await witness.contradicted(attestation(3, 3, { block: otherHash }), own)
   t.equal(asked.length, 3)
+  t.match(contradictions.list, [{ node: 2, count: 1 }, { node: 3, count: 10 }], 'each that differs is told')
   t.equal(evidence.list.length, 1)
 })
 
