@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { toHex, utf8Bytes } from '../../primitives/bytes.ts'
+import { concatBytes, toHex, u64Bytes, utf8Bytes } from '../../primitives/bytes.ts'
 import { errorCode } from '../../primitives/error.ts'
 import { EMPTY_STATE_ROOT, verifyStateProof } from '../../primitives/state-proof.ts'
 import { type Database, openDatabase } from '../../state/database.ts'
@@ -50,6 +50,49 @@ function held(inner: Database): { database: Database; release(): void; fail: boo
   }
   return control
 }
+
+t.test('room is given back piece by piece while receipts are deleted, and a stop waits for one piece', async (t) => {
+  const inner = memoryDatabase()
+  const abort = new AbortController()
+  const compacted: string[] = []
+  let stopAt = Infinity
+  const database: Database = {
+    view: () => inner.view(), write: (operations, options) => inner.write(operations, options), sizeBytes: () => inner.sizeBytes(), close: () => inner.close(),
+    compact: async ({ from, to }) => {
+      compacted.push(`${toHex(from)} ${toHex(to)}`)
+      if (compacted.length === stopAt) abort.abort(new Error('stopping'))
+    },
+  }
+  const receiptsOf = async (count: number): Promise<WorldState> => {
+    const state = openWorldState(database, { chain })
+    await state.flush([layerOf(state, {})], at(count + 1))
+    // Ten rows of 100 bytes at each height.
+    await database.write(Array.from({ length: 10 * count }, (_, n) => ({ key: rowKey('receipts', concatBytes(u64Bytes(1 + Math.floor(n / 10)), Uint8Array.of(n % 10))), value: new Uint8Array(100) })), { sync: false })
+    return state
+  }
+  const left = async (): Promise<number> => {
+    let count = 0
+    const view = inner.view()
+    for await (const _row of view.range({ from: rowKey('receipts'), to: rowKey('receipts', u64Bytes(2n ** 63n)) })) count++
+    await view.close()
+    return count
+  }
+  const state = await receiptsOf(1000)
+  t.equal(await state.pruneReceipts(901, new AbortController().signal, 300_000), 9000)
+  t.equal(await left(), 1000)
+  t.equal(compacted.length, 3, 'two of over 300,000 bytes, and what remains')
+  t.equal(compacted[0]!.split(' ')[0], toHex(rowKey('receipts')))
+  compacted.forEach((range, i) => { if (i > 0) t.equal(range.split(' ')[0], compacted[i - 1]!.split(' ')[1], 'one goes on where the other ended') })
+  t.equal(compacted.at(-1)!.split(' ')[1], toHex(rowKey('receipts', u64Bytes(901))))
+
+  compacted.length = 0
+  stopAt = 1
+  const again = await receiptsOf(1001)
+  await t.rejects(again.pruneReceipts(1000, abort.signal, 100_000), { message: 'stopping' })
+  t.equal(compacted.length, 1)
+  const rest = await left()
+  t.ok(rest > 5000, 'what is not deleted yet goes with the next pruning')
+})
 
 t.test('a database of another chain or a newer program is refused', async (t) => {
   const database = memoryDatabase()
