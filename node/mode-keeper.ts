@@ -26,7 +26,9 @@ export class ModeKeeper {
   /** Why the node is in repair mode, with the height; undefined in every other mode. */
   get repairReason(): string | undefined { return this.#mode === 'repair' ? this.#reason : undefined }
 
+  /** A node that stops is never anything else again. */
   enter(mode: Exclude<NodeMode, 'repair'>): void {
+    if (this.#mode === 'stopping') return
     this.#mode = mode
     if (mode === 'normal') this.#reason = undefined
   }
@@ -45,7 +47,10 @@ export class ModeKeeper {
   /** Damage is a reason to repair, everything else one to end the process. */
   readonly failed = (error: unknown): void => {
     const code = errorCode(error)
-    if (this.#mode === 'stopping' && code === 'NODE_STOPPING') return // Work that the stop itself ended.
+    if (this.#mode === 'stopping' && isOwnStop(code)) {
+      this.#ports.logger.debug({ code }, 'the stop has ended what was under way')
+      return
+    }
     if (code !== 'LEDGER_DAMAGED' && code !== 'STATE_DAMAGED') return this.#ports.fatal(error)
     if (this.#told) return
     this.#told = true
@@ -76,6 +81,11 @@ export class ModeKeeper {
     const tell = damaged ?? fatal
     tell(error)
   }
+}
+
+/** Codes of parts that the stop has closed, and of requests that it has given up or cut off: work that was still under way fails with them. */
+function isOwnStop(code: string | undefined): boolean {
+  return code === 'NODE_STOPPING' || code === 'LEDGER_CLOSED' || code === 'STATE_CLOSED' || code === 'STATE_VIEW_CLOSED' || code?.startsWith('P2P_') === true
 }
 
 /** Height, and transaction and key as far as they are known. */
