@@ -45,6 +45,8 @@ export class EvidenceStore {
   readonly #buckets = new Map<number, TokenBucket>()
   /** The file ends within a line: a crash cut it. The next line must not become part of that one. */
   #endsTorn = false
+  /** Settles when the newest line is on disk or could not be: lines follow one another, since the system may write appends begun at once in any order. */
+  #written: Promise<void> = Promise.resolve()
 
   constructor(dataDir: string, chain: { readonly id: Uint8Array; readonly sets: () => readonly MemberSet[] }, collaborators: EvidenceCollaborators) {
     this.#path = join(dataDir, 'evidence.ndjson')
@@ -141,7 +143,7 @@ export class EvidenceStore {
     const line = JSON.stringify({ kind, node, seenAt: new Date(seenAtMs).toISOString(), evidence: toHex(encode(evidenceSchema, evidence)) })
     const before = this.#endsTorn ? '\n' : ''
     this.#endsTorn = false
-    appendFile(this.#path, `${before}${line}\n`, { mode: 0o600, flush: true }).catch((error: unknown) => logger.error({ error }, 'evidence could not be stored'))
+    this.#written = this.#written.then(() => appendFile(this.#path, `${before}${line}\n`, { mode: 0o600, flush: true })).catch((error: unknown) => logger.error({ error }, 'evidence could not be stored'))
   }
 
   #tell(evidence: Evidence): void {

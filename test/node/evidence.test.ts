@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { encode } from '../../primitives/codec.ts'
 import { evidenceSchema, makeEvidence } from '../../primitives/evidence.ts'
+import type { Evidence } from '../../primitives/evidence.ts'
 import { noMetrics } from '../../primitives/ports.ts'
 import { EvidenceStore } from '../../node/evidence.ts'
 import { attestation, PIECES, sample, vote } from '../helpers/equivocation.ts'
@@ -71,6 +72,18 @@ t.test('a file that a crash cut, or that somebody wrote into, loses no other pie
   const third = open(folder)
   await third.store.load()
   t.same(third.store.list.map(({ proven }) => proven.kind), ['attestation', 'header', 'vote'], 'what was kept behind the torn line is whole')
+})
+
+t.test('pieces kept at once behind a torn line stand in the file one after another, as they were kept', async (t) => {
+  const folder = t.testdir({ 'evidence.ndjson': '{"kind":' })
+  const first = open(folder)
+  await first.store.load()
+  const at = (term: number): Evidence => ({ kind: 'vote', value: { first: vote(3, 1, term), second: vote(3, 2, term) } })
+  for (let term = 1; term <= 100; term++) t.ok(first.store.keep(at(term)))
+  await until(() => first.lines().length === 101)
+  const second = open(folder)
+  await second.store.load()
+  t.same(second.store.list.map(({ proven }) => proven.key), first.store.list.map(({ proven }) => proven.key))
 })
 
 t.test('one liar fills nothing: pieces of a node are bounded, and a peer that brings many is slowed down', async (t) => {
