@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { openSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compileCacheFolder } from '../../node/compile-cache.js'
 import { SteleError } from '../../primitives/error.ts'
 
 /** One line between the demo and a process of a person or an institution: a question, its answer, or how far it is. */
@@ -21,13 +21,13 @@ export interface Actor {
 
 const STOP_MS = 5_000
 /** Compiled code kept between runs, as nodes do: several processes load the same modules at once. */
-const COMPILE_CACHE: string = join(tmpdir(), 'node-compile-cache')
+const COMPILE_CACHE = compileCacheFolder()
 
 /** Starts `script` (beside this file) in a process of its own; its complaints go to `folder/actor.log`. */
 export function startActor(script: string, folder: string, args: readonly string[]): Actor {
   const { NODE_OPTIONS: _preloads, ...env } = process.env
   const log = openSync(join(folder, 'actor.log'), 'a', 0o600)
-  const child = fork(join(import.meta.dirname, script), [folder, ...args], { serialization: 'advanced', stdio: ['ignore', 'ignore', log, 'ipc'], env: { ...env, NODE_COMPILE_CACHE: COMPILE_CACHE }, execArgv: ['--disable-warning=ExperimentalWarning'] })
+  const child = fork(join(import.meta.dirname, script), [folder, ...args], { serialization: 'advanced', stdio: ['ignore', 'ignore', log, 'ipc'], env: { ...env, ...(COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: COMPILE_CACHE }) }, execArgv: ['--disable-warning=ExperimentalWarning'] })
   const open = new Map<number, { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void; readonly onProgress: (done: number) => void }>()
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let nextId = 1

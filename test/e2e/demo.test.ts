@@ -15,7 +15,7 @@ interface Run { readonly code: number | null; readonly output: string }
 /** Runs the demo with its temporary folder inside `folder`; `onOutput` may interrupt it. */
 function runDemo(folder: string, args: readonly string[], onOutput: (output: string, interrupt: () => void) => void = () => {}): Promise<Run> {
   const { NODE_OPTIONS: _preloads, ...env } = process.env
-  const child = spawn(process.execPath, [join(ROOT, 'examples/demo/demo.ts'), ...args], { cwd: ROOT, env: { ...env, TMPDIR: folder, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [join(ROOT, 'examples/demo/demo.ts'), ...args], { cwd: ROOT, env: { ...env, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -39,7 +39,7 @@ function processesOf(folder: string): string[] {
   })
 }
 
-/** What demos left; Node's own cache of compiled code may stay. */
+/** What demos left. */
 const leftIn = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('stele'))
 
 const folder = mkdtempSync(join(tmpdir(), 'st-'))
