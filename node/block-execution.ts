@@ -175,7 +175,7 @@ export class BlockExecution implements Execution {
     // The core passes over no-ops behind an executed block by itself, so it may commit one that has not come through the queue yet.
     if (entry.kind === 'noop' && entry.index === executor.executedIndex + 1) executor.execute(entry)
     invariant(entry.index <= executor.executedIndex, 'only executed entries are committed', { index: entry.index, executed: executor.executedIndex })
-    const block = executor.take(entry.index)
+    const block = executor.take(entry)
     const isPast = block !== undefined && this.#isPast(block.header)
     applier.apply(entry.index, block, isPast)
     if (block === undefined) return undefined

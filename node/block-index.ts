@@ -9,7 +9,7 @@ import type { SubtreeHash } from '../primitives/merkle.ts'
 import { readVersion } from '../contracts/index.ts'
 import { readerOf } from '../contracts/index.ts'
 import { rowKey } from '../state/keyspace.ts'
-import { blockWrites, orderedWrite, receiptWrites, transactionWrite } from '../state/indexes.ts'
+import { blockWrites, orderedWrite, receiptWrites, transactionWrites } from '../state/indexes.ts'
 import type { IndexWrite, Place } from '../state/indexes.ts'
 import type { DatabaseView } from '../state/database.ts'
 import { worldError } from '../state/world-errors.ts'
@@ -18,12 +18,10 @@ import type { ExecutedBlock, HistoryNode } from './executed-block.ts'
 /** The rows a committed block adds beside the state: found again by id, height, account and record. */
 export function indexRows(block: ExecutedBlock): IndexWrite[] {
   const { height, hash, index, transactions, receipts, receiptBytes, historyNodes } = block
-  const rows = [...blockWrites(height, hash, index), ...historyRows(historyNodes), ...receiptWrites(height, receiptBytes)]
+  const rows = [...blockWrites(height, hash, index), ...historyRows(historyNodes), ...receiptWrites(height, receiptBytes), ...transactionWrites(height, transactions.map(({ id }) => id))]
   transactions.forEach(({ id }, position) => {
-    const location = { height, position }
-    rows.push(transactionWrite(id, location))
     receipts[position]!.events.forEach(({ contract, name, data }, ordinal) => {
-      const place = { ...location, ordinal }
+      const place = { height, position, ordinal }
       if (contract === 'access' && name === 'decision') rows.push(...decisionRows(block, place, data))
       if (contract === 'records' && name === 'registered') rows.push(registrationRow(place, data))
       if (contract === 'consent') rows.push(consentRow(place, id, name, data))

@@ -287,11 +287,15 @@ export class Executor {
     return dropped
   }
 
-  /** Hands over the executed block of a committed entry, oldest first; undefined for a no-op. The block stays the ground of later ones. */
-  take(index: number): ExecutedBlock | undefined {
+  /** Hands over the executed block of a committed entry, oldest first; undefined for a no-op. The block stays the ground of later ones; what was read of the entry is let go. */
+  take({ index, data }: Pick<LogEntry, 'index' | 'data'>): ExecutedBlock | undefined {
     const [first] = this.#blocks
     if (first?.index !== index) return undefined
     this.#blocks.shift()
+    // The log keeps recent entries for others; their transactions would stay with them.
+    this.#opened.delete(data)
+    this.#read.delete(data)
+    this.#ports.reader.forget(first.transactions)
     this.#base = { height: first.height, hash: first.hash, timeMs: first.header.timeMs, history: first.history, layer: first.layer, window: first.window, rules: first.rules }
     return first
   }

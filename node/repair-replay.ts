@@ -39,7 +39,7 @@ export async function replay(world: WorldState, executor: Executor, ports: State
       for (const entry of part.entries) {
         const refused = executor.execute(entry)
         if (refused !== undefined) return { index: entry.index, height: entry.height, refused }
-        if (entry.index <= commit) applier.apply(entry.index, executor.take(entry.index), true)
+        if (entry.index <= commit) applier.apply(entry.index, executor.take(entry), true)
       }
       if (applier.isBehind) await applier.settled()
       if (failure !== undefined) throw failure

@@ -6,7 +6,7 @@ import { decode } from '../primitives/codec.ts'
 import { leafHash, MerkleAccumulator, merkleRoot } from '../primitives/merkle.ts'
 import type { WindowContent } from '../contracts/index.ts'
 import type { Database } from '../state/database.ts'
-import { blockWrites, receiptWrites, transactionWrite } from '../state/indexes.ts'
+import { blockWrites, receiptWrites, transactionWrites } from '../state/indexes.ts'
 import { checkChunk, chunkName } from '../state/snapshot-folder.ts'
 import type { SnapshotFolder } from '../state/snapshot-folder.ts'
 import { SNAPSHOT_LIMITS, blockChunkSchema, invalidSnapshot } from '../state/snapshot-format.ts'
@@ -53,7 +53,7 @@ export async function finishRestoredState(world: WorldState, parts: string, read
   const history = MerkleAccumulator.restore(height, manifest.peaks)
   const rows = [...historyPeakRows(height, manifest.peaks), ...historyRows(history.appendHash(leafHash(block))), ...blockWrites(height, block, Number(manifest.index)), ...receiptWrites(height, receipts)]
   // The lists came with the snapshot; what is left is how the block itself is found.
-  readBlock(data, manifest.chain).transactions.forEach(({ id }, position) => rows.push(transactionWrite(id, { height, position })))
+  rows.push(...transactionWrites(height, readBlock(data, manifest.chain).transactions.map(({ id }) => id)))
   await world.flush([], world.position, rows)
   await world.setFloor(height)
 }

@@ -1,6 +1,6 @@
 import { bytesToText } from '../primitives/bytes.ts'
-import { decodeTransaction, signatureItems } from '../primitives/transaction.ts'
-import type { Transaction, TransactionBody } from '../primitives/transaction.ts'
+import { DecodedTransaction, signatureItems } from '../primitives/transaction.ts'
+import type { Transaction } from '../primitives/transaction.ts'
 import type { SignatureItem } from '../primitives/signature.ts'
 import { Slab } from '../primitives/slab.ts'
 import { RecentCache } from '../state/recent-cache.ts'
@@ -11,22 +11,14 @@ const REMEMBERED_MAX = 10_000
 const TAIL_BYTES = 24
 
 /** A transaction that this reader gave out. Whether it is verified stands in it: a WeakSet of ten thousands costs every garbage collection. */
-class ReadTransaction implements Transaction {
-  readonly id: Uint8Array
-  readonly key: string
-  readonly body: TransactionBody
-  readonly bodyBytes: Uint8Array
-  readonly signatures: readonly Uint8Array[]
-  readonly bytes: Uint8Array
+class ReadTransaction extends DecodedTransaction {
   verified = false
+  /** Its name among those remembered. */
+  readonly tail: string | undefined
 
-  constructor({ id, key, body, bodyBytes, signatures, bytes }: Transaction) {
-    this.id = id
-    this.key = key
-    this.body = body
-    this.bodyBytes = bodyBytes
-    this.signatures = signatures
-    this.bytes = bytes
+  constructor(bytes: Uint8Array, chain: Uint8Array, tail: string | undefined) {
+    super(bytes, chain)
+    this.tail = tail
   }
 }
 
@@ -48,18 +40,23 @@ export class TransactionReader {
 
   /** As `decodeTransaction`; what is remembered keeps a copy, and nothing of what `bytes` are part of. */
   read(bytes: Uint8Array): Transaction {
-    const key = bytesToText(bytes.subarray(-TAIL_BYTES))
-    const known = this.#known.get(key)
+    const tail = bytesToText(bytes.subarray(-TAIL_BYTES))
+    const known = this.#known.get(tail)
     if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known
-    const transaction = this.readOnce(this.#slab.join(bytes))
     // Whoever copies another's tail only makes his own transaction a stranger here.
-    if (known === undefined) this.#known.set(key, transaction)
+    const transaction = new ReadTransaction(this.#slab.join(bytes), this.#chain, known === undefined ? tail : undefined)
+    if (known === undefined) this.#known.set(tail, transaction)
     return transaction
+  }
+
+  /** Lets go of transactions that have been committed: the sooner their memory is free, the less of it the collector copies. One that comes again is read again. */
+  forget(transactions: readonly Transaction[]): void {
+    for (const transaction of transactions) if (transaction instanceof ReadTransaction && transaction.tail !== undefined) this.#known.delete(transaction.tail)
   }
 
   /** The same for bytes that will not come again, such as those of old blocks: neither looked up nor remembered. */
   readOnce(bytes: Uint8Array): ReadTransaction {
-    return new ReadTransaction(decodeTransaction(bytes, this.#chain))
+    return new ReadTransaction(bytes, this.#chain, undefined)
   }
 
   /** True when all its signatures were found valid before. */

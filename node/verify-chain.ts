@@ -186,7 +186,7 @@ export class ChainCheck {
       this.#refuse(entry, refused.code, refused.error)
       return this.#checkAlone(entry, true)
     }
-    const block = this.#executor.take(entry.index)
+    const block = this.#executor.take(entry)
     if (block === undefined) return // A no-op, which opens a term and holds nothing.
     this.#rules.follow(block)
     this.#waiting.push(block)

@@ -1,4 +1,5 @@
 import type { Sink } from './codec-types.ts'
+import type { Slab } from './slab.ts'
 
 /**
  * Writing canonical msgpack forwards, once, into one buffer: every function answers whether it could, and leaves what it cannot write to the slow way (codec.ts),
@@ -14,9 +15,10 @@ export function newSink(): Sink {
   return { bytes, view: new DataView(bytes.buffer), at: 0 }
 }
 
-/** The bytes written so far, as bytes of their own; the sink is empty afterwards. */
-export function drain(sink: Sink): Uint8Array {
-  const written = sink.bytes.slice(0, sink.at)
+/** The bytes written so far, as bytes of their own or a piece of `slab`; the sink is empty afterwards. */
+export function drain(sink: Sink, slab?: Slab): Uint8Array {
+  const written = slab === undefined ? sink.bytes.slice(0, sink.at) : slab.take(sink.at)
+  if (slab !== undefined) written.set(sink.bytes.subarray(0, sink.at))
   sink.at = 0
   if (sink.bytes.length > KEPT_BYTES_MAX) resize(sink, FIRST_BYTES)
   return written

@@ -4,6 +4,7 @@ import { SteleError } from './error.ts'
 import { MISS } from './codec-read.ts'
 import { drain, newSink } from './codec-write.ts'
 import type { Fault, JsonValue, Schema, Value } from './codec-types.ts'
+import type { Slab } from './slab.ts'
 
 export * from './codec-types.ts'
 export * from './codec-schema.ts'
@@ -27,11 +28,11 @@ const sink = newSink()
 
 /**
  * Canonical bytes of `value`: msgpack, map keys in byte order, smallest integer forms, u64/i64 always nine bytes.
- * Equal values have equal bytes on every machine. Throws `CODEC_VALUE_INVALID` naming the path and the rule.
+ * Equal values have equal bytes on every machine. `slab`: where to take the bytes from, for what is let go with others of its kind. Throws `CODEC_VALUE_INVALID` naming the path and the rule.
  */
-export function encode<T>(schema: Schema<T>, value: T): Uint8Array {
+export function encode<T>(schema: Schema<T>, value: T, slab?: Slab): Uint8Array {
   sink.at = 0
-  return schema.write(sink, value) ? drain(sink) : encodeSlowly(schema, value)
+  return schema.write(sink, value) ? drain(sink, slab) : encodeSlowly(schema, value)
 }
 
 /** `encode` of each value, as pieces of one buffer: for many that are kept and let go together. */

@@ -6,6 +6,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes)
 }
 
+/** The same, written into `target` at `at`. */
+export function sha256Into(bytes: Uint8Array, target: Uint8Array, at: number): void {
+  target.set(nobleSha256(bytes), at)
+}
+
 /** SHA-256 as lower-case hex: a key for maps. */
 export function sha256Hex(bytes: Uint8Array): string {
   return toHex(nobleSha256(bytes))

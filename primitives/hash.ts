@@ -1,7 +1,7 @@
-import { sha256, sha256Hex, sha256Stream } from '#hash'
+import { sha256, sha256Hex, sha256Into, sha256Stream } from '#hash'
 import { borrowJoined, concatBytes, utf8Bytes } from './bytes.ts'
 
-export { sha256, sha256Hex, sha256Stream }
+export { sha256, sha256Hex, sha256Into, sha256Stream }
 
 /** What a hash or signature is for. Every hashed or signed byte string starts with one of these, so no value of one kind is ever taken for another. */
 export const DOMAINS = [
@@ -33,5 +33,11 @@ export function domainBytes(domain: Domain, ...parts: readonly Uint8Array[]): Ui
 
 /** Domain-separated SHA-256, 32 bytes. */
 export function hash(domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
-  return sha256(borrowJoined(domainPrefix(domain), ...parts))
+  return hashInto(new Uint8Array(32), domain, ...parts)
+}
+
+/** The same, written into `target` of 32 bytes, which it returns. */
+export function hashInto(target: Uint8Array, domain: Domain, ...parts: readonly Uint8Array[]): Uint8Array {
+  sha256Into(borrowJoined(domainPrefix(domain), ...parts), target, 0)
+  return target
 }

@@ -1,5 +1,5 @@
 import { borrowJoined, equalBytes } from './bytes.ts'
-import { sha256 } from './hash.ts'
+import { sha256, sha256Into } from './hash.ts'
 
 /**
  * The Merkle tree of RFC 9162 §2.1 (same as RFC 6962): leaf = SHA-256(0x00 ‖ data), node = SHA-256(0x01 ‖ left ‖ right),
@@ -26,22 +26,38 @@ function isPowerOfTwo(size: number): boolean {
   return rest === 1
 }
 
+const HASH_BYTES = 32
+/** Input of a node's hash; for one reading only. */
+const pair = new Uint8Array(1 + 2 * HASH_BYTES)
+pair[0] = NODE[0]!
+
+/** Root over `count` ≥ 1 hashes that stand behind each other in `level`, which is used up: each level is written over the one below, so that nothing is made for a hash. */
+function foldUp(level: Uint8Array, count: number): Uint8Array {
+  for (let size = count; size > 1; size = (size + 1) >> 1) {
+    for (let i = 0; i + 1 < size; i += 2) {
+      for (let from = i * HASH_BYTES, at = 1; at < pair.length; at++) pair[at] = level[from++]!
+      sha256Into(pair, level, (i >> 1) * HASH_BYTES)
+    }
+    // An odd last node moves up unchanged.
+    if (size % 2 === 1) level.copyWithin(((size - 1) >> 1) * HASH_BYTES, (size - 1) * HASH_BYTES, size * HASH_BYTES)
+  }
+  return level.slice(0, HASH_BYTES)
+}
+
 /** Root over leaf hashes, in order. */
 export function rootOfHashes(hashes: readonly Uint8Array[]): Uint8Array {
   if (hashes.length === 0) return EMPTY_ROOT
-  let level = [...hashes]
-  while (level.length > 1) {
-    const next: Uint8Array[] = []
-    for (let i = 0; i + 1 < level.length; i += 2) next.push(nodeHash(level[i]!, level[i + 1]!))
-    if (level.length % 2 === 1) next.push(level[level.length - 1]!) // An odd last node moves up unchanged.
-    level = next
-  }
-  return level[0]!
+  const level = new Uint8Array(HASH_BYTES * hashes.length)
+  for (let i = 0; i < hashes.length; i++) level.set(hashes[i]!, i * HASH_BYTES)
+  return foldUp(level, hashes.length)
 }
 
 /** Root over leaf data, in order. */
 export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  return rootOfHashes(leaves.map(leafHash))
+  if (leaves.length === 0) return EMPTY_ROOT
+  const level = new Uint8Array(HASH_BYTES * leaves.length)
+  for (let i = 0; i < leaves.length; i++) sha256Into(borrowJoined(LEAF, leaves[i]!), level, i * HASH_BYTES)
+  return foldUp(level, leaves.length)
 }
 
 /** Hash of the complete subtree over leaves [index · 2^level, (index + 1) · 2^level). */

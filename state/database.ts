@@ -4,8 +4,8 @@ import { toHex } from '../primitives/bytes.ts'
 import { errorCode, SteleError } from '../primitives/error.ts'
 import { worldError } from './world-errors.ts'
 
-/** One change of a batch; `value` undefined removes the key. */
-export interface WriteOperation { readonly key: Uint8Array; readonly value: Uint8Array | undefined }
+/** One change of a batch; `value` undefined removes the key. `space`: a byte that stands before `key`, for whoever has the rest already. */
+export interface WriteOperation { readonly space?: number; readonly key: Uint8Array; readonly value: Uint8Array | undefined }
 export interface Row { readonly key: Uint8Array; readonly value: Uint8Array }
 
 /** Keys in [from, to) in byte order, or the reverse; `limit` bounds the number of rows. `readAheadBytes`: rows fetched at a time; on a busy event loop each time costs a turn of it, so long scans take more (LevelDB's binding: 64 KiB). */
@@ -46,12 +46,14 @@ const CHECKSUM_BYTES = 4
 // LevelDB can be told to check its block checksums, but this binding does not pass that option on; so every row carries its own, over key and value.
 function fill(batch: ReturnType<Level['batch']>, operations: readonly WriteOperation[]): void {
   let length = 0
-  for (const { key, value } of operations) length += key.length + (value === undefined ? 0 : CHECKSUM_BYTES + value.length)
+  for (const { key, value } of operations) length += 1 + key.length + (value === undefined ? 0 : CHECKSUM_BYTES + value.length)
   const slab = Buffer.allocUnsafe(length)
   let at = 0
-  for (const { key, value } of operations) {
+  for (const { space, key, value } of operations) {
+    const from = at
+    if (space !== undefined) slab[at++] = space
     slab.set(key, at)
-    const name = slab.subarray(at, (at += key.length))
+    const name = slab.subarray(from, (at += key.length))
     if (value === undefined) {
       batch.del(name)
       continue

@@ -96,7 +96,8 @@ export class DurableBase implements LayerBase {
 
   /** Moves to the version that `view` shows, of which the changes are known. */
   advance(view: DatabaseView, root: Digest, newest: Layer | undefined, { writes, nodes }: Merged): void {
-    for (const each of writes) for (const [text, { value }] of each) this.#values.set(text, value ?? ABSENT)
+    // What nobody has read is not kept: most of what a block writes is not read soon, and keeping it costs more than the reads do. A copy, since the bytes of a block share memory.
+    for (const each of writes) for (const [text, { value }] of each) this.#values.refresh(text, () => (value === undefined ? ABSENT : new Uint8Array(value)))
     for (const [path, node] of nodes) this.#cacheNode(path, node)
     this.#shared = new SharedView(view)
     this.root = root

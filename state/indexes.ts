@@ -1,6 +1,6 @@
 import { concatBytes, fromHex, maybeFromHex, toHex, u32Bytes, u64Bytes } from '../primitives/bytes.ts'
 import type { DatabaseView, WriteOperation } from './database.ts'
-import { type Keyspace, type Location, locationBytes, locationFrom, type OrderedKeyspace, rowKey } from './keyspace.ts'
+import { KEYSPACE, type Keyspace, type Location, locationBytes, locationFrom, locationsBytes, type OrderedKeyspace, rowKey } from './keyspace.ts'
 import { worldError } from './world-errors.ts'
 
 /** A row beside the state, written in the same batch as the block it comes from. Never part of the state root: it can be rebuilt from the ledger. */
@@ -10,11 +10,13 @@ export interface IndexWrite { readonly space: Keyspace; readonly key: Uint8Array
 export interface Place extends Location { readonly ordinal: number }
 
 export function indexOperation({ space, key, value }: IndexWrite): WriteOperation {
-  return { key: rowKey(space, key), value }
+  return { space: KEYSPACE[space], key, value }
 }
 
-export function transactionWrite(id: Uint8Array, location: Location): IndexWrite {
-  return { space: 'transaction', key: id, value: locationBytes(location) }
+/** Where each transaction of a block stands, given their ids in order of position. */
+export function transactionWrites(height: number, ids: readonly Uint8Array[]): IndexWrite[] {
+  const values = locationsBytes(height, ids.length)
+  return ids.map((key, position) => ({ space: 'transaction', key, value: values[position]! }))
 }
 
 /** Both ways: height → (hash, Raft index) and hash → height. */

@@ -67,6 +67,23 @@ export function locationBytes({ height, position }: Location): Uint8Array {
   return concatBytes(u64Bytes(height), u32Bytes(position))
 }
 
+const LOCATION_BYTES = 12
+
+/** `locationBytes` of the first `count` positions of a block, as pieces of one buffer. */
+export function locationsBytes(height: number, count: number): Uint8Array[] {
+  const all = new Uint8Array(LOCATION_BYTES * count)
+  const view = new DataView(all.buffer)
+  const pieces: Uint8Array[] = []
+  for (let position = 0; position < count; position++) {
+    const at = LOCATION_BYTES * position
+    view.setUint32(at, Math.floor(height / 2 ** 32))
+    view.setUint32(at + 4, height % 2 ** 32)
+    view.setUint32(at + 8, position)
+    pieces.push(new Uint8Array(all.buffer, at, LOCATION_BYTES))
+  }
+  return pieces
+}
+
 /** Inverse of `locationBytes`, reading at `offset`. */
 export function locationFrom(bytes: Uint8Array, offset = 0): Location {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

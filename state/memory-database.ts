@@ -1,4 +1,4 @@
-import { bytesToText, compareBytes } from '../primitives/bytes.ts'
+import { bytesToText, compareBytes, concatBytes } from '../primitives/bytes.ts'
 import type { Database, DatabaseView, RangeOptions, Row, WriteOperation } from './database.ts'
 import { worldError } from './world-errors.ts'
 
@@ -62,7 +62,8 @@ class MemoryDatabase implements Database {
 
   async write(operations: readonly WriteOperation[]): Promise<void> {
     if (!this.#open) throw worldError('STATE_CLOSED')
-    for (const { key, value } of operations) {
+    for (const { space, key: rest, value } of operations) {
+      const key = space === undefined ? rest : concatBytes(Uint8Array.of(space), rest)
       const text = bytesToText(key)
       for (const view of this.#views) if (!view.before.has(text)) view.before.set(text, this.#rows.get(text))
       if (value === undefined) this.#rows.delete(text)

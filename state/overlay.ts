@@ -1,7 +1,7 @@
 import { invariant } from '../primitives/assert.ts'
 import { bytesToText } from '../primitives/bytes.ts'
 import { type Digest, textToBytes } from './digest.ts'
-import { leafChange, type NodeChanges, type NodeSource, updateTree } from './state-tree.ts'
+import { leafChange, type LeafChange, type NodeChanges, type NodeSource, updateTree } from './state-tree.ts'
 import type { TreeNode } from './tree-node.ts'
 import { worldError } from './world-errors.ts'
 
@@ -184,7 +184,8 @@ export class Layer implements NodeSource, StateView {
     if (this.#status === 'open') {
       invariant(this.#savepoints.length === 0, 'every begin is ended before sealing')
       const below = this.parent()
-      const changes = Array.from(this.#writes.values(), ({ key, value }) => leafChange(key, value))
+      const changes: LeafChange[] = []
+      for (const { key, value } of this.#writes.values()) changes.push(leafChange(key, value))
       const { root, nodes } = updateTree(below ?? this.#base, below?.rootDigest ?? this.#base.root, changes)
       this.#root = root
       this.#nodes = nodes

@@ -33,6 +33,11 @@ export class RecentCache<V> {
     this.#cost = 0
   }
 
+  /** Replaces the value of a key that is held; does nothing for any other. */
+  refresh(key: string, value: () => V): void {
+    if (this.#young.has(key) || this.#old.has(key)) this.set(key, value())
+  }
+
   delete(key: string): void {
     this.#young.delete(key)
     this.#old.delete(key)

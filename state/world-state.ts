@@ -6,7 +6,7 @@ import type { Database, DatabaseView, WriteOperation } from './database.ts'
 import { type Digest, PLACEHOLDER, textToBytes } from './digest.ts'
 import { type CacheOptions, DurableBase, type Merged, nodeKey } from './durable-base.ts'
 import { indexOperation, type IndexWrite } from './indexes.ts'
-import { rowKey } from './keyspace.ts'
+import { KEYSPACE, rowKey } from './keyspace.ts'
 import { Layer, type StateView } from './overlay.ts'
 import { proveKey } from './state-tree.ts'
 import { subtreeDigest } from './tree-node.ts'
@@ -238,7 +238,7 @@ export class WorldState {
 
   #operations({ writes, nodes }: Merged, { height, appliedIndex, blockHash }: AppliedPosition, root: Digest, indexWrites: readonly IndexWrite[]): WriteOperation[] {
     const operations: WriteOperation[] = []
-    for (const each of writes) for (const { key, value } of each.values()) operations.push({ key: rowKey('value', key), value })
+    for (const each of writes) for (const { key, value } of each.values()) operations.push({ space: KEYSPACE.value, key, value })
     // One allocation for all node rows; it is free again when the batch is written.
     let bytes = 0
     for (const node of nodes.values()) bytes += node?.rowBytes ?? 0

@@ -34,8 +34,9 @@ export function authorise(sources: AuthorisationSources, block: AuthorisationBlo
   if (sources.window.isFull(block.timeMs)) return { notIncludable: 'TX_WINDOW_FULL' }
   const account = sources.reader.get(accounts, body.account)
   if (account === undefined) return { notIncludable: 'ACCOUNT_UNKNOWN' }
-  const [signer] = body.signers
-  if (body.signers.length !== 1 || signer === undefined || !isActiveSignKey(account, signer, block.height)) return { notIncludable: 'SIGNER_NOT_ACTIVE' }
+  const { signers } = body
+  const [signer] = signers
+  if (signers.length !== 1 || signer === undefined || !isActiveSignKey(account, signer, block.height)) return { notIncludable: 'SIGNER_NOT_ACTIVE' }
   // Suspension must not shut the way out: a patient can always withdraw a consent.
   if (account.suspended && sources.registry.under(readActivations(sources.reader)).call(body.contract, body.call, block.height)?.openWhileSuspended !== true) return { notIncludable: 'ACCOUNT_SUSPENDED' }
   return { account }

@@ -1,6 +1,7 @@
 import { invariant } from '../../primitives/assert.ts'
 import { encode } from '../../primitives/codec.ts'
 import type { Receipt } from '../../primitives/receipt.ts'
+import { Slab } from '../../primitives/slab.ts'
 import type { SignatureItem } from '../../primitives/signature.ts'
 import type { ApplyContext, BlockContext, Caller, Contract } from './contract.ts'
 import { COST } from './cost.ts'
@@ -12,6 +13,9 @@ import { decodeValue } from './table.ts'
 import type { Table } from './table.ts'
 
 type Event = Receipt['events'][number]
+
+/** What a block writes lives until it is durable, and goes together. */
+const written = new Slab()
 
 export interface ContextParts {
   readonly contract: Contract
@@ -53,9 +57,9 @@ export class TransactionContext implements ApplyContext {
 
   put<K extends readonly unknown[], V>(table: Table<K, V>, key: K, value: V): void {
     this.demand(table.fullName, 'write')
-    const bytes = encode(table.value, value)
+    const bytes = encode(table.value, value, written)
     this.parts.meter.add(COST.write + COST.writeByte * bytes.length)
-    this.parts.state.put(table.keyOf(...key), bytes)
+    this.parts.state.put(table.keyIn(written, ...key), bytes)
   }
 
   delete<K extends readonly unknown[], V>(table: Table<K, V>, ...key: K): void {
@@ -66,7 +70,7 @@ export class TransactionContext implements ApplyContext {
 
   emit<T>(name: string, schema: Parameters<typeof encode<T>>[0], data: T): void {
     invariant(this.writable, 'only apply emits events')
-    const bytes = encode(schema, data)
+    const bytes = encode(schema, data, written)
     this.parts.meter.add(COST.event + COST.eventByte * bytes.length)
     this.events.push({ contract: this.parts.contract.name, name, data: bytes })
   }

@@ -49,11 +49,15 @@ function placeOf(first: number, second: number, third: number): number {
 class Entries {
   readonly ids = new Map<bigint, Set<string>>()
   readonly claims = new Map<bigint, Map<string, bigint>>()
+  /** All ids, those included that have expired and are not pruned yet. */
+  held = 0
 
   addId(key: string, minute: bigint): void {
     let bucket = this.ids.get(minute)
     if (bucket === undefined) this.ids.set(minute, (bucket = new Set()))
+    const before = bucket.size
     bucket.add(key)
+    this.held += bucket.size - before
   }
 
   addClaim(key: string, until: bigint): void {
@@ -83,7 +87,11 @@ class Entries {
 
   prune(timeMs: bigint): void {
     const minute = minuteOf(timeMs)
-    for (const at of this.ids.keys()) if (at < minute) this.ids.delete(at)
+    for (const [at, bucket] of this.ids) {
+      if (at >= minute) continue
+      this.ids.delete(at)
+      this.held -= bucket.size
+    }
     for (const at of this.claims.keys()) if (at < minute) this.claims.delete(at)
   }
 }
@@ -96,6 +104,11 @@ export interface ReplayView {
   isClaimed(key: Uint8Array, timeMs: bigint): boolean
   /** True when as many ids are live at block time `timeMs` as the window holds. Equal on every node, whatever was forgotten when. */
   isFull(timeMs: bigint): boolean
+}
+
+/** Live ids are counted only when there are as many ids altogether: every transaction asks. */
+function isFull(window: ReplayWindow | WindowLayer, timeMs: bigint): boolean {
+  return window.held >= window.idsMax && window.count(minuteOf(timeMs)) >= window.idsMax
 }
 
 /** What the events of one receipt reserve, by the contract versions of that height. */
@@ -137,7 +150,7 @@ export class ReplayWindow implements ReplayView {
   }
 
   isFull(timeMs: bigint): boolean {
-    return this.count(minuteOf(timeMs)) >= this.idsMax
+    return isFull(this, timeMs)
   }
 
   /** A layer for a block on top of the committed ones. */
@@ -161,6 +174,8 @@ export class ReplayWindow implements ReplayView {
   claimEnd(key: string): bigint {
     return this.entries.claimEnd(key)
   }
+
+  get held(): number { return this.entries.held }
 
   count(minute: bigint): number {
     return this.entries.countFrom(minute)
@@ -217,7 +232,7 @@ export class WindowLayer implements ReplayView {
   }
 
   isFull(timeMs: bigint): boolean {
-    return this.count(minuteOf(timeMs)) >= this.idsMax
+    return isFull(this, timeMs)
   }
 
   /** A layer for a block on top of this one. */
@@ -253,6 +268,8 @@ export class WindowLayer implements ReplayView {
     const below = this.parent().claimEnd(key)
     return own > below ? own : below
   }
+
+  get held(): number { return (this.added?.held ?? 0) + this.parent().held }
 
   count(minute: bigint): number {
     return (this.added?.countFrom(minute) ?? 0) + this.parent().count(minute)

@@ -3,6 +3,7 @@ import { u32Bytes, u64Bytes } from '../../primitives/bytes.ts'
 import { decode, encode } from '../../primitives/codec.ts'
 import type { Schema } from '../../primitives/codec.ts'
 import { SteleError } from '../../primitives/error.ts'
+import type { Slab } from '../../primitives/slab.ts'
 import { CONTRACT_NUMBERS } from './keyspace.ts'
 import type { ContractNamespace } from './keyspace.ts'
 import type { StateView } from './ports.ts'
@@ -36,6 +37,8 @@ export interface Table<K extends readonly unknown[], V> {
   readonly id: number
   readonly value: Schema<V>
   keyOf(...key: K): Uint8Array
+  /** The same, as a piece of `slab`. */
+  keyIn(slab: Slab, ...key: K): Uint8Array
 }
 
 export function defineTable<K extends readonly unknown[], V>(spec: {
@@ -44,21 +47,22 @@ export function defineTable<K extends readonly unknown[], V>(spec: {
   const parts = spec.key as readonly KeyPart<unknown>[]
   const length = parts.reduce((sum, part) => sum + part.length, 2)
   const contractNumber = CONTRACT_NUMBERS[spec.contract]
+  const fill = (out: Uint8Array, key: readonly unknown[]): Uint8Array => {
+    out[0] = contractNumber
+    out[1] = spec.number
+    let at = 2
+    for (let i = 0; i < parts.length; i++) {
+      const bytes = parts[i]!.encode(key[i])
+      invariant(bytes.length === parts[i]!.length, 'a key part has the wrong length')
+      out.set(bytes, at)
+      at += bytes.length
+    }
+    return out
+  }
   return {
     contract: spec.contract, name: spec.name, fullName: `${spec.contract}.${spec.name}`, id: contractNumber * 256 + spec.number, value: spec.value,
-    keyOf: (...key) => {
-      const out = new Uint8Array(length)
-      out[0] = contractNumber
-      out[1] = spec.number
-      let at = 2
-      for (let i = 0; i < parts.length; i++) {
-        const bytes = parts[i]!.encode(key[i])
-        invariant(bytes.length === parts[i]!.length, 'a key part has the wrong length')
-        out.set(bytes, at)
-        at += bytes.length
-      }
-      return out
-    },
+    keyOf: (...key) => fill(new Uint8Array(length), key),
+    keyIn: (slab, ...key) => fill(slab.take(length), key),
   }
 }
 

@@ -38,6 +38,15 @@ export function databaseCompliance(t: Test, open: (t: Test) => Promise<Database>
     await db.close()
   })
 
+  t.test('a key may be given as its space and the rest', async (t) => {
+    const db = await open(t)
+    await db.write([{ space: 0x61, ...put('b', '1') }, put('ac', '2'), { space: 0x61, ...put('d', '3') }, { space: 0x61, ...remove('d') }], { sync: false })
+    const view = db.view()
+    t.same(await gather(view.range({ from: utf8Bytes('a'), to: utf8Bytes('z') })), ['ab=1', 'ac=2'])
+    await view.close()
+    await db.close()
+  })
+
   t.test('a view does not see later batches, by key or by range', async (t) => {
     const db = await open(t)
     await db.write([put('a', '1'), put('b', '2')], { sync: false })

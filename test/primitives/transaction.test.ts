@@ -93,3 +93,13 @@ t.test('whatever decodes encodes to the very same bytes; everything else has a c
   }), { numRuns: 4000, seed: 20261121 })
   fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => /^(CODEC|TX)_/.test(codeOf(bytes) ?? '')), { numRuns: 2000, seed: 3 })
 })
+
+t.test('a decoded transaction tells, as views, what was put in, though its bytes lie somewhere in a larger buffer', async (t) => {
+  const buffer = new Uint8Array(good.bytes.length + 20)
+  buffer.set(good.bytes, 13)
+  const read = decodeTransaction(buffer.subarray(13, 13 + good.bytes.length), chain)
+  const { body } = read
+  t.same({ v: body.v, chain: body.chain, account: body.account, signers: body.signers, contract: body.contract, call: body.call, args: body.args, validUntil: body.validUntil, salt: body.salt }, good.body)
+  t.same([read.id, read.key, read.bodyBytes, read.signatures, read.bytes], [good.id, good.key, good.bodyBytes, good.signatures, good.bytes])
+  t.ok([body.account, body.args, body.salt, ...body.signers, read.bodyBytes, ...read.signatures].every((each) => each.buffer === buffer.buffer))
+})

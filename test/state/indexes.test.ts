@@ -1,7 +1,7 @@
 import t from 'tap'
 import { utf8Bytes } from '../../primitives/bytes.ts'
 import type { Database } from '../../state/database.ts'
-import { blockWrites, findBlock, findHeight, findReceipt, findTransaction, indexOperation, orderedWrite, PAGE_LIMITS, readPage, receiptsOf, receiptWrites, transactionWrite, type IndexWrite, type PageQuery } from '../../state/indexes.ts'
+import { blockWrites, findBlock, findHeight, findReceipt, findTransaction, indexOperation, orderedWrite, PAGE_LIMITS, readPage, receiptsOf, receiptWrites, transactionWrites, type IndexWrite, type PageQuery } from '../../state/indexes.ts'
 import { KEYSPACE, rowKey, spaceEnd } from '../../state/keyspace.ts'
 import { memoryDatabase } from '../../state/memory-database.ts'
 
@@ -80,7 +80,7 @@ t.test('transactions, blocks and receipts are found by id, height and hash, and 
   const db = memoryDatabase()
   const hash = account(8)
   await write(db, [
-    transactionWrite(account(1), { height: 2 ** 33, position: 999 }), ...blockWrites(2 ** 33, hash, 2 ** 40),
+    ...transactionWrites(2 ** 33, Array.from({ length: 1000 }, (_, i) => account(i === 999 ? 1 : 9))), ...blockWrites(2 ** 33, hash, 2 ** 40),
     ...receiptWrites(7, [0, 1, 2].map((position) => value(`r${position}`))), ...receiptWrites(8, [value('next')]),
   ])
   const view = db.view()

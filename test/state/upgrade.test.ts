@@ -1,7 +1,7 @@
 import t from 'tap'
 import { utf8Bytes } from '../../primitives/bytes.ts'
 import type { Database, Row } from '../../state/database.ts'
-import { receiptWrites, findReceipt, indexOperation, transactionWrite } from '../../state/indexes.ts'
+import { receiptWrites, findReceipt, indexOperation, transactionWrites } from '../../state/indexes.ts'
 import { locationBytes, rowKey } from '../../state/keyspace.ts'
 import { memoryDatabase } from '../../state/memory-database.ts'
 import { SCHEMA_KEY, upgradeState } from '../../state/upgrade.ts'
@@ -24,7 +24,7 @@ async function rowsOf(database: Database): Promise<Row[]> {
 /** A database with all receipts, as this program writes it, or as schema 1 had it. */
 async function stored(schema: 1 | 2): Promise<Database> {
   const database = memoryDatabase()
-  await openWorldState(database, { chain }).flush([], { height: 1, appliedIndex: 1, blockHash: chain }, [transactionWrite(chain, { height: 1, position: 0 })])
+  await openWorldState(database, { chain }).flush([], { height: 1, appliedIndex: 1, blockHash: chain }, transactionWrites(1, [chain]))
   for (const [height, count] of BLOCKS.entries()) {
     const receipts = Array.from({ length: count }, (_, position) => receipt(height, position))
     if (schema === 2) await database.write(receiptWrites(height, receipts).map(indexOperation), { sync: false })
