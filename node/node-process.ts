@@ -113,7 +113,7 @@ export class NodeProcess {
     await this.#vault.start()
     const release = new ReleaseCheck(this.#node, createSigner(keys.attestation))
     release.start()
-    const { ports, cluster } = createRpcPorts(this.#node, this.#vault, release)
+    const { ports, cluster } = createRpcPorts(this.#node, this.#vault, release, this.#logger)
     cluster.start()
     served = ports
     this.#cluster = cluster

@@ -193,7 +193,7 @@ export interface NodeReadings {
   /** Age of the oldest committed block that is not final, in ms; 0 when there is none. */
   readonly finalityLagMs: number
   readonly voters: number
-  /** Voters that answer, this node included. */
+  /** Voters that answer and whose words count, this node included. */
   readonly votersReachable: number
   readonly writeQuorum: number
   readonly certificateQuorum: number
@@ -204,6 +204,8 @@ export interface NodeReadings {
   readonly syncing: boolean
   /** True while the node runs with keys that its own state does not name yet: it has no vote. */
   readonly keysAhead?: boolean
+  /** Nodes that refuse this node's votes and acknowledgements, since it came back with less than it had. */
+  readonly refusedBy?: readonly number[]
 }
 export interface ReadingsPort {
   read(): NodeReadings

@@ -6,13 +6,14 @@ export interface Check { readonly name: string; readonly ok: boolean; readonly t
 
 /** Everything that must hold before the node should get traffic. The order is that of the verbose answer. */
 export function readinessChecks(readings: NodeReadings, options: HealthOptions): Check[] {
-  const { mode, modeReason, leader, voters, votersReachable, writeQuorum, certificateQuorum, commitIndex, appliedIndex, finalityLagMs, storage, syncing, keysAhead = false } = readings
+  const { mode, modeReason, leader, voters, votersReachable, writeQuorum, certificateQuorum, commitIndex, appliedIndex, finalityLagMs, storage, syncing, keysAhead = false, refusedBy = [] } = readings
   const check = (name: string, ok: boolean, good: string, bad: string): Check => ({ name, ok, text: ok ? good : bad })
   const reachable = `${votersReachable} of ${voters} voters reachable`
   const lag = commitIndex - appliedIndex
   return [
     check('mode', mode === 'normal', 'normal', modeReason ?? MODE_TEXT[mode]),
     check('keys', !keysAhead, 'as the ledger names them', 'NODE_KEYS_AHEAD: the ledger here names other keys for this node, it has no vote'),
+    check('standing', refusedBy.length === 0, 'not refused', `NODE_REFUSED: nodes ${refusedBy.join(', ')} refuse its votes and acknowledgements, since it came back with less than it had`),
     check('leader', leader !== null, `node ${String(leader)}`, 'no leader known'),
     check('quorum-writes', votersReachable >= writeQuorum, reachable, `${reachable}, ${writeQuorum} needed to commit`),
     check('quorum-finality', votersReachable >= certificateQuorum, reachable, `${reachable}, ${certificateQuorum} needed for certificates`),

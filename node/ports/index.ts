@@ -1,3 +1,4 @@
+import type { Logger } from '../../primitives/ports.ts'
 import type { RpcPorts } from '../../rpc/ports.ts'
 import type { ReleaseCheck } from '../release-check.ts'
 import type { SteleNode } from '../stele-node.ts'
@@ -15,7 +16,7 @@ import { NodeTransactions } from './transactions.ts'
 import { NodeMailbox, NodeVault } from './vault.ts'
 
 /** Everything RPC asks of a node. */
-export function createRpcPorts(node: SteleNode, vault: VaultService, release: ReleaseCheck): { readonly ports: RpcPorts; readonly cluster: NodeCluster } {
+export function createRpcPorts(node: SteleNode, vault: VaultService, release: ReleaseCheck, logger: Logger): { readonly ports: RpcPorts; readonly cluster: NodeCluster } {
   const head = new Head(node)
   const readers = new NodeReaders(node, head)
   const transactions = new NodeTransactions(node, head)
@@ -24,7 +25,7 @@ export function createRpcPorts(node: SteleNode, vault: VaultService, release: Re
   cancel.start()
   const chain = new NodeChain(node, head)
   const audit = new NodeAudit(node, vault, head)
-  const cluster = new NodeCluster(node, release, head)
+  const cluster = new NodeCluster(node, release, head, logger)
   const ports: RpcPorts = {
     requests, reads: new NodeReads(node), transactions, cancellations: cancel, chain, identity: readers, records: readers, audit, cluster,
     consents: { list: (patient, page, caller) => readers.consents(patient, page, caller) },

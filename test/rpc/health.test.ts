@@ -54,7 +54,7 @@ t.test('a ready node answers 200, and lists its checks when asked', async (t) =>
   const server = serve(t, WELL)
   t.strictSame(await get(server, '/readyz').then(({ status, body }) => [status, body.endsWith('ready\n')]), [200, true])
   const { lines } = await get(server, '/readyz?verbose')
-  t.strictSame(lines, ['[+]mode ok (normal)', '[+]keys ok (as the ledger names them)', '[+]leader ok (node 2)', '[+]quorum-writes ok (4 of 4 voters reachable)', '[+]quorum-finality ok (4 of 4 voters reachable)', '[+]lag ok (1 entries)', '[+]finality ok (12 ms)', '[+]storage ok (16384 MiB free)', 'ready'])
+  t.strictSame(lines, ['[+]mode ok (normal)', '[+]keys ok (as the ledger names them)', '[+]standing ok (not refused)', '[+]leader ok (node 2)', '[+]quorum-writes ok (4 of 4 voters reachable)', '[+]quorum-finality ok (4 of 4 voters reachable)', '[+]lag ok (1 entries)', '[+]finality ok (12 ms)', '[+]storage ok (16384 MiB free)', 'ready'])
   t.equal((await get(server, '/healthz')).status, 200)
 })
 
@@ -62,6 +62,12 @@ t.test('a node whose ledger does not name its keys yet is not ready, and says so
   const { status, body } = await get(serve(t, { ...WELL, keysAhead: true }), '/readyz')
   t.equal(status, 503)
   t.match(body, /\[-\]keys NODE_KEYS_AHEAD/)
+})
+
+t.test('a node that the others refuse is not ready, and says who does', async (t) => {
+  const { status, body } = await get(serve(t, { ...WELL, refusedBy: [1, 4] }), '/readyz')
+  t.equal(status, 503)
+  t.match(body, /\[-\]standing NODE_REFUSED: nodes 1, 4 refuse/)
 })
 
 t.test('livez looks at nothing but the process', async (t) => {
