@@ -87,7 +87,7 @@ t.test('pieces kept at once behind a torn line stand in the file one after anoth
 })
 
 t.test('one liar fills nothing: pieces of a node are bounded, and a peer that brings many is slowed down', async (t) => {
-  const { store, time } = open(t.testdir())
+  const { store, time, lines } = open(t.testdir())
   let kept = 0
   for (let term = 1; term <= 130; term++) if (store.keep({ kind: 'vote', value: { first: vote(3, 1, term), second: vote(3, 2, term) } })) kept++
   t.equal(kept, 100)
@@ -97,4 +97,5 @@ t.test('one liar fills nothing: pieces of a node are bounded, and a peer that br
   time.ms += 2000
   t.equal(flood(4), 10)
   t.equal(store.receive(2, encode(evidenceSchema, makeEvidence({ kind: 'attestation', value: { first: attestation(2, 2), second: attestation(2, 2, { term: 9 }) } }))), 'accept', 'others are heard')
+  await until(() => lines().length === 101) // The folder goes only after what is written into it.
 })
