@@ -73,6 +73,18 @@ export function toBaseError(error: unknown, metaMessages: readonly string[] = []
   return new BaseError({ code: error.code, message: error.message, details: error.details, retryable: error.retryable, cause: error, metaMessages })
 }
 
+/**
+ * Rejects with what `work` rejects with; where a node was lost or did not answer, with the id of the transaction besides: its outcome is unknown then, and only by its id can anybody ask for it.
+ */
+export async function namingTransaction<T>(id: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof BaseError) || error.details['id'] !== undefined || (error.code !== 'CLIENT_UNREACHABLE' && error.code !== 'CLIENT_TIMED_OUT')) throw error
+    throw new BaseError({ code: error.code, message: error.shortMessage, retryable: error.retryable, details: { ...error.details, id }, metaMessages: [...error.metaMessages, `Transaction: ${id} (its outcome is unknown: ask for its status at any node)`], cause: error.cause })
+  }
+}
+
 /** True when the same request may succeed later without being changed. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof SteleError && error.retryable

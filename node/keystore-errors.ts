@@ -7,7 +7,7 @@ export const KEYSTORE_ERRORS = {
   KEYSTORE_WRONG_PASSPHRASE: 'The passphrase is not the one of this keystore, which the details name. Nobody can restore a lost one.',
   KEYSTORE_DAMAGED: 'The passphrase is right, but the keystore was altered or damaged; restore it from a backup.',
   KEYSTORE_KIND: 'The keystore holds keys of another kind than needed here.',
-  PASSPHRASE_MISSING: 'No passphrase was given: name a file, set the environment variable, or run in a terminal to be asked.',
+  PASSPHRASE_MISSING: 'No passphrase was given: name a file (`--passphrase-file`, or `passphraseFile` in the configuration), set STELE_PASSPHRASE, or run in a terminal to be asked.',
   PASSPHRASE_INVALID: 'The passphrase is empty, longer than 1,024 bytes, or not text.',
 } as const
 

@@ -3,6 +3,7 @@ import type { CallArgs, CallName, ContractName } from '../../primitives/calls/in
 import type { RpcTxCancellation, RpcTxStatus } from '../../primitives/rpc-types.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Client, SignedOptions } from '../create-client.ts'
+import { namingTransaction } from '../errors.ts'
 import { buildTransaction } from '../transaction.ts'
 import type { RequestOptions } from '../transports/transport.ts'
 
@@ -25,7 +26,7 @@ export function cancelTransaction(client: Client, id: Uint8Array, options?: Sign
   return client.callSigned('tx_cancel', { id: toHex(id) }, options)
 }
 
-/** Builds, signs and sends one contract call. Returns the transaction, whose `id` names it from now on, and its status at the door. */
+/** Builds, signs and sends one contract call. Returns the transaction, whose `id` names it from now on, and its status at the door. When a node is lost meanwhile, `details.id` of the error names it. */
 export async function sendTransaction<C extends ContractName, N extends CallName<C>>(
   client: Client, call: { readonly contract: C; readonly call: N; readonly args: CallArgs<C, N> }, options: SendOptions = {},
 ): Promise<{ readonly transaction: Transaction; readonly status: RpcTxStatus }> {
@@ -33,5 +34,5 @@ export async function sendTransaction<C extends ContractName, N extends CallName
   const transaction = buildTransaction(
     { chain: client.chain.id, account: client.signer(account), ...call, ...(validUntilMs !== undefined && { validUntilMs }), ...(salt && { salt }) }, client,
   )
-  return { transaction, status: await sendRawTransaction(client, transaction, request) }
+  return { transaction, status: await namingTransaction(toHex(transaction.id), () => sendRawTransaction(client, transaction, request)) }
 }

@@ -5,7 +5,7 @@ import { receiptBundle, type Receipt, type ReceiptBundle } from '../../primitive
 import type { RpcTxReceipt, RpcTxStatus } from '../../primitives/rpc-types.ts'
 import type { Transaction } from '../../primitives/transaction.ts'
 import type { Client } from '../create-client.ts'
-import { clientError } from '../errors.ts'
+import { clientError, namingTransaction } from '../errors.ts'
 import { bytesOf } from '../hex.ts'
 import { decodeEvents, type DecodedEvent } from '../transaction.ts'
 import type { RequestOptions } from '../transports/transport.ts'
@@ -37,9 +37,13 @@ export interface ConfirmedReceipt {
 /**
  * Waits until a transaction is committed or final (the default) and returns its receipt; a final one is verified offline before it is returned.
  * Long polls `tx_wait`, on whichever node answers, so it survives the loss of a node or a leader.
- * Throws `CLIENT_TX_FAILED` (details.result), `CLIENT_TX_EXPIRED`, `CLIENT_TIMED_OUT`, PROOF_* or CERTIFICATE_*.
+ * Throws `CLIENT_TX_FAILED` (details.result), `CLIENT_TX_EXPIRED`, `CLIENT_TIMED_OUT`, `CLIENT_UNREACHABLE` (both with details.id: the outcome is unknown), PROOF_* or CERTIFICATE_*.
  */
-export async function waitForReceipt(client: Client, id: Uint8Array, { until = 'final', waitMs = WAIT_DEFAULTS.waitMs, resend, ...options }: WaitOptions = {}): Promise<ConfirmedReceipt> {
+export function waitForReceipt(client: Client, id: Uint8Array, options?: WaitOptions): Promise<ConfirmedReceipt> {
+  return namingTransaction(toHex(id), () => awaitReceipt(client, id, options))
+}
+
+async function awaitReceipt(client: Client, id: Uint8Array, { until = 'final', waitMs = WAIT_DEFAULTS.waitMs, resend, ...options }: WaitOptions = {}): Promise<ConfirmedReceipt> {
   const hex = toHex(id)
   const status = await waitForStatus(client, hex, { until, waitMs, resend }, options)
   if (status.status === 'expired') throw clientError('CLIENT_TX_EXPIRED', { details: { id: hex } })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { institutionAccount } from '../../client/account.ts'
 import { chainFromGenesis, fetchChain } from '../../client/chain.ts'
+import { clientError } from '../../client/errors.ts'
 import { createClient } from '../../client/create-client.ts'
 import { certifyAttribute, enrolAccount } from '../../client/actions/identity.ts'
 import { sendAndWait, waitForReceipt } from '../../client/actions/wait-for-receipt.ts'
@@ -145,3 +146,21 @@ function decodeSeq(hex: string): bigint {
   const { body } = decodeTransaction(new Uint8Array(Buffer.from(hex, 'hex')), chain.id)
   return decode(consentCalls.revoke, body.args).seq
 }
+
+t.test('when the node is lost while a transaction is sent or waited for, the error names it, since its outcome is unknown', async (t) => {
+  for (const lost of ['tx_send', 'tx_wait', 'tx_receipt']) {
+    for (const code of ['CLIENT_UNREACHABLE', 'CLIENT_TIMED_OUT'] as const) {
+      const node = new FakeNode()
+      const client = createClient({ transport: node, chain, account })
+      let sent = ''
+      node.intercept = (method, params) => {
+        if (method === 'tx_send') sent = toHex(decodeTransaction(Buffer.from(String(params['transaction']), 'hex'), chain.id).id)
+        if (method === lost) throw clientError(code, { retryable: true, details: { node: 'x' }, metaMessages: [`Method: ${method}`] })
+        return undefined
+      }
+      const error = await sendAndWait(client, call).then(() => undefined, (thrown: unknown) => thrown as Error & { details: object })
+      t.match(error, { code, retryable: true, details: { node: 'x', id: sent } }, `${code} in ${lost}`)
+      t.match(error?.message, `Transaction: ${sent}`)
+    }
+  }
+})
