@@ -33,7 +33,7 @@ t.setTimeout(0)
 const env = { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/compiled') }
 function run(name: string, args: readonly string[]): void {
   // `env -u`: tap puts its hooks into the environment of whatever it starts, which would load them again.
-  void t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import=./test/helpers/without-domains.ts', ...args], { cwd: ROOT, env, buffered: true, timeout: PROCESS_MS_MAX, at: null, stack: '' }, name)
+  void t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, `--import=${join(ROOT, 'test/helpers/without-domains.ts')}`, ...args], { cwd: ROOT, env, buffered: true, timeout: PROCESS_MS_MAX, at: null, stack: '' }, name)
 }
 for (const file of LONG.map(path)) run(file, [file])
 for (const { name, files } of shared) run(`test/{${name}}/ together`, ['test/helpers/several.ts', name, ...files])
