@@ -65,7 +65,7 @@ async function latency({ network, institutions, sizes, etcd }: Bench): Promise<R
   }
   const row = (name: string, runs: readonly Latency[], part: 'p50' | 'p99'): Row => ({
     figure: `${name} latency ${part}, one client`, unit: 'ms', values: runs.map((run) => run[part]),
-    ...(etcd === undefined ? { missing: NO_ETCD } : { reference: { name: `etcd put over ${etcd.latencyOver}, ${part}`, values: etcd.latency.map((run) => run[part]) } }),
+    ...(etcd === undefined ? { missing: NO_ETCD } : { reference: { name: `etcd put over ${etcd.latencyOver}, ${part}`, values: etcd[part] } }),
   })
   return [
     { ...row('commit', committed, 'p50'), goal: { ratioAtMost: 1.5 } }, { ...row('commit', committed, 'p99'), goal: { ratioAtMost: 1.5 } },

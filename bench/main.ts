@@ -8,8 +8,7 @@ import { join } from 'node:path'
 import { verificationsPerSecond } from './ceiling.ts'
 import { Cleanup } from './cleanup.ts'
 import { etcdVersion } from './etcd.ts'
-import { measureEtcd } from './etcd-figures.ts'
-import type { EtcdFigures } from './etcd-figures.ts'
+import { EtcdFigures } from './etcd-figures.ts'
 import { ETCD_VALUE_BYTES } from './etcd-client.ts'
 import { MEASURE } from './figures.ts'
 import type { Bench } from './figures.ts'
@@ -45,8 +44,7 @@ async function run({ figures, quick, sizes, etcd: wanted }: Options, cleanup: Cl
   let etcd: EtcdFigures | undefined
   if (version !== undefined && figures.some((name) => WITH_ETCD.includes(name))) {
     say(`etcd ${version}: three members`)
-    etcd = await measureEtcd(sizes, cleanup)
-    notes.push(`etcd ${version}, three members with default settings, ${ETCD_VALUE_BYTES} bytes a value, unsigned; stopped before the nodes were started. The load generator took ${etcd.generatorCpu.toFixed(3)} CPU seconds per 1,000 puts over gRPC.`)
+    etcd = await EtcdFigures.measure(sizes, cleanup)
   }
   say('three nodes')
   const network = await BenchNetwork.start(cleanup)
@@ -54,6 +52,12 @@ async function run({ figures, quick, sizes, etcd: wanted }: Options, cleanup: Cl
   for (const name of onNodes) {
     say(name)
     rows.push(...await MEASURE[name](bench))
+  }
+  await network.stop()
+  if (etcd !== undefined) {
+    say('etcd once more')
+    await etcd.measureAgain(sizes, cleanup)
+    notes.unshift(`etcd ${version}, three members with default settings, ${ETCD_VALUE_BYTES} bytes a value, unsigned; measured before the nodes were started and after they were stopped. The load generator took ${etcd.generatorCpu.toFixed(3)} CPU seconds per 1,000 puts over gRPC.`)
   }
   return { machine, quick, rows, notes }
 }

@@ -19,6 +19,7 @@ t.test('one release that fails does not keep the others', async (t) => {
 t.test('quantiles need no order and leave their input alone', (t) => {
   const numbers = [5, 1, 4, 2, 3]
   t.same([quantile(numbers, 0), median(numbers), quantile(numbers, 0.99)], [1, 3, 5])
+  t.equal(median([4, 1, 3, 2]), 2.5)
   t.same(numbers, [5, 1, 4, 2, 3])
   t.ok(Number.isNaN(median([])))
   t.end()
