@@ -12,6 +12,8 @@ const batchSchema = struct({ transactions: array(bytes({ max: TRANSACTION_LIMITS
 
 /** What waits for so long is told to everybody, in ms: the leader may have lost it, leave it out, or soon be another. */
 const STALE_MS = 1_000
+/** Batches of it that go to the leader in a round: more than it puts into blocks meanwhile, or a leader that was full for a moment would be served slowly ever after. */
+const STALE_BATCHES_MAX = 16
 
 export interface RelayPorts {
   readonly admission: Admission
@@ -40,6 +42,7 @@ export class Relay {
   #lastSentMs = 0
   #stale: NodeJS.Timeout | undefined
   readonly #seenMs = new Map<string, number>()
+  #handingOver = false
 
   constructor(ports: RelayPorts) {
     this.#ports = ports
@@ -124,28 +127,52 @@ export class Relay {
     this.#ports.publish(data).catch((error: unknown) => this.#ports.logger.debug({ error }, 'transactions could not be relayed'))
   }
 
-  /** What waited here for a whole round goes to everybody, for whoever leads next, and to the leader once more, past what gossip may lose. */
+  /**
+   * What waited here for a whole round goes to the leader once more: it had no room, or lost it. One batch of the oldest goes to everybody too, for whoever leads next: gossip loses what comes
+   * all at once.
+   */
   #tellStale(): void {
-    const { leader, self, waiting, clock } = this.#ports
+    const { leader, self } = this.#ports
     const to = leader()
-    const now = clock.monotonicMs()
-    const stale: Uint8Array[] = []
+    const [oldest, ...others] = this.#stuck().map((transactions) => encode(batchSchema, { transactions }))
+    if (oldest === undefined || to === 0) return
+    this.#publish(oldest)
+    if (to !== self) void this.#handOver(to, [oldest, ...others])
+  }
+
+  /** Batches of what waits for longer than a round, oldest first. */
+  #stuck(): Uint8Array[][] {
+    const now = this.#ports.clock.monotonicMs()
+    const batches: Uint8Array[][] = []
     const present = new Set<string>()
-    let size = 0
-    for (const { key, bytes: envelope } of waiting()) {
-      if (stale.length >= RELAY.transactionsMax || size + envelope.length > RELAY.batchBytesMax) break
+    let room = 0
+    for (const { key, bytes: envelope } of this.#ports.waiting()) {
       present.add(key)
       const since = this.#seenMs.get(key)
       if (since === undefined) this.#seenMs.set(key, now)
-      else if (now - since >= STALE_MS) {
-        stale.push(envelope)
-        size += envelope.length
+      if (since === undefined || now - since < STALE_MS) continue
+      if (envelope.length > room || batches.at(-1)?.length === RELAY.transactionsMax) {
+        if (batches.length === STALE_BATCHES_MAX) continue
+        batches.push([])
+        room = RELAY.batchBytesMax
       }
+      batches.at(-1)!.push(envelope)
+      room -= envelope.length
     }
     for (const key of this.#seenMs.keys()) if (!present.has(key)) this.#seenMs.delete(key)
-    if (stale.length === 0 || to === 0) return
-    const data = encode(batchSchema, { transactions: stale })
-    this.#publish(data)
-    if (to !== self) this.#forward(to, data, () => undefined)
+    return batches
+  }
+
+  /** One after another, so that a leader without room is not sent all of them; the next round begins again with the oldest. */
+  async #handOver(to: number, batches: readonly Uint8Array[]): Promise<void> {
+    if (this.#handingOver) return
+    this.#handingOver = true
+    try {
+      for (const data of batches) await this.#ports.forward(to, data)
+    } catch (error) {
+      this.#ports.logger.debug({ error, to }, 'transactions could not be handed to the leader')
+    } finally {
+      this.#handingOver = false
+    }
   }
 }

@@ -81,6 +81,23 @@ t.test('they are gossiped to everybody when no leader is known, and when the lea
   }
 })
 
+t.test('a thousand that a full leader did not take go to it again in the next round, one batch after another, the oldest to everybody', async (t) => {
+  const waiting = Array.from({ length: 1000 }, enrolment)
+  const answers: (() => void)[] = []
+  const { relay, published, forwarded } = bench(undefined, { waiting, forward: () => new Promise<void>((resolve) => { answers.push(resolve) }) })
+  relay.start()
+  while (answers.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let next = 0; next < 4; next++) {
+    t.equal(answers.length, next + 1, 'the next when the one before was taken')
+    answers[next]!()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  relay.stop()
+  const batches = [0, 256, 512, 768].map((at) => Buffer.from(batchOf(...waiting.slice(at, at + 256).map(({ bytes }) => bytes))).toString('hex'))
+  t.same(forwarded.map(({ data }) => Buffer.from(data).toString('hex')), batches)
+  t.same(published.map((data) => Buffer.from(data).toString('hex')), [batches[0]])
+})
+
 t.test('garbage that was handed over counts against its sender, what came too late does not', async (t) => {
   const { relay, blamed } = bench(() => 'TX_SIGNATURE_INVALID')
   await relay.take(3, batchOf(enrolment().bytes))
