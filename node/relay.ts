@@ -163,7 +163,7 @@ export class Relay {
     return batches
   }
 
-  /** One after another, so that a leader without room is not sent all of them; the next round begins again with the oldest. */
+  /** One after another, and no more once the leader does not answer; one without room answers too, so what it left comes again with the next round, the oldest first. */
   async #handOver(to: number, batches: readonly Uint8Array[]): Promise<void> {
     if (this.#handingOver) return
     this.#handingOver = true
